@@ -1,0 +1,72 @@
+/**
+ * Every code a {@link TidingsError} can carry, `<AREA>_<WHAT>`. A code is never reused.
+ *
+ * `docs/reference/errors.md` explains each one; a test compares the two lists.
+ */
+export const ERROR_CODES = [
+  "APP_INVALID_URL",
+  "APP_INVALID_DEFINITION",
+  "APP_LOAD_FAILED",
+  "CACHE_CLOSED",
+  "CHANNEL_CLOSED",
+  "CLIENT_CLOSED",
+  "CLIENT_PROTOCOL",
+  "FEED_FAILED",
+  "LAYER_CHANNEL_FULL",
+  "LAYER_CLOSED",
+  "LAYER_INVALID_MESSAGE",
+  "LAYER_INVALID_NAME",
+  "MESSAGE_INVALID",
+  "MESSAGE_NOT_JSON",
+  "MESSAGE_TOO_LARGE",
+  "OPTION_INVALID",
+  "RECEIVER_FAILED",
+  "REQUEST_FAILED",
+  "REQUEST_FORBIDDEN_ORIGIN",
+  "REQUEST_NOT_ACCEPTABLE",
+  "REQUEST_NOT_FOUND",
+  "REQUEST_UNAUTHENTICATED",
+  "REQUEST_UPGRADE_REQUIRED",
+  "ROUTE_INVALID",
+  "SERVER_PORT_IN_USE",
+  "STORAGE_UNAVAILABLE",
+  "TASK_CANCELLED",
+  "TASK_FAILED",
+  "TASK_INVALID_ARGUMENTS",
+  "TASK_LEASE_LOST",
+  "TASK_NOT_REGISTERED",
+  "TASK_RESULT_TIMEOUT",
+  "TASK_TOO_LARGE",
+] as const;
+
+/** One of {@link ERROR_CODES}. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/**
+ * The error that every part of Tidings throws.
+ *
+ * Match on `code`, never on the text. Messages name what was expected and what came, but never a
+ * secret nor a payload.
+ */
+export class TidingsError extends Error {
+  static {
+    this.prototype.name = "TidingsError";
+  }
+
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether `value` is a {@link TidingsError}, of `code` if one is given. */
+export function isTidingsError(value: unknown, code?: ErrorCode): value is TidingsError {
+  return value instanceof TidingsError && (code === undefined || value.code === code);
+}
+
+/** Turns whatever was thrown into an `Error`, so that logs and causes are always readable. */
+export function toError(thrown: unknown): Error {
+  return Error.isError(thrown) ? thrown : new Error(`thrown: ${String(thrown)}`);
+}

@@ -1,0 +1,57 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+import { TidingsError } from "./errors.ts";
+
+/** A validator of any library that follows Standard Schema (Zod, Valibot, ArkType, …). */
+export type Schema<TOutput = unknown> = StandardSchemaV1<unknown, TOutput>;
+
+/** What a schema's validation yields. */
+export type SchemaOutput<TSchema extends StandardSchemaV1> =
+  StandardSchemaV1.InferOutput<TSchema>;
+
+/** One complaint of a schema: where, and what is wrong. */
+export interface SchemaIssue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Data that a schema refused. Carries the complaints, never the data. */
+export class SchemaError extends TidingsError {
+  static {
+    this.prototype.name = "SchemaError";
+  }
+
+  readonly issues: readonly SchemaIssue[];
+
+  constructor(what: string, issues: readonly SchemaIssue[]) {
+    const list = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
+    super("MESSAGE_INVALID", `${what} does not fit its schema: ${list.join("; ")}`);
+    this.issues = issues;
+  }
+}
+
+/**
+ * Validates `data`, and returns what the schema makes of it.
+ *
+ * @throws {SchemaError} MESSAGE_INVALID when the schema refuses the data.
+ * @see https://standardschema.dev
+ */
+export async function validate<TSchema extends StandardSchemaV1>(
+  schema: TSchema,
+  data: unknown,
+  what: string,
+): Promise<SchemaOutput<TSchema>> {
+  let result = schema["~standard"].validate(data);
+  if (result instanceof Promise) result = await result;
+  if (!result.issues) return result.value as SchemaOutput<TSchema>;
+  throw new SchemaError(
+    what,
+    result.issues.slice(0, MAX_ISSUES).map(({ message, path }) => ({
+      path: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+      message,
+    })),
+  );
+}
+
+/** More complaints than this help nobody, and an attacker could make them many. */
+const MAX_ISSUES = 10;

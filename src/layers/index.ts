@@ -1,0 +1,19 @@
+/**
+ * Channel layers: named channels and groups of them, between connections and processes.
+ *
+ * `layer.ts` is the contract, the other files are its drivers and what they share. Knows nothing of
+ * consumers, transports or tasks.
+ *
+ * @module
+ */
+export type {
+  ChannelLayer,
+  ChannelListener,
+  LayerMessage,
+  LayerOptions,
+  LayerValue,
+  OutgoingMessage,
+  ReceiveOptions,
+} from "./layer.ts";
+export { MemoryLayer, type MemoryLayerOptions } from "./memory.ts";
+export { openLayer } from "./open-layer.ts";

@@ -14,7 +14,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   transports: ["core", "protocol", "layers", "channels"],
   tasks: ["core"],
   live: ["core", "channels", "tasks"],
-  app: ["core", "signals", "cache", "layers", "channels", "tasks"],
+  app: ["core", "cache", "layers", "channels", "tasks"],
   server: ["core", "protocol", "layers", "channels", "transports", "app"],
   client: ["core", "protocol"],
   cli: ["core", "app", "server", "tasks", "channels"],

@@ -41,9 +41,27 @@ export async function validate<TSchema extends StandardSchemaV1>(
   data: unknown,
   what: string,
 ): Promise<SchemaOutput<TSchema>> {
-  let result = schema["~standard"].validate(data);
-  if (result instanceof Promise) result = await result;
-  if (!result.issues) return result.value as SchemaOutput<TSchema>;
+  return toOutput<SchemaOutput<TSchema>>(await schema["~standard"].validate(data), what);
+}
+
+/**
+ * Validates `data` at once, for the hot path.
+ *
+ * @throws {SchemaError} MESSAGE_INVALID when the schema refuses the data.
+ * @throws {TidingsError} APP_INVALID_DEFINITION when the schema needs to wait for something.
+ */
+export function validateSync<TSchema extends StandardSchemaV1>(
+  schema: TSchema,
+  data: unknown,
+  what: string,
+): SchemaOutput<TSchema> {
+  const result = schema["~standard"].validate(data);
+  if (!(result instanceof Promise)) return toOutput(result, what);
+  throw new TidingsError("APP_INVALID_DEFINITION", `the schema of ${what} must be synchronous`);
+}
+
+function toOutput<TOutput>(result: StandardSchemaV1.Result<TOutput>, what: string): TOutput {
+  if (!result.issues) return result.value;
   throw new SchemaError(
     what,
     result.issues.slice(0, MAX_ISSUES).map(({ message, path }) => ({

@@ -1,0 +1,12 @@
+import { createApp } from "tidings";
+
+import { dataFolder } from "./data-folder.ts";
+
+/** What every part of the square shares: groups, cache, tasks. Each URL can be moved to a server. */
+export const app = createApp({
+  name: "square",
+  layer: process.env["LAYER_URL"],
+  cache: process.env["CACHE_URL"],
+  broker: process.env["BROKER_URL"] ?? `sqlite:${dataFolder}/tasks.db`,
+  results: process.env["RESULT_URL"] ?? `sqlite:${dataFolder}/tasks.db`,
+});

@@ -1,0 +1,132 @@
+import { Hono } from "hono";
+
+import { countFailure, isBlocked } from "../attempts.ts";
+import type { Env } from "../env.ts";
+import { safePath } from "../safe-path.ts";
+import { endSession, startSession } from "../sessions.ts";
+import { checkPassword, DEMO_ACCOUNTS, DEMO_PASSWORD } from "../users.ts";
+import { Face } from "../views/face.tsx";
+import { page } from "./page.tsx";
+
+/** Longer ones are not worth hashing. */
+const MAX_FIELD = 200;
+
+/** Signing in and out. */
+export const signIn: Hono<Env> = new Hono<Env>();
+
+signIn.get("/sign-in", (context) => {
+  const next = safePath(context.req.query("next"));
+  return page(context, { title: "Sign in" }, <SignIn next={next} name="" problem={null} />);
+});
+
+signIn.post("/sign-in", async (context) => {
+  const form = await context.req.formData();
+  const field = (name: string): string => String(form.get(name) ?? "").slice(0, MAX_FIELD);
+  const next = safePath(field("next"));
+  const name = field("name").trim();
+  const again = (status: 422 | 429, problem: string): Promise<Response> =>
+    page(
+      context,
+      { title: "Sign in", status },
+      <SignIn next={next} name={name} problem={problem} />,
+    );
+
+  if (isBlocked(name)) return again(429, "Too many wrong passwords. Try again in a minute.");
+  const user = await checkPassword(name, field("password"));
+  if (!user) {
+    countFailure(name);
+    return again(422, "No account has this name and password.");
+  }
+  context.header("set-cookie", startSession(user));
+  return context.redirect(next, 303);
+});
+
+signIn.post("/sign-out", (context) => {
+  context.header("set-cookie", endSession(context.req.raw));
+  return context.redirect("/", 303);
+});
+
+interface SignInProps {
+  readonly next: string;
+  readonly name: string;
+  readonly problem: string | null;
+}
+
+function SignIn({ next, name, problem }: SignInProps) {
+  return (
+    <div class="sign-in">
+      <div class="page-head">
+        <h1>Sign in</h1>
+        <p>
+          The square needs to know who speaks. It starts with three accounts; pick one, and another
+          in a second browser.
+        </p>
+      </div>
+      {problem === null ? null : (
+        <p class="problem" role="alert" id="problem">
+          {problem}
+        </p>
+      )}
+      <section class="accounts" aria-labelledby="accounts-title">
+        <h2 id="accounts-title">Demo accounts</h2>
+        <ul>
+          {DEMO_ACCOUNTS.map((account) => (
+            <li>
+              <form method="post" action="/sign-in">
+                <input type="hidden" name="next" value={next} />
+                <input type="hidden" name="name" value={account.name} />
+                <input type="hidden" name="password" value={DEMO_PASSWORD} />
+                <button class="account" type="submit">
+                  <Face name={account.name} />
+                  <span>
+                    Sign in as <strong>{account.name}</strong>
+                  </span>
+                  {account.staff ? <span class="tag tag-accent">staff</span> : null}
+                </button>
+              </form>
+            </li>
+          ))}
+        </ul>
+        <p class="hint">
+          Their password is <code>{DEMO_PASSWORD}</code>.
+        </p>
+      </section>
+      <section class="card" aria-labelledby="name-title">
+        <h2 id="name-title">Name and password</h2>
+        <form class="form" method="post" action="/sign-in">
+          <input type="hidden" name="next" value={next} />
+          <div class="field">
+            <label for="name">Name</label>
+            <input
+              class="input"
+              id="name"
+              name="name"
+              value={name}
+              required
+              maxlength={50}
+              autocomplete="username"
+              autocapitalize="none"
+              aria-invalid={problem === null ? undefined : "true"}
+              aria-describedby={problem === null ? undefined : "problem"}
+            />
+          </div>
+          <div class="field">
+            <label for="password">Password</label>
+            <input
+              class="input"
+              id="password"
+              name="password"
+              type="password"
+              required
+              maxlength={MAX_FIELD}
+              autocomplete="current-password"
+            />
+          </div>
+          <button class="button" type="submit">
+            Sign in
+          </button>
+        </form>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,298 @@
+import { BoundedQueue } from "../core/bounded-queue.ts";
+import { toError, TidingsError } from "../core/errors.ts";
+import type { Logger } from "../core/logger.ts";
+import { SchemaError, validate } from "../core/schema.ts";
+import type { ChannelLayer, LayerMessage, OutgoingMessage } from "../layers/index.ts";
+import type { ConnectionPort } from "./connection-port.ts";
+import type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
+import type { ConsumerDefinition } from "./consumer.ts";
+import type { EventDispatch, Reaction } from "./event-dispatch.ts";
+import type { Params } from "./path.ts";
+import type { RouteContext } from "./route-context.ts";
+import type { User } from "./user.ts";
+
+/** What a session needs. */
+export interface ConsumerSessionOptions {
+  readonly definition: ConsumerDefinition;
+  readonly dispatch: EventDispatch;
+  readonly context: RouteContext;
+  readonly port: ConnectionPort;
+  readonly layer: ChannelLayer;
+  readonly logger: Logger;
+}
+
+/** Events that wait for a connection's handlers; beyond it the layer drops them for it. */
+const MAX_WAITING_EVENTS = 100;
+/** Client messages that wait before the socket is read no further, and when it is read again. */
+const PAUSE_AT = 64;
+const RESUME_AT = 16;
+/** "The application sent something that it must not" is nobody's business; an error is 1011. */
+const INTERNAL_ERROR = 1011;
+
+/**
+ * One connection of a consumer: runs its handlers, one after another.
+ *
+ * | state      | what is true                                   | left when                            |
+ * | ---------- | ---------------------------------------------- | ------------------------------------ |
+ * | connecting | `connect` runs, the handshake is not answered   | accepted, rejected, gone, or failed |
+ * | open       | messages and events are handled as they come    | closed by either side, or an error  |
+ * | closed     | nothing more is sent; `disconnect` runs, if it was open, after the running handler | never |
+ *
+ * Events that are only forwarded skip the queue while it is empty. Bounds: 100 waiting events, 64
+ * waiting client messages (then the client is no longer read; what one read brought may still wait).
+ */
+export class ConsumerSession implements Connection {
+  readonly params: Params;
+  readonly user: User | null;
+  readonly request: Request;
+  readonly state: unknown;
+  readonly #options: ConsumerSessionOptions;
+  readonly #abort = new AbortController();
+  readonly #groups = new Set<string>();
+  readonly #events = new BoundedQueue<Reaction>(MAX_WAITING_EVENTS);
+  #messages: string[] = [];
+  #isPaused = false;
+  #isBusy = false;
+  #state: "connecting" | "open" | "closed" = "connecting";
+  #disconnect: Disconnect | undefined;
+  #channelName: string | undefined;
+  #unlisten: (() => void) | undefined;
+
+  constructor(options: ConsumerSessionOptions) {
+    const { context, definition } = options;
+    this.#options = options;
+    this.params = context.params;
+    this.user = context.user;
+    this.request = context.request;
+    this.state = definition.handlers.state();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get channelName(): string {
+    if (this.#channelName !== undefined) return this.#channelName;
+    throw new TidingsError("CHANNEL_CLOSED", "the connection has no channel before `connect` runs");
+  }
+
+  /** Runs `connect`; the returned promise is settled when the whole connection is over. */
+  async run(): Promise<void> {
+    this.#isBusy = true;
+    const { definition, layer } = this.#options;
+    await this.#guard(async () => {
+      this.#channelName = await layer.newChannel();
+      this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
+      await definition.handlers.connect(this);
+      if (this.#state === "connecting") this.accept();
+    });
+    this.#isBusy = false;
+    await this.#pump();
+  }
+
+  /** Takes a message of the client. */
+  onMessage(text: string): void {
+    if (this.#state !== "open") return;
+    this.#messages.push(text);
+    if (this.#messages.length >= PAUSE_AT && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#options.port.pause();
+    }
+    void this.#pump();
+  }
+
+  /** Takes note that the client is gone. */
+  onClose(disconnect: Disconnect): void {
+    this.#end(disconnect);
+  }
+
+  accept(options: AcceptOptions = {}): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "open") throw new TidingsError("CHANNEL_CLOSED", "accepted already");
+    this.#state = "open";
+    this.#options.port.accept(options);
+  }
+
+  reject(code: number, reason = ""): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "open") {
+      throw new TidingsError("CHANNEL_CLOSED", "expected `reject` before the connection is accepted");
+    }
+    const { port } = this.#options;
+    if (code >= 400 && code <= 599) port.refuse(code, reason);
+    else if (isRejectCode(code)) {
+      port.accept({});
+      port.close(code, reason);
+    } else {
+      throw new TidingsError(
+        "OPTION_INVALID",
+        `expected \`code\` to be 400 to 599, 1008, or 4000 to 4999, got \`${code}\``,
+      );
+    }
+    // `disconnect` is for connections that were open.
+    this.#state = "closed";
+    this.#release();
+  }
+
+  send(data: unknown): void {
+    if (this.#state === "connecting") this.accept();
+    if (this.#state !== "open") return;
+    const json = JSON.stringify(data);
+    if (json === undefined) throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
+    this.#options.port.send({ json });
+  }
+
+  close(code = 1000, reason = ""): void {
+    if (this.#state === "connecting") this.accept();
+    if (this.#state !== "open") return;
+    this.#options.port.close(code, reason);
+    this.#end({ code, reason });
+  }
+
+  async groupAdd(group: string): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#groups.add(group);
+    await this.#options.layer.groupAdd(group, this.channelName);
+    // It may have ended meanwhile, and must not stay behind in the group.
+    if (this.#isClosed()) await this.groupDiscard(group);
+  }
+
+  async groupDiscard(group: string): Promise<void> {
+    await this.#options.layer.groupDiscard(group, this.channelName);
+    this.#groups.delete(group);
+  }
+
+  async groupSend(group: string, message: OutgoingMessage): Promise<void> {
+    await this.#options.layer.groupSend(group, message);
+  }
+
+  #onEvent(message: LayerMessage): boolean {
+    if (this.#state === "closed") return true;
+    const reaction = this.#options.dispatch.reactionTo(message);
+    if (reaction.kind === "ignore") return true;
+    if (reaction.kind === "send" && !this.#isBusy && this.#events.size === 0) {
+      this.#options.port.send(reaction.payload);
+      return true;
+    }
+    if (!this.#events.push(reaction)) return false;
+    void this.#pump();
+    return true;
+  }
+
+  /** Handles what waits, events and messages in turn, until nothing does. Never throws. */
+  async #pump(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    while (this.#state === "open" && (this.#events.size > 0 || this.#messages.length > 0)) {
+      await this.#guard(() => this.#handleEvent());
+      await this.#guard(() => this.#handleMessage());
+    }
+    if (this.#disconnect) await this.#finish(this.#disconnect);
+    this.#isBusy = false;
+  }
+
+  async #handleEvent(): Promise<void> {
+    const reaction = this.#state === "open" ? this.#events.shift() : undefined;
+    if (reaction?.kind === "send") this.#options.port.send(reaction.payload);
+    if (reaction?.kind === "handle") await reaction.handler(this, reaction.event);
+  }
+
+  async #handleMessage(): Promise<void> {
+    const text = this.#state === "open" ? this.#messages.shift() : undefined;
+    if (text === undefined) return;
+    if (this.#isPaused && this.#messages.length <= RESUME_AT) {
+      this.#isPaused = false;
+      this.#options.port.resume();
+    }
+    const { handlers } = this.#options.definition;
+    const parsed = parseJson(text);
+    if (!parsed) return this.#complain("MESSAGE_NOT_JSON", "expected a message in JSON");
+    if (!handlers.receives) {
+      return this.#complain("MESSAGE_INVALID", "this consumer takes no messages");
+    }
+    let message: unknown;
+    try {
+      message = await validate(handlers.receives, parsed.value, "the message");
+    } catch (thrown) {
+      if (!(thrown instanceof SchemaError)) throw thrown;
+      return this.#complain(thrown.code, thrown.message, thrown.issues);
+    }
+    await handlers.receive(this, message);
+  }
+
+  /** Tells the client what was wrong with its message; the connection stays open. */
+  #complain(code: string, message: string, issues: SchemaError["issues"] = []): void {
+    this.send({ type: "error", code, message, issues });
+  }
+
+  /** Runs a step; what it throws is logged and ends this connection, and no other. */
+  async #guard(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (thrown) {
+      const { definition, logger, port } = this.#options;
+      if (this.#abort.signal.aborted && isAbort(thrown)) return;
+      logger.error(
+        { err: toError(thrown), consumer: definition.path.path, channel: this.#channelName },
+        "handler failed; its connection is closed with 1011",
+      );
+      if (this.#state === "connecting") {
+        this.#state = "closed";
+        port.refuse(500, "internal error");
+        this.#release();
+      } else this.close(INTERNAL_ERROR, "internal error");
+    }
+  }
+
+  #end(disconnect: Disconnect): void {
+    if (this.#state === "closed") return;
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    this.#release();
+    if (!wasOpen) return;
+    this.#disconnect = disconnect;
+    void this.#pump();
+  }
+
+  async #finish(disconnect: Disconnect): Promise<void> {
+    this.#disconnect = undefined;
+    await this.#guard(async () => {
+      await this.#options.definition.handlers.disconnect(this, disconnect);
+    });
+  }
+
+  /** Leaves everything that could bring more work. */
+  #release(): void {
+    this.#abort.abort();
+    this.#unlisten?.();
+    this.#events.clear();
+    this.#messages = [];
+    const { layer, logger } = this.#options;
+    for (const group of this.#groups) {
+      layer.groupDiscard(group, this.channelName).catch((thrown: unknown) => {
+        logger.warn({ err: toError(thrown), group }, "could not leave a group");
+      });
+    }
+    this.#groups.clear();
+  }
+
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+}
+
+function isRejectCode(code: number): boolean {
+  return code === 1008 || (code >= 4000 && code <= 4999);
+}
+
+function isAbort(thrown: unknown): boolean {
+  return Error.isError(thrown) && thrown.name === "AbortError";
+}
+
+function parseJson(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined; // the caller tells the client
+  }
+}

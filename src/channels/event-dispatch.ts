@@ -1,0 +1,70 @@
+import { SchemaError, validateSync } from "../core/schema.ts";
+import type { Logger } from "../core/logger.ts";
+import type { LayerMessage } from "../layers/index.ts";
+import type { Payload } from "./connection-port.ts";
+import type { Connection } from "./connection.ts";
+import type { ConsumerDefinition, EventHandler } from "./consumer.ts";
+import { toJsonValue } from "./json-value.ts";
+
+/** An event as a consumer takes it: ready to be sent as it is, or for its handler. */
+export type Reaction =
+  | { readonly kind: "send"; readonly payload: Payload }
+  | {
+      readonly kind: "handle";
+      readonly event: LayerMessage;
+      readonly handler: (connection: Connection, event: LayerMessage) => unknown;
+    }
+  | { readonly kind: "ignore" };
+
+const IGNORE: Reaction = { kind: "ignore" };
+
+/**
+ * Decides what a consumer does with a group's message, once per process and message.
+ *
+ * The members of a group are handed the same frozen message, so what was decided for the first of
+ * them, its check against the schema and its JSON included, holds for all of them.
+ */
+export class EventDispatch {
+  readonly #definition: ConsumerDefinition;
+  readonly #logger: Logger;
+  readonly #decided = new WeakMap<LayerMessage, Reaction>();
+
+  constructor(definition: ConsumerDefinition, logger: Logger) {
+    this.#definition = definition;
+    this.#logger = logger;
+  }
+
+  reactionTo(message: LayerMessage): Reaction {
+    let reaction = this.#decided.get(message);
+    if (!reaction) this.#decided.set(message, (reaction = this.#decide(message)));
+    return reaction;
+  }
+
+  #decide(message: LayerMessage): Reaction {
+    const { handlers, path } = this.#definition;
+    const handler = handlers.on.get(message.type);
+    if (!handler) {
+      this.#logger.warn({ consumer: path.path, type: message.type }, "event without a handler");
+      return IGNORE;
+    }
+    try {
+      const schema = handlers.events[message.type];
+      const fields = schema && validateSync(schema, message, `event \`${message.type}\``);
+      const event: LayerMessage =
+        typeof fields === "object" ? { ...fields, type: message.type } : message;
+      return react(handler, event);
+    } catch (thrown) {
+      const issues = thrown instanceof SchemaError ? thrown.issues : undefined;
+      this.#logger.error({ err: thrown, issues, consumer: path.path }, "event dropped");
+      return IGNORE;
+    }
+  }
+}
+
+function react(handler: EventHandler<Connection, LayerMessage>, event: LayerMessage): Reaction {
+  if (typeof handler === "function") return { kind: "handle", event, handler };
+  const { type, ...fields } = event;
+  const data = handler.map ? handler.map(event) : { type, ...fields };
+  if (data === undefined) return IGNORE;
+  return { kind: "send", payload: { json: JSON.stringify(toJsonValue(data)) } };
+}

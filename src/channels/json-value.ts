@@ -1,0 +1,22 @@
+import type { LayerMessage } from "../layers/index.ts";
+
+/**
+ * Turns what a layer can carry and JSON cannot into what it can.
+ *
+ * Integers beyond 2^53 become strings of digits, bytes become base64. Numbers that JSON does not know
+ * (NaN, Infinity) become `null`, as `JSON.stringify` does.
+ */
+export function toJsonValue(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  if (Array.isArray(value)) return value.map(toJsonValue);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toJsonValue(item)]));
+}
+
+/** A group's message as JSON text. */
+export function toJsonText(message: LayerMessage): string {
+  return JSON.stringify(toJsonValue(message));
+}

@@ -1,0 +1,84 @@
+import { dirname, relative, resolve } from "node:path";
+
+import { Command } from "commander";
+
+import { createLogger } from "./logger.ts";
+import {
+  concurrencyOption,
+  hostOption,
+  logLevelOption,
+  portOption,
+  queuesOption,
+  stopTimeoutOption,
+} from "./options.ts";
+import { loadApplication } from "./load-application.ts";
+import { runUntilStopped } from "./run-until-stopped.ts";
+import { watchSource } from "./source-watch.ts";
+import { Supervisor, type ProcessSpec } from "./supervisor.ts";
+
+interface DevOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly concurrency: number;
+  readonly queues: readonly string[];
+  readonly logLevel: string;
+  readonly stopTimeout: number;
+  readonly watch: boolean;
+}
+
+/** `tidings dev`: server and worker side by side, restarted when they die or the code changes. */
+export function devCommand(): Command {
+  return new Command("dev")
+    .description("Run server and worker, and restart them when the code changes or one dies.")
+    .argument("<module>", "the file that exports the application")
+    .addOption(portOption())
+    .addOption(hostOption())
+    .addOption(concurrencyOption())
+    .addOption(queuesOption())
+    .option("--no-watch", "do not restart when the code changes")
+    .addOption(logLevelOption())
+    .addOption(stopTimeoutOption())
+    .action(dev);
+}
+
+async function dev(path: string, options: DevOptions): Promise<void> {
+  const logger = createLogger(options.logLevel, "dev");
+  const supervisor = new Supervisor(await toProcesses(path, options), logger);
+  supervisor.start();
+  using watch = options.watch
+    ? watchSource(dirname(resolve(path)), (file) => {
+        logger.info({ file: relative(process.cwd(), file) }, "changed, restarting");
+        void supervisor.restart();
+      })
+    : undefined;
+  await runUntilStopped({
+    logger,
+    // The children have their own timeout; what is left after it is killed.
+    stopTimeoutMs: (options.stopTimeout + 3) * 1000,
+    async stop(signal) {
+      watch?.[Symbol.dispose]();
+      await supervisor.stop({ signal });
+    },
+  });
+}
+
+/** A broker in memory cannot be shared between processes: then the server runs the worker. */
+async function toProcesses(path: string, options: DevOptions): Promise<readonly ProcessSpec[]> {
+  const common = ["--log-level", options.logLevel, "--stop-timeout", String(options.stopTimeout)];
+  const tasks = ["--concurrency", String(options.concurrency), "--queues", options.queues.join(",")];
+  const listen = ["--port", String(options.port), "--host", options.host];
+  if (await isInMemory(path)) {
+    return [{ name: "server", args: ["serve", path, "--worker", ...listen, ...tasks, ...common] }];
+  }
+  return [
+    { name: "server", args: ["serve", path, ...listen, ...common] },
+    { name: "worker", args: ["worker", path, ...tasks, ...common] },
+  ];
+}
+
+async function isInMemory(path: string): Promise<boolean> {
+  const { app } = await loadApplication(path);
+  const { broker, results } = app.drivers;
+  await app.close();
+  return broker.startsWith("memory:") || results.startsWith("memory:");
+}

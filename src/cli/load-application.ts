@@ -1,0 +1,25 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { assertApplication, type Application } from "../app/index.ts";
+import { TidingsError } from "../core/errors.ts";
+
+/**
+ * Imports a main module and returns its application.
+ *
+ * @throws {TidingsError} APP_LOAD_FAILED when there is no such module, it throws, or its default
+ *   export is no application. What the module's own code throws of ours keeps its code.
+ */
+export async function loadApplication(path: string): Promise<Application> {
+  const url = pathToFileURL(resolve(path)).href;
+  let loaded: unknown;
+  try {
+    loaded = await import(url);
+  } catch (thrown) {
+    if (thrown instanceof TidingsError) throw thrown;
+    throw new TidingsError("APP_LOAD_FAILED", `cannot load ${path}`, { cause: thrown });
+  }
+  const exported =
+    typeof loaded === "object" && loaded !== null && "default" in loaded ? loaded.default : undefined;
+  return assertApplication(exported, path);
+}

@@ -1,0 +1,13 @@
+import { pino, type Logger } from "pino";
+import { pinoPretty } from "./pretty.ts";
+
+/** The levels that `--log-level` takes. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+/** Lines for people in a terminal, JSON objects for machines otherwise. */
+export function createLogger(level: string, service: string): Logger {
+  const options = { level, base: { service, pid: process.pid } };
+  return process.stdout.isTTY || process.env["FORCE_COLOR"]
+    ? pino(options, pinoPretty())
+    : pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+
+import { Command } from "commander";
+
+import { devCommand } from "./dev.ts";
+import { explain } from "./explain.ts";
+import { serveCommand } from "./serve.ts";
+import { workerCommand } from "./worker.ts";
+
+const manifest: unknown = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+);
+
+const program = new Command("tidings")
+  .description("Live pages and background work that belong together.")
+  .version(hasVersion(manifest) ? manifest.version : "unknown")
+  .addCommand(devCommand())
+  .addCommand(serveCommand())
+  .addCommand(workerCommand())
+  .addHelpText(
+    "after",
+    "\nA MODULE is a file whose default export is `application({ … })`.\nStop with Ctrl+C or SIGTERM: work in progress finishes. A second signal stops at once.\n",
+  )
+  .showHelpAfterError("(run with --help for the options)");
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  process.stderr.write(`${explain(thrown)}\n`);
+  process.exitCode = 1;
+}
+
+function hasVersion(value: unknown): value is { readonly version: string } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "version" in value &&
+    typeof value.version === "string"
+  );
+}

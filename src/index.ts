@@ -1,0 +1,50 @@
+/**
+ * Tidings: live pages and background work that belong together.
+ *
+ * What an application's server side needs, in one import. The browser's side is `tidings/client`.
+ *
+ * @module
+ */
+export {
+  application,
+  createApp,
+  type App,
+  type AppDrivers,
+  type AppOptions,
+  type Application,
+  type ApplicationOptions,
+  type FetchHandler,
+} from "./app/index.ts";
+export type { Cache } from "./cache/index.ts";
+export {
+  allowedOrigins,
+  consumer,
+  feed,
+  forward,
+  refresh,
+  sessionAuth,
+  sessionCookies,
+  use,
+  type Connection,
+  type ConsumerDefinition,
+  type Disconnect,
+  type FeedDefinition,
+  type Middleware,
+  type Register,
+  type Route,
+  type RouteContext,
+  type SessionCookies,
+  type User,
+} from "./channels/index.ts";
+export { isTidingsError, TidingsError, ERROR_CODES, type ErrorCode } from "./core/errors.ts";
+export type { ChannelLayer, LayerMessage } from "./layers/index.ts";
+export { taskFeed } from "./live/index.ts";
+export { createServer, type Server, type ServerOptions } from "./server/index.ts";
+export { createSignal, type Signal } from "./signals/index.ts";
+export {
+  currentTask,
+  Retry,
+  type AsyncResult,
+  type Task,
+  type TaskRecord,
+} from "./tasks/index.ts";

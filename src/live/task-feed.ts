@@ -1,0 +1,31 @@
+import { feed, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
+import type { ResultStore, TaskRecord } from "../tasks/index.ts";
+
+/** Where a task feed is, and who may follow it. */
+export interface TaskFeedOptions {
+  /** Whether somebody may follow a task; without it, whoever knows its id. */
+  readonly authorize?:
+    | ((request: FeedRequest<{ readonly id: string }>) => boolean | Promise<boolean>)
+    | undefined;
+}
+
+/**
+ * A feed of every task's state at `/tasks/:id`.
+ *
+ * Each event's data is the whole {@link TaskRecord}, so any one of them is enough to draw a page;
+ * changes that come faster than they are read are one event. Ends after a final state. A task that
+ * nobody has sent is `PENDING`, as in Celery.
+ */
+export function taskFeed(
+  app: { readonly results: ResultStore },
+  { authorize }: TaskFeedOptions = {},
+): FeedDefinition<TaskRecord> {
+  return feed({
+    path: "/tasks/:id",
+    authorize,
+    async *events({ params, signal }) {
+      for await (const data of app.results.watch(params.id, { signal })) yield { data };
+    },
+    keep: 10,
+  });
+}

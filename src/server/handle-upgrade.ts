@@ -1,0 +1,103 @@
+import type { IncomingMessage } from "node:http";
+
+import { NodeRequest } from "srvx/node";
+
+import { toErrorResponse, type RouteContext, type RouteMatch } from "../channels/index.ts";
+import { toError } from "../core/errors.ts";
+import {
+  answerUpgrade,
+  serveConsumerOverWebSocket,
+  serveFeedOverWebSocket,
+  type Upgrade,
+} from "../transports/index.ts";
+import { authorizeFeed, passMiddleware } from "./route-request.ts";
+import type { ServerContext } from "./server-context.ts";
+
+/** Answers a handshake: a consumer, a feed, or an error. Settles when the connection is over. */
+export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Promise<void> {
+  // Without a listener, a client that resets the connection would end the process.
+  upgrade.socket.on("error", () => {});
+  try {
+    const refusal = await respond(server, upgrade);
+    if (refusal) await answerUpgrade(upgrade.socket, refusal);
+  } catch (thrown) {
+    server.logger.error({ err: toError(thrown), url: upgrade.request.url }, "upgrade failed");
+    upgrade.socket.destroy();
+  }
+}
+
+async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
+  const malformed = checkHandshake(upgrade.request);
+  if (malformed) return malformed;
+  const request = new NodeRequest({ req: upgrade.request });
+  const url = URL.parse(request.url);
+  const match = url ? server.application.router.match(url.pathname) : undefined;
+  if (!url || !match) {
+    return toErrorResponse({
+      status: 404,
+      code: "REQUEST_NOT_FOUND",
+      message: `no WebSocket is at ${url?.pathname ?? "this URL"}`,
+    });
+  }
+  const context: RouteContext = { request, params: match.params, isUpgrade: true, user: null };
+  const refusal = await passMiddleware(match, context);
+  if (refusal) return refusal;
+  return await serve(server, upgrade, { match, context, cursor: url.searchParams.get("cursor") });
+}
+
+interface AcceptedRoute {
+  readonly match: RouteMatch;
+  readonly context: RouteContext;
+  readonly cursor: string | null;
+}
+
+async function serve(
+  server: ServerContext,
+  upgrade: Upgrade,
+  { match, context, cursor }: AcceptedRoute,
+): Promise<Response | undefined> {
+  const { definition } = match;
+  if (definition.kind === "feed") {
+    const refusal = await authorizeFeed(definition, context);
+    if (refusal) return refusal;
+    await serveFeedOverWebSocket(server.websockets, {
+      ...upgrade,
+      source: server.sources.get(definition, match.params),
+      cursor: cursor ?? undefined,
+      subprotocols: offeredSubprotocols(upgrade.request),
+    });
+    return undefined;
+  }
+  const dispatch = server.dispatches.get(definition);
+  if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
+  const { layer } = server.application.app;
+  const options = { definition, dispatch, context, layer, logger: server.logger };
+  const session = serveConsumerOverWebSocket(server.websockets, upgrade, options);
+  server.sessions.add(session);
+  await session.finally(() => server.sessions.delete(session));
+  return undefined;
+}
+
+/** RFC 6455 §4.2.1: what a handshake must have; we say what was wrong before any handler runs. */
+function checkHandshake({ method, headers }: IncomingMessage): Response | undefined {
+  if (method !== "GET") return malformedHandshake(405, "a WebSocket handshake is a GET request");
+  if (headers["sec-websocket-version"] !== "13") {
+    return malformedHandshake(426, "expected Sec-WebSocket-Version 13", { "sec-websocket-version": "13" });
+  }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
+    return malformedHandshake(400, "expected a Sec-WebSocket-Key of 16 bytes in base64");
+  }
+  return undefined;
+}
+
+function malformedHandshake(
+  status: number,
+  message: string,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  return toErrorResponse({ status, code: "REQUEST_MALFORMED", message, headers });
+}
+
+function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
+  return (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+}

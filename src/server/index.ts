@@ -1,0 +1,9 @@
+/**
+ * Node HTTP in front of an application: requests, upgrades, limits, and the stop that drains them.
+ *
+ * Puts routes, middleware and deliveries together. Must never know what an application does.
+ *
+ * @module
+ */
+export { toLimits, type ServerLimits } from "./limits.ts";
+export { createServer, type Server, type ServerOptions } from "./server.ts";

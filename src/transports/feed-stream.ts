@@ -1,0 +1,113 @@
+import type { FeedEvent } from "../protocol/index.ts";
+import { requestedCursor, type FeedExchange } from "./feed-exchange.ts";
+import type { OpenConnection } from "./open-connections.ts";
+import { Outbox } from "./outbox.ts";
+
+/** How one kind of stream writes what it carries. */
+export interface StreamFormat {
+  readonly contentType: string;
+  /** Sent first, at once, so that proxies and browsers see the stream open. */
+  readonly opening: Uint8Array;
+  /** Sent when nothing else was, to show both ends that the other lives. */
+  readonly heartbeat: Uint8Array;
+  /** Sent last when the feed has ended. */
+  readonly end: Uint8Array;
+  /** The bytes of an event, the same ones for every stream. */
+  encode(event: FeedEvent): Uint8Array;
+}
+
+/** Serves a feed as an HTTP response that stays open; settles when it is over. */
+export async function serveStream(exchange: FeedExchange, format: StreamFormat): Promise<void> {
+  const { request, response, source, connections } = exchange;
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  response.once("close", resolve);
+  const outbox = new Outbox({
+    sink: response,
+    maxBytes: exchange.maxOutboxBytes,
+    onOverflow: () => response.destroy(),
+  });
+  const stream = new StreamConnection(exchange, outbox, format);
+  const missed: FeedEvent[] = [];
+  let isOpen = false;
+  let end: { readonly error: Error | undefined } | undefined;
+  const leave = await source.follow(
+    {
+      deliver: (event) => {
+        if (isOpen) stream.deliver(event);
+        else missed.push(event);
+      },
+      end: (error) => {
+        end = { error };
+        if (isOpen) stream.end(error);
+      },
+    },
+    requestedCursor(request),
+  );
+  isOpen = true;
+  stream.open(missed, end);
+  const remove = connections.add(stream);
+  if (response.destroyed) resolve();
+  await closed;
+  remove();
+  leave();
+  outbox.close();
+}
+
+class StreamConnection implements OpenConnection {
+  readonly #exchange: FeedExchange;
+  readonly #outbox: Outbox;
+  readonly #format: StreamFormat;
+
+  constructor(exchange: FeedExchange, outbox: Outbox, format: StreamFormat) {
+    this.#exchange = exchange;
+    this.#outbox = outbox;
+    this.#format = format;
+  }
+
+  open(missed: readonly FeedEvent[], end: { readonly error: Error | undefined } | undefined): void {
+    const { request, response } = this.#exchange;
+    // "An HTTP 204 No Content response" is how a server tells an EventSource not to come back
+    // (WHATWG HTML §9.2.3); for other streams it says as well that there is nothing more.
+    if (end && !end.error && missed.length === 0 && requestedCursor(request) !== undefined) {
+      response.writeHead(204, { "cache-control": "no-store" }).end();
+      return;
+    }
+    response.writeHead(200, {
+      "content-type": this.#format.contentType,
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    });
+    if (request.method === "HEAD") {
+      response.end();
+      return;
+    }
+    response.socket?.setNoDelay(true);
+    this.#outbox.push(this.#format.opening);
+    for (const event of missed) this.deliver(event);
+    if (end) this.end(end.error);
+  }
+
+  deliver(event: FeedEvent): void {
+    this.#outbox.push(this.#format.encode(event));
+  }
+
+  /** Without the format's end the client knows that the stream broke off, and comes back. */
+  end(error: Error | undefined): void {
+    if (!error) this.#outbox.push(this.#format.end);
+    this.goAway();
+  }
+
+  beat(): void {
+    this.#outbox.push(this.#format.heartbeat);
+  }
+
+  goAway(): void {
+    this.#outbox.flush();
+    this.#outbox.close();
+    this.#exchange.response.end();
+  }
+
+  destroy(): void {
+    this.#exchange.response.destroy();
+  }
+}

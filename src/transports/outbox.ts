@@ -1,0 +1,94 @@
+/** Where an outbox writes: a socket or a response. */
+export interface OutboxSink {
+  write(bytes: Uint8Array): unknown;
+  /** Bytes that the sink has taken and not yet handed to the kernel. */
+  readonly writableLength: number;
+}
+
+/** What an {@link Outbox} needs. */
+export interface OutboxOptions {
+  readonly sink: OutboxSink;
+  /** How many bytes may wait, in the outbox and in the sink together. */
+  readonly maxBytes: number;
+  /** Called once, when they are exceeded; the outbox then takes nothing more. */
+  readonly onOverflow: () => void;
+}
+
+/**
+ * What one connection has still to be sent.
+ *
+ * One write per connection and tick, however many messages the tick brought: a write costs the kernel
+ * about as much for ten messages as for one. Messages go out in order. Bound: `maxBytes`; a reader
+ * that is slower than that is cut off, and resumes by its cursor.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #isClosed = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Takes bytes that nobody changes any more; other outboxes may hold the same. */
+  push(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    const { sink, maxBytes, onOverflow } = this.#options;
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes + sink.writableLength > maxBytes) {
+      this.close();
+      onOverflow();
+      return;
+    }
+    if (this.#pending.length === 0) schedule(this);
+    this.#pending.push(bytes);
+  }
+
+  /** Writes what is pending now. */
+  flush(): void {
+    const pending = this.#pending;
+    const [first] = pending;
+    if (!first) return;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#options.sink.write(pending.length === 1 ? first : join(pending));
+  }
+
+  /** Drops what is pending and takes nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+}
+
+/** The outboxes of this process that have something to write in this tick. */
+let dirty: Outbox[] = [];
+
+function schedule(outbox: Outbox): void {
+  if (dirty.length === 0) setImmediate(flushAll);
+  dirty.push(outbox);
+}
+
+function flushAll(): void {
+  const outboxes = dirty;
+  dirty = [];
+  for (const outbox of outboxes) outbox.flush();
+  lastParts = [];
+  lastJoined = undefined;
+}
+
+// Members of one group mostly have the very same messages pending: they share the joined bytes.
+let lastParts: readonly Uint8Array[] = [];
+let lastJoined: Uint8Array | undefined;
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const isSame =
+    parts.length === lastParts.length && parts.every((part, index) => part === lastParts[index]);
+  if (!isSame || !lastJoined) {
+    lastJoined = Buffer.concat(parts);
+    lastParts = parts;
+  }
+  return lastJoined;
+}

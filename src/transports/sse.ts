@@ -1,0 +1,27 @@
+import { formatSseComment, formatSseEvent, type FeedEvent } from "../protocol/index.ts";
+import type { FeedExchange } from "./feed-exchange.ts";
+import { serveStream, type StreamFormat } from "./feed-stream.ts";
+
+const encoded = new WeakMap<FeedEvent, Uint8Array>();
+
+/** `text/event-stream`, as WHATWG HTML §9.2 describes it. */
+const sse: StreamFormat = {
+  contentType: "text/event-stream",
+  opening: Buffer.from(formatSseComment("ok")),
+  heartbeat: Buffer.from(formatSseComment("")),
+  // Nothing says "the end" in an event stream: the client asks again and is answered with 204.
+  end: new Uint8Array(),
+  encode(event) {
+    let bytes = encoded.get(event);
+    if (!bytes) {
+      bytes = Buffer.from(formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }));
+      encoded.set(event, bytes);
+    }
+    return bytes;
+  },
+};
+
+/** Serves a feed to an `EventSource`. */
+export async function serveSse(exchange: FeedExchange): Promise<void> {
+  await serveStream(exchange, sse);
+}

@@ -1,0 +1,75 @@
+import { frameText } from "../protocol/index.ts";
+import {
+  ConsumerSession,
+  type AcceptOptions,
+  type ConnectionPort,
+  type ConsumerSessionOptions,
+  type Payload,
+} from "../channels/index.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
+import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
+
+/** A payload that goes to many connections is framed for the first of them. */
+const frames = new WeakMap<Payload, Uint8Array>();
+
+/**
+ * Serves a consumer over a WebSocket; settles when the connection is over.
+ *
+ * The handshake is answered when the consumer has decided, so that a refusal can be an HTTP status.
+ */
+export async function serveConsumerOverWebSocket(
+  transport: WebSocketTransport,
+  upgrade: Upgrade,
+  options: Omit<ConsumerSessionOptions, "port">,
+): Promise<void> {
+  const port = new WebSocketPort(transport, upgrade);
+  const session = new ConsumerSession({ ...options, port });
+  port.session = session;
+  const onGone = (): void => session.onClose({ code: 1006, reason: "" });
+  upgrade.socket.once("close", onGone);
+  await session.run();
+}
+
+/** A consumer's connection, carried by a WebSocket. */
+class WebSocketPort implements ConnectionPort {
+  session: ConsumerSession | undefined;
+  readonly #transport: WebSocketTransport;
+  readonly #upgrade: Upgrade;
+  #connection: WebSocketConnection | undefined;
+
+  constructor(transport: WebSocketTransport, upgrade: Upgrade) {
+    this.#transport = transport;
+    this.#upgrade = upgrade;
+  }
+
+  accept(options: AcceptOptions): void {
+    this.#connection = this.#transport.accept(this.#upgrade, options, {
+      // A binary message is no JSON: the session says so to the client.
+      onMessage: (text) => this.session?.onMessage(text ?? ""),
+      onClose: (code, reason) => this.session?.onClose({ code, reason }),
+    });
+    if (!this.#connection) this.session?.onClose({ code: 1006, reason: "" });
+  }
+
+  refuse(status: number, message: string): void {
+    refuseUpgrade(this.#upgrade.socket, status, message);
+  }
+
+  send(payload: Payload): void {
+    let frame = frames.get(payload);
+    if (!frame) frames.set(payload, (frame = frameText(payload.json)));
+    this.#connection?.send(frame);
+  }
+
+  close(code: number, reason: string): void {
+    this.#connection?.close(code, reason);
+  }
+
+  pause(): void {
+    this.#connection?.pause();
+  }
+
+  resume(): void {
+    this.#connection?.resume();
+  }
+}

@@ -48,7 +48,10 @@ async function makeAssets(): Promise<Assets> {
       return (
         file &&
         new Response(file.body, {
-          headers: { "content-type": file.type, "cache-control": "public, max-age=31536000, immutable" },
+          headers: {
+            "content-type": file.type,
+            "cache-control": "public, max-age=31536000, immutable",
+          },
         })
       );
     },

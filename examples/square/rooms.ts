@@ -10,9 +10,24 @@ export interface Room {
 
 /** Every room there is. */
 export const ROOMS: readonly Room[] = [
-  { name: "lobby", title: "Lobby", about: "Say hello. Everybody passes through here.", staffOnly: false },
-  { name: "help", title: "Help", about: "Questions, answers, and the questions behind them.", staffOnly: false },
-  { name: "workshop", title: "Workshop", about: "What is being built, and how it is going.", staffOnly: false },
+  {
+    name: "lobby",
+    title: "Lobby",
+    about: "Say hello. Everybody passes through here.",
+    staffOnly: false,
+  },
+  {
+    name: "help",
+    title: "Help",
+    about: "Questions, answers, and the questions behind them.",
+    staffOnly: false,
+  },
+  {
+    name: "workshop",
+    title: "Workshop",
+    about: "What is being built, and how it is going.",
+    staffOnly: false,
+  },
   { name: "staff", title: "Staff", about: "For those who keep the square swept.", staffOnly: true },
 ];
 
@@ -22,5 +37,7 @@ export function findRoom(name: string): Room | undefined {
 
 /** Why somebody may not enter a room, in words for that person; `null` if they may. */
 export function refusal(room: Room, user: User): string | null {
-  return room.staffOnly && !user.staff ? `${room.title} is for staff, and you are not staff.` : null;
+  return room.staffOnly && !user.staff
+    ? `${room.title} is for staff, and you are not staff.`
+    : null;
 }

@@ -8,7 +8,11 @@ import { findUserById, type User } from "./users.ts";
 const SESSION_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Signed, HttpOnly, SameSite=Lax: the cookie holds a session's id and nothing else. */
-const cookies = sessionCookies({ name: "square_session", secret: sessionSecret, maxAgeMs: SESSION_MS });
+const cookies = sessionCookies({
+  name: "square_session",
+  secret: sessionSecret,
+  maxAgeMs: SESSION_MS,
+});
 
 const insert = database.prepare("INSERT INTO sessions (id, user_id, expires_at) VALUES (?, ?, ?)");
 const find = database.prepare("SELECT user_id FROM sessions WHERE id = ? AND expires_at > ?");

@@ -48,7 +48,9 @@ export function findUserById(id: number): User | null {
   return row ? User.parse(row) : null;
 }
 
-const insert = database.prepare("INSERT OR IGNORE INTO users (name, password, staff) VALUES (?, ?, ?)");
+const insert = database.prepare(
+  "INSERT OR IGNORE INTO users (name, password, staff) VALUES (?, ?, ?)",
+);
 
 for (const { name, staff } of DEMO_ACCOUNTS) {
   if (byName.get(name)) continue;

@@ -26,7 +26,7 @@ const MAX_WAITING_EVENTS = 100;
 /** Client messages that wait before the socket is read no further, and when it is read again. */
 const PAUSE_AT = 64;
 const RESUME_AT = 16;
-/** "The application sent something that it must not" is nobody's business; an error is 1011. */
+/** "The server encountered an unexpected condition" (RFC 6455 §7.4.1). */
 const INTERNAL_ERROR = 1011;
 
 /**
@@ -55,6 +55,7 @@ export class ConsumerSession implements Connection {
   #isBusy = false;
   #state: "connecting" | "open" | "closed" = "connecting";
   #disconnect: Disconnect | undefined;
+  readonly #over = Promise.withResolvers<void>();
   #channelName: string | undefined;
   #unlisten: (() => void) | undefined;
 
@@ -76,7 +77,7 @@ export class ConsumerSession implements Connection {
     throw new TidingsError("CHANNEL_CLOSED", "the connection has no channel before `connect` runs");
   }
 
-  /** Runs `connect`; the returned promise is settled when the whole connection is over. */
+  /** Runs `connect`; settles when the connection is over and its last handler is done. */
   async run(): Promise<void> {
     this.#isBusy = true;
     const { definition, layer } = this.#options;
@@ -88,6 +89,7 @@ export class ConsumerSession implements Connection {
     });
     this.#isBusy = false;
     await this.#pump();
+    await this.#over.promise;
   }
 
   /** Takes a message of the client. */
@@ -130,8 +132,7 @@ export class ConsumerSession implements Connection {
       );
     }
     // `disconnect` is for connections that were open.
-    this.#state = "closed";
-    this.#release();
+    this.#abandon();
   }
 
   send(data: unknown): void {
@@ -237,21 +238,26 @@ export class ConsumerSession implements Connection {
         "handler failed; its connection is closed with 1011",
       );
       if (this.#state === "connecting") {
-        this.#state = "closed";
         port.refuse(500, "internal error");
-        this.#release();
+        this.#abandon();
       } else this.close(INTERNAL_ERROR, "internal error");
     }
   }
 
   #end(disconnect: Disconnect): void {
     if (this.#state === "closed") return;
-    const wasOpen = this.#state === "open";
+    if (this.#state === "connecting") return this.#abandon();
     this.#state = "closed";
     this.#release();
-    if (!wasOpen) return;
     this.#disconnect = disconnect;
     void this.#pump();
+  }
+
+  /** Ends a connection that never opened. */
+  #abandon(): void {
+    this.#state = "closed";
+    this.#release();
+    this.#over.resolve();
   }
 
   async #finish(disconnect: Disconnect): Promise<void> {
@@ -259,6 +265,7 @@ export class ConsumerSession implements Connection {
     await this.#guard(async () => {
       await this.#options.definition.handlers.disconnect(this, disconnect);
     });
+    this.#over.resolve();
   }
 
   /** Leaves everything that could bring more work. */

@@ -21,7 +21,7 @@ export interface CompiledPath {
   match(pathname: string): Params | undefined;
 }
 
-const SEGMENT = /^(?::[a-zA-Z_]\w*|[\w\-.~!$&'()*+,;=@%]*)$/;
+const SEGMENT = /^(?::[a-zA-Z_]\w*|[\w\-.~@%]*)$/;
 
 /**
  * Compiles a path whose segments are texts or `:parameters`.
@@ -34,7 +34,7 @@ const SEGMENT = /^(?::[a-zA-Z_]\w*|[\w\-.~!$&'()*+,;=@%]*)$/;
 export function compilePath(path: string): CompiledPath {
   const segments = path.split("/");
   const names = segments.filter((segment) => segment.startsWith(":"));
-  if (segments[0] !== "" || !segments.every((segment) => SEGMENT.test(segment))) {
+  if (!path.startsWith("/") || !segments.every((segment) => SEGMENT.test(segment))) {
     throw new TidingsError(
       "ROUTE_INVALID",
       `expected a path like \`/chat/:room\`, got ${JSON.stringify(path)}`,

@@ -31,6 +31,8 @@ export async function runUntilStopped({ logger, stopTimeoutMs, stop }: RunOption
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // `tidings dev` holds a channel to its processes: when it is gone, however it died, so are they.
+  process.once("disconnect", () => onSignal("SIGTERM"));
   const signal = await signalled;
   logger.info({ signal, stopTimeoutMs }, "stopping; a second signal stops at once");
   const giveUp = setTimeout(() => {

@@ -62,7 +62,8 @@ class SupervisedProcess {
     const startedAt = performance.now();
     const main = fileURLToPath(new URL(`main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
     const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
-      stdio: "inherit",
+      // The channel carries nothing: it is how a process learns that we are gone.
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
       // Ctrl+C in a terminal reaches a whole process group: ours alone decides when children stop.
       detached: true,
     });

@@ -8,7 +8,7 @@ import {
   type RouteContext,
   type RouteMatch,
 } from "../channels/index.ts";
-import { toError } from "../core/errors.ts";
+import { isTidingsError, toError } from "../core/errors.ts";
 import { serveFeed } from "../transports/index.ts";
 import { authorizeFeed, passMiddleware } from "./route-request.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -24,6 +24,10 @@ export async function handleRequest(
     if (response) await sendNodeResponse(outgoing, response);
   } catch (thrown) {
     if (outgoing.destroyed) return;
+    // The feed's source has logged why, once for everybody who asked for it.
+    if (isTidingsError(thrown, "FEED_FAILED") && !outgoing.headersSent) {
+      return await sendNodeResponse(outgoing, feedFailed());
+    }
     server.logger.error({ err: toError(thrown), url: incoming.url }, "request failed");
     if (outgoing.headersSent) outgoing.destroy();
     else await sendNodeResponse(outgoing, failed());
@@ -79,6 +83,15 @@ async function respondWithFeed(
 
 function failed(): Response {
   return toErrorResponse({ status: 500, code: "REQUEST_FAILED", message: "internal error" });
+}
+
+function feedFailed(): Response {
+  return toErrorResponse({
+    status: 503,
+    code: "FEED_FAILED",
+    message: "the feed has failed; ask again",
+    headers: { "retry-after": "1" },
+  });
 }
 
 function malformed(): Response {

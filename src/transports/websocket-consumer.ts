@@ -25,8 +25,6 @@ export async function serveConsumerOverWebSocket(
   const port = new WebSocketPort(transport, upgrade);
   const session = new ConsumerSession({ ...options, port });
   port.session = session;
-  const onGone = (): void => session.onClose({ code: 1006, reason: "" });
-  upgrade.socket.once("close", onGone);
   await session.run();
 }
 
@@ -40,15 +38,17 @@ class WebSocketPort implements ConnectionPort {
   constructor(transport: WebSocketTransport, upgrade: Upgrade) {
     this.#transport = transport;
     this.#upgrade = upgrade;
+    upgrade.socket.once("close", this.#onGone);
   }
 
   accept(options: AcceptOptions): void {
+    this.#upgrade.socket.off("close", this.#onGone);
     this.#connection = this.#transport.accept(this.#upgrade, options, {
       // A binary message is no JSON: the session says so to the client.
       onMessage: (text) => this.session?.onMessage(text ?? ""),
       onClose: (code, reason) => this.session?.onClose({ code, reason }),
     });
-    if (!this.#connection) this.session?.onClose({ code: 1006, reason: "" });
+    if (!this.#connection) this.#onGone();
   }
 
   refuse(status: number, message: string): void {
@@ -72,4 +72,7 @@ class WebSocketPort implements ConnectionPort {
   resume(): void {
     this.#connection?.resume();
   }
+
+  /** The client did not wait for the answer to its handshake. */
+  readonly #onGone = (): void => this.session?.onClose({ code: 1006, reason: "" });
 }

@@ -79,7 +79,10 @@ function Who({ user, path }: { readonly user: User | null; readonly path: string
     const back = path.startsWith("/sign-in") ? "/" : path;
     return (
       <div class="who">
-        <a class="button button-quiet button-small" href={`/sign-in?next=${encodeURIComponent(back)}`}>
+        <a
+          class="button button-quiet button-small"
+          href={`/sign-in?next=${encodeURIComponent(back)}`}
+        >
           Sign in
         </a>
       </div>

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { html } from "hono/html";
 import type { Child } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 
@@ -35,7 +36,7 @@ export async function page(
       {children}
     </Frame>
   );
-  return context.html(`<!doctype html>${await frame.toString()}`, status, {
+  return context.html(html`<!doctype html>${frame}`, status, {
     "cache-control": "no-store",
   });
 }

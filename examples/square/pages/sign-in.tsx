@@ -7,6 +7,7 @@ import { endSession, startSession } from "../sessions.ts";
 import { checkPassword, DEMO_ACCOUNTS, DEMO_PASSWORD } from "../users.ts";
 import { Face } from "../views/face.tsx";
 import { page } from "./page.tsx";
+import { readFields } from "./read-fields.ts";
 
 /** Longer ones are not worth hashing. */
 const MAX_FIELD = 200;
@@ -20,8 +21,8 @@ signIn.get("/sign-in", (context) => {
 });
 
 signIn.post("/sign-in", async (context) => {
-  const form = await context.req.formData();
-  const field = (name: string): string => String(form.get(name) ?? "").slice(0, MAX_FIELD);
+  const fields = await readFields(context);
+  const field = (name: string): string => fields(name).slice(0, MAX_FIELD);
   const next = safePath(field("next"));
   const name = field("name").trim();
   const again = (status: 422 | 429, problem: string): Promise<Response> =>

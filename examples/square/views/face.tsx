@@ -12,6 +12,6 @@ export function Face({ name }: { readonly name: string }) {
 /** The same colour for the same name, always. */
 function faceOf(name: string): number {
   let sum = 0;
-  for (const letter of name.toLowerCase()) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;
+  for (const letter of name.toLowerCase()) sum = (sum * 20 + (letter.codePointAt(0) ?? 0)) % 9973;
   return sum % FACES;
 }

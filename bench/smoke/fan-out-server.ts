@@ -1,0 +1,44 @@
+import { WebSocketServer } from "ws";
+import { z } from "zod";
+
+import { application, consumer, createApp, createServer, forward } from "tidings";
+
+/** About the size of a chat message. */
+const TEXT = "x".repeat(100);
+
+/**
+ * One of the two servers under load, in a process of its own: every message that a client sends goes
+ * to everybody. `tidings` through a consumer and a group, `ws` by `send` to each.
+ */
+const [, , kind] = process.argv;
+process.send?.(kind === "tidings" ? await startTidings() : await startWs());
+
+async function startTidings(): Promise<number> {
+  const everybody = consumer({
+    path: "/",
+    receives: z.object({ n: z.number() }),
+    events: { said: z.object({ n: z.number(), text: z.string() }) },
+    connect: (connection) => connection.groupAdd("everybody"),
+    receive: (connection, { n }) =>
+      connection.groupSend("everybody", { type: "said", n, text: TEXT }),
+    on: { said: forward() },
+  });
+  const app = createApp({ name: "fan-out", broker: "memory:" });
+  const server = createServer(application({ app, routes: [everybody] }), { port: 0 });
+  await server.start();
+  return server.port;
+}
+
+async function startWs(): Promise<number> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
+  server.on("connection", (socket) => {
+    socket.on("message", (data: Buffer) => {
+      const { n } = JSON.parse(data.toString()) as { n: number };
+      const text = JSON.stringify({ type: "said", n, text: TEXT });
+      for (const client of server.clients) client.send(text);
+    });
+  });
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  return typeof address === "object" && address ? address.port : 0;
+}

@@ -1,0 +1,79 @@
+import { follow, followTask } from "tidings/client";
+
+import { JOB_TEXTS } from "../../job-kinds.ts";
+import type { Job, jobs, JobWithRecord } from "../../jobs.ts";
+import { jobState } from "../../views/job-state.ts";
+import { JobsView } from "../../views/jobs-view.tsx";
+import { byId, mount } from "../mount.tsx";
+import { enhanceForms, sendForm } from "../send-form.ts";
+import { whileVisible } from "../while-visible.ts";
+
+const view = mount(JobsView);
+
+whileVisible((signal) => {
+  /** The jobs that are being followed: each until it is over, by a feed of its own. */
+  const followed = new Set<string>();
+  const followJob = async ({ id }: Job): Promise<void> => {
+    if (followed.has(id)) return;
+    followed.add(id);
+    for await (const record of followTask(id, { signal })) update(id, record);
+  };
+  void (async () => {
+    for await (const { data } of follow<typeof jobs>("/jobs/list", {
+      transport: "websocket",
+      signal,
+    })) {
+      showList(data);
+      for (const job of view.state.jobs) if (!jobState(job.record).isOver) void followJob(job);
+    }
+  })();
+  const timer = setInterval(() => view.set({ now: Date.now() }), 10_000);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+});
+
+/** Shows which jobs there are; those that are new have no record yet. */
+function showList(list: readonly Job[]): void {
+  const known = new Map(view.state.jobs.map((job) => [job.id, job.record]));
+  view.set({
+    jobs: list.map((job) => ({ ...job, record: known.get(job.id) ?? queued(job) })),
+    now: Date.now(),
+  });
+}
+
+function update(id: string, record: JobWithRecord["record"]): void {
+  const before = view.state.jobs.find((job) => job.id === id);
+  if (!before) return;
+  const { word } = jobState(record);
+  if (word !== jobState(before.record).word) {
+    byId("announce").textContent = `${JOB_TEXTS[before.kind].title}: ${word}`;
+  }
+  view.set({ jobs: view.state.jobs.map((job) => (job.id === id ? { ...job, record } : job)) });
+}
+
+/** What is known of a job before its first record has arrived. */
+function queued(job: Job): JobWithRecord["record"] {
+  return {
+    id: job.id,
+    name: "",
+    state: "PENDING",
+    queue: "",
+    progress: null,
+    logs: [],
+    result: null,
+    error: null,
+    retries: 0,
+    runs: 0,
+    worker: null,
+    startedAt: null,
+    finishedAt: null,
+    revision: 0,
+  };
+}
+
+enhanceForms(async (form) => {
+  const button = form.querySelector("button");
+  if (button) button.disabled = true;
+  const problem = await sendForm(form);
+  if (button) button.disabled = false;
+  if (problem !== null) byId("announce").textContent = problem;
+});

@@ -1,0 +1,21 @@
+import { allowedOrigins, application, sessionAuth, taskFeed, use } from "tidings";
+
+import { app } from "./app.ts";
+import { topics } from "./board.ts";
+import { chat, people } from "./chat.ts";
+import { clock } from "./clock.ts";
+import { jobs } from "./jobs.ts";
+import { findUser } from "./sessions.ts";
+import { site } from "./site.tsx";
+
+export default application({
+  app,
+  http: site.fetch,
+  routes: [
+    use(
+      [allowedOrigins(), sessionAuth(findUser)],
+      [chat, people, topics, clock, jobs, taskFeed(app)],
+    ),
+  ],
+  tasks: () => import("./tasks.ts"),
+});

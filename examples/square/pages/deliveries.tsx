@@ -1,0 +1,34 @@
+import { Hono } from "hono";
+
+import type { Env } from "../env.ts";
+import { DeliveriesView, emptyDeliveries } from "../views/deliveries-view.tsx";
+import { page } from "./page.tsx";
+
+/** The page that shows one feed over every delivery. */
+export const deliveries: Hono<Env> = new Hono<Env>();
+
+deliveries.get("/deliveries", (context) => {
+  const state = emptyDeliveries("clock", new URL(context.req.url).origin);
+  return page(
+    context,
+    { title: "Deliveries", script: "deliveries", state },
+    <>
+      <div class="page-head">
+        <h1>Deliveries</h1>
+        <p>
+          One feed, one URL, followed five ways at once. The request says how it wants to be
+          answered; the events and their cursors are the same. Each row shows the last thirty
+          seconds.
+        </p>
+      </div>
+      <noscript>
+        <p class="problem">
+          Following a feed live needs JavaScript; the curl commands below do not.
+        </p>
+      </noscript>
+      <div id="live">
+        <DeliveriesView state={state} />
+      </div>
+    </>,
+  );
+});

@@ -1,0 +1,18 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+
+import type { Env } from "../env.ts";
+
+/** Reads the text fields of a form; one that is missing, or a file, reads as empty. */
+export async function readFields(context: Context<Env>): Promise<(name: string) => string> {
+  let fields: Readonly<Record<string, unknown>>;
+  try {
+    fields = await context.req.parseBody();
+  } catch (cause) {
+    throw new HTTPException(400, { message: "the form cannot be read", cause });
+  }
+  return (name) => {
+    const value = fields[name];
+    return typeof value === "string" ? value : "";
+  };
+}

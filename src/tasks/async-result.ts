@@ -1,0 +1,80 @@
+import { TidingsError } from "../core/errors.ts";
+import { assertDuration } from "../core/options.ts";
+import type { TaskRecord } from "./results/task-record.ts";
+import type { Results } from "./results/results.ts";
+import { isFinal } from "./states.ts";
+
+/** How to wait for a result. */
+export interface GetOptions {
+  /** Gives up after so long. @default never */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up when it fires; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What an {@link AsyncResult} asks. */
+export interface ResultSource {
+  readonly results: Results;
+  cancel(id: string): Promise<boolean>;
+}
+
+/** A task that was sent, and what becomes of it. */
+export class AsyncResult<T = unknown> {
+  readonly id: string;
+  readonly #source: ResultSource;
+
+  constructor(id: string, source: ResultSource) {
+    this.id = id;
+    this.#source = source;
+  }
+
+  /**
+   * Waits for the task to end, and returns what it returned, as JSON carries it.
+   *
+   * @throws {TidingsError} TASK_FAILED when it failed; `cause` is `{ type, message }` of its error.
+   * @throws {TidingsError} TASK_CANCELLED when it was cancelled or had expired.
+   * @throws {TidingsError} TASK_RESULT_TIMEOUT when it has not ended after `timeoutMs`. It goes on.
+   */
+  async get({ timeoutMs, signal }: GetOptions = {}): Promise<T> {
+    signal?.throwIfAborted();
+    const patience = new AbortController();
+    const giveUp = (): void => patience.abort();
+    const timer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, giveUp);
+    signal?.addEventListener("abort", giveUp, { once: true });
+    try {
+      for await (const record of this.#source.results.watch(this.id, { signal: patience.signal })) {
+        // The record says that it is the task's result; its type is what the caller declared.
+        if (isFinal(record.state)) return toValue(record) as T;
+      }
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
+    }
+    signal?.throwIfAborted();
+    throw new TidingsError("TASK_RESULT_TIMEOUT", `task ${this.id} has not ended after ${timeoutMs} ms`);
+  }
+
+  /** Reads the task's record. */
+  record(): Promise<TaskRecord> {
+    return this.#source.results.get(this.id);
+  }
+
+  /** Cancels the task; `false` when there is nothing left to cancel. */
+  cancel(): Promise<boolean> {
+    return this.#source.cancel(this.id);
+  }
+}
+
+function startTimer(timeoutMs: number, giveUp: () => void): NodeJS.Timeout {
+  return setTimeout(giveUp, assertDuration("timeoutMs", timeoutMs));
+}
+
+function toValue({ id, name, state, result, error }: TaskRecord): unknown {
+  if (state === "SUCCESS") return result;
+  const task = `task ${name ?? "of unknown name"} (${id})`;
+  const why = error ? `${error.type}: ${error.message}` : "no reason is recorded";
+  if (state === "FAILURE") {
+    throw new TidingsError("TASK_FAILED", `${task} failed: ${why}`, { cause: error });
+  }
+  throw new TidingsError("TASK_CANCELLED", `${task} was revoked: ${why}`, { cause: error });
+}

@@ -1,0 +1,106 @@
+import type { EncodedMessage } from "../message/message.ts";
+import type { SharedTransaction } from "../transaction.ts";
+
+/**
+ * A message that was handed to one worker for a while: leased.
+ *
+ * `id` and `runs` together are the lease: whoever took the same message later has a higher `runs`.
+ */
+export interface Delivery {
+  readonly id: string;
+  readonly queue: string;
+  readonly message: EncodedMessage;
+  /** How often the message has been taken, this time included. Retries go on counting. */
+  readonly runs: number;
+  /** How often a lease of it ran out, because its worker died. */
+  readonly lostLeases: number;
+  /** Whether somebody cancelled it before it was taken. */
+  readonly cancelled: boolean;
+}
+
+/** What a worker asks for. */
+export interface TakeRequest {
+  readonly queues: readonly string[];
+  /** At most so many messages. */
+  readonly limit: number;
+  /** How long the lease holds unless it is renewed, in milliseconds. */
+  readonly leaseMs: number;
+}
+
+/** How a delivered message goes back into its queue. */
+export interface PutBackOptions {
+  /** What to keep in its place: its next try. The same message when absent. */
+  readonly message?: EncodedMessage | undefined;
+  /** When it may be taken again, in milliseconds since 1970. @default at once */
+  readonly dueAt?: number | undefined;
+}
+
+/** What `cancel` found. */
+export interface CancelledMessage {
+  readonly queue: string;
+  readonly message: EncodedMessage;
+  /** Whether a worker has it right now. */
+  readonly running: boolean;
+}
+
+/**
+ * What holds the messages of tasks until they are done.
+ *
+ * `src/testing/cases/broker.ts` checks each sentence against every driver.
+ *
+ * - A published message MUST be kept until it is acknowledged or discarded; when `publish` resolves it
+ *   is as durable as the driver promises.
+ * - `publish` MUST return `false` and change nothing when it holds a message of the same id.
+ * - `take` MUST hand a message to one taker at a time, MUST NOT hand it out before its `dueAt`, and
+ *   MUST hand messages of one queue out in the order in which they became due.
+ * - A lease MUST hold for `leaseMs` after `take` or the last `renew`. `reclaim` MUST end the leases that
+ *   ran out and count them in `lostLeases`; the messages can then be taken again.
+ * - Whoever lost a lease MUST be refused: `acknowledge` and `putBack` then return `false` and change
+ *   nothing, `renew` names it.
+ * - `putBack` MUST end the lease, and keep the message or its replacement, due when it says.
+ * - `cancel` MUST mark a message, and make it due at once if no worker has it, so that the mark is seen
+ *   even if the canceller dies. `discard` MUST remove a marked message that no worker has, and nothing
+ *   else.
+ * - `onChange` MUST be called when a message may have become takeable or was cancelled: at once for
+ *   changes of this process, within 100 ms for those of others. Needless calls are allowed.
+ * - What is in a message is not the broker's business: broken ones are handed out like others.
+ *
+ * Delivery: at least once.
+ */
+export interface Broker extends AsyncDisposable {
+  /** Keeps a message, to be taken from `queue` when it is due. */
+  publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean>;
+  /** Leases the messages that are due. */
+  take(request: TakeRequest): Promise<readonly Delivery[]>;
+  /** When the next message that nobody has becomes due, or `null` when there is none. */
+  nextDueAt(queues: readonly string[]): Promise<number | null>;
+  /** Extends leases; returns those that are lost. */
+  renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]>;
+  /** Ends the leases that ran out; returns how many. */
+  reclaim(): Promise<number>;
+  /** Removes a message that is done. */
+  acknowledge(delivery: Delivery): Promise<boolean>;
+  /** Gives a message back: for a retry, or because the worker stops. */
+  putBack(delivery: Delivery, options?: PutBackOptions): Promise<boolean>;
+  /** Marks a message as cancelled; `null` when there is none of this id. */
+  cancel(id: string): Promise<CancelledMessage | null>;
+  /** Removes a cancelled message that nobody has. */
+  discard(id: string): Promise<void>;
+  /** The leased messages that are cancelled. */
+  listCancelled(): Promise<readonly string[]>;
+  /** Calls the listener when there may be something to take or to cancel. */
+  onChange(listener: () => void): () => void;
+  /** Ends the use of the broker. */
+  close(): Promise<void>;
+  /** What can end a delivery in the same transaction as a record is stored. */
+  readonly shared?: SharedBroker | undefined;
+}
+
+/** The part of a broker that joins a transaction which others started. */
+export interface SharedBroker {
+  readonly transaction: SharedTransaction;
+  /** `acknowledge`, inside the transaction. */
+  acknowledge(delivery: Delivery): boolean;
+  /** `putBack`, inside the transaction. */
+  putBack(delivery: Delivery, options?: PutBackOptions): boolean;
+}

@@ -1,0 +1,27 @@
+import { TidingsError } from "../../core/errors.ts";
+import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
+import type { Broker } from "./broker.ts";
+import { MemoryBroker } from "./memory.ts";
+import { SqliteBroker } from "./sqlite.ts";
+
+/**
+ * Opens the broker that a URL names.
+ *
+ * `sqlite:./data/tasks.db` is a file, `memory:` is in this process.
+ *
+ * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
+ * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
+ */
+export function openBroker(url: string): Broker {
+  if (url === "memory:") return new MemoryBroker();
+  if (url.startsWith("sqlite:")) return new SqliteBroker(parseSqlitePath(url));
+  throw new TidingsError(
+    "APP_INVALID_URL",
+    `expected a broker URL with one of the schemes sqlite:, memory:, got \`${schemeOf(url)}\``,
+  );
+}
+
+/** What may be shown of a URL: the rest can hold a password. */
+function schemeOf(url: string): string {
+  return /^[a-z][a-z+.-]*:/i.exec(url)?.[0] ?? "no scheme";
+}

@@ -1,0 +1,257 @@
+import type { SQLOutputValue, StatementSync } from "node:sqlite";
+
+import type { EncodedMessage } from "../message/message.ts";
+import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
+import type {
+  Broker,
+  CancelledMessage,
+  Delivery,
+  PutBackOptions,
+  SharedBroker,
+  TakeRequest,
+} from "./broker.ts";
+
+/** How to make a {@link SqliteBroker}. */
+export interface SqliteBrokerOptions {
+  /** The time in milliseconds, for tests. @default Date.now */
+  readonly now?: (() => number) | undefined;
+}
+
+/**
+ * A broker in an SQLite file.
+ *
+ * Delivery: at least once, between any number of processes of one machine. Survives: the end of every
+ * process, and a loss of power (each commit waits for the disk). Bound: the disk.
+ */
+export class SqliteBroker implements Broker {
+  readonly #database: TaskDatabase;
+  readonly #now: () => number;
+  readonly #statements: BrokerStatements;
+  #turn = 0;
+  #closed = false;
+
+  constructor(path: string, { now = Date.now }: SqliteBrokerOptions = {}) {
+    this.#database = openTaskDatabase(path);
+    this.#now = now;
+    this.#statements = prepareStatements(this.#database);
+  }
+
+  get shared(): SharedBroker {
+    return {
+      transaction: this.#database,
+      acknowledge: (delivery) => this.#acknowledge(delivery),
+      putBack: (delivery, options = {}) => this.#putBack(delivery, options),
+    };
+  }
+
+  publish(queue: string, message: EncodedMessage, dueAt = this.#now()): Promise<boolean> {
+    const { id, body } = message;
+    const headers = JSON.stringify(message.headers);
+    return this.#database.run(() => {
+      const inserted = this.#statements.insert.run(id, queue, headers, body, dueAt).changes === 1;
+      if (inserted) this.#database.touch("messages", id);
+      return inserted;
+    });
+  }
+
+  async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
+    // Looking first costs microseconds and no lock; workers ask again at every change.
+    if (!this.#hasDue(queues)) return [];
+    return this.#database.run(() => {
+      const rows: Row[] = [];
+      for (const queue of this.#nextTurn(queues)) {
+        const now = this.#now();
+        const found = this.#statements.lease.all(now + leaseMs, queue, now, limit - rows.length);
+        // The order in which UPDATE returns rows is not defined.
+        rows.push(...found.toSorted(byDueTime));
+        if (rows.length >= limit) break;
+      }
+      return rows.map(toDelivery);
+    });
+  }
+
+  async nextDueAt(queues: readonly string[]): Promise<number | null> {
+    const times = queues
+      .map((queue) => this.#database.read(() => this.#statements.nextDue.get(queue))?.["due_at"])
+      .filter((time) => typeof time === "number");
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]> {
+    return this.#database.run(() => {
+      const until = this.#now() + leaseMs;
+      return deliveries.filter(
+        ({ id, runs }) => this.#statements.renew.run(until, id, runs).changes === 0,
+      );
+    });
+  }
+
+  async reclaim(): Promise<number> {
+    const expired = this.#database.read(() => this.#statements.expired.get(this.#now()));
+    if (!expired) return 0;
+    return this.#database.run(() => {
+      const now = this.#now();
+      const ids = this.#statements.reclaim.all(now).map((row) => String(row["id"]));
+      for (const id of ids) this.#database.touch("messages", id);
+      return ids.length;
+    });
+  }
+
+  acknowledge(delivery: Delivery): Promise<boolean> {
+    return this.#database.run(() => this.#acknowledge(delivery));
+  }
+
+  putBack(delivery: Delivery, options: PutBackOptions = {}): Promise<boolean> {
+    return this.#database.run(() => this.#putBack(delivery, options));
+  }
+
+  cancel(id: string): Promise<CancelledMessage | null> {
+    return this.#database.run(() => {
+      const row = this.#statements.cancel.get(this.#now(), id);
+      if (!row) return null;
+      this.#database.touch("messages", id);
+      const running = row["leased_until"] !== null;
+      return { queue: String(row["queue"]), message: toMessage(row), running };
+    });
+  }
+
+  async discard(id: string): Promise<void> {
+    await this.#database.run(() => this.#statements.discard.run(id));
+  }
+
+  async listCancelled(): Promise<readonly string[]> {
+    const rows = this.#database.read(() => this.#statements.listCancelled.all());
+    return rows.map((row) => String(row["id"]));
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#database.onChange("messages", listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#database.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #acknowledge({ id, runs }: Delivery): boolean {
+    return this.#statements.acknowledge.run(id, runs).changes === 1;
+  }
+
+  #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
+    const now = this.#now();
+    const headers = message ? JSON.stringify(message.headers) : null;
+    const { changes } = this.#statements.putBack.run(
+      ...[now, dueAt ?? now, headers, message?.body ?? null, id, runs],
+    );
+    if (changes === 1) this.#database.touch("messages", id);
+    return changes === 1;
+  }
+
+  #hasDue(queues: readonly string[]): boolean {
+    const now = this.#now();
+    return queues.some((queue) => {
+      const time = this.#database.read(() => this.#statements.nextDue.get(queue))?.["due_at"];
+      return typeof time === "number" && time <= now;
+    });
+  }
+
+  /** The queues, each time beginning with another, so that none starves. */
+  #nextTurn(queues: readonly string[]): readonly string[] {
+    const first = this.#turn++ % Math.max(queues.length, 1);
+    return [...queues.slice(first), ...queues.slice(0, first)];
+  }
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+type StatementName =
+  | "insert"
+  | "lease"
+  | "nextDue"
+  | "renew"
+  | "expired"
+  | "reclaim"
+  | "acknowledge"
+  | "putBack"
+  | "cancel"
+  | "discard"
+  | "listCancelled";
+
+type BrokerStatements = Readonly<Record<StatementName, StatementSync>>;
+
+/** A lease is held by whoever knows `runs`, as long as it has not ended. */
+const HELD = "id = ? AND runs = ? AND leased_until IS NOT NULL";
+
+function prepareStatements(database: TaskDatabase): BrokerStatements {
+  return {
+    insert: database.prepare(`
+      INSERT INTO tidings_messages (id, queue, headers, body, due_at) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (id) DO NOTHING`),
+    lease: database.prepare(`
+      UPDATE tidings_messages SET leased_until = ?, runs = runs + 1
+      WHERE seq IN (
+        SELECT seq FROM tidings_messages
+        WHERE leased_until IS NULL AND queue = ? AND due_at <= ?
+        ORDER BY due_at, seq LIMIT ?)
+      RETURNING seq, id, queue, headers, body, due_at, runs, lost_leases, cancelled`),
+    nextDue: database.prepare(`
+      SELECT due_at FROM tidings_messages WHERE leased_until IS NULL AND queue = ?
+      ORDER BY due_at LIMIT 1`),
+    renew: database.prepare(`UPDATE tidings_messages SET leased_until = ? WHERE ${HELD}`),
+    expired: database.prepare(`
+      SELECT 1 FROM tidings_messages INDEXED BY tidings_messages_leased
+      WHERE leased_until IS NOT NULL AND leased_until <= ? LIMIT 1`),
+    reclaim: database.prepare(`
+      UPDATE tidings_messages INDEXED BY tidings_messages_leased
+      SET leased_until = NULL, lost_leases = lost_leases + 1
+      WHERE leased_until IS NOT NULL AND leased_until <= ? RETURNING id`),
+    acknowledge: database.prepare(`DELETE FROM tidings_messages WHERE ${HELD}`),
+    putBack: database.prepare(`
+      UPDATE tidings_messages
+      SET leased_until = NULL, due_at = iif(cancelled, ?, ?),
+        headers = coalesce(?, headers), body = coalesce(?, body)
+      WHERE ${HELD}`),
+    cancel: database.prepare(`
+      UPDATE tidings_messages
+      SET cancelled = 1, due_at = iif(leased_until IS NULL, min(due_at, ?), due_at)
+      WHERE id = ? RETURNING id, queue, headers, body, leased_until`),
+    discard: database.prepare(`
+      DELETE FROM tidings_messages WHERE id = ? AND cancelled AND leased_until IS NULL`),
+    listCancelled: database.prepare(`
+      SELECT id FROM tidings_messages WHERE leased_until IS NOT NULL AND cancelled = 1`),
+  };
+}
+
+function byDueTime(left: Row, right: Row): number {
+  const byTime = Number(left["due_at"]) - Number(right["due_at"]);
+  return byTime === 0 ? Number(left["seq"]) - Number(right["seq"]) : byTime;
+}
+
+function toDelivery(row: Row): Delivery {
+  return {
+    id: String(row["id"]),
+    queue: String(row["queue"]),
+    message: toMessage(row),
+    runs: Number(row["runs"]),
+    lostLeases: Number(row["lost_leases"]),
+    cancelled: row["cancelled"] !== 0,
+  };
+}
+
+function toMessage(row: Row): EncodedMessage {
+  return { id: String(row["id"]), headers: parseHeaders(row["headers"]), body: String(row["body"]) };
+}
+
+/** Headers that are no JSON are handed on as they are: whoever decodes the message says so. */
+function parseHeaders(text: SQLOutputValue | undefined): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return text;
+  }
+}

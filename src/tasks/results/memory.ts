@@ -1,0 +1,68 @@
+import { assertPositiveInteger } from "../../core/options.ts";
+import { Notifier } from "../notifier.ts";
+import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
+import type { TaskRecord } from "./task-record.ts";
+
+/** How to make a {@link MemoryResults}. */
+export interface MemoryResultsOptions {
+  /** How many records it holds; beyond, the oldest are forgotten. @default 100_000 */
+  readonly capacity?: number | undefined;
+}
+
+/**
+ * A result store in this process's memory, for tests.
+ *
+ * Survives: nothing. Bound: `capacity` records, the one that was stored first goes first.
+ */
+export class MemoryResults implements ResultStore {
+  readonly #records = new Map<string, TaskRecord>();
+  readonly #changes = new Notifier<ChangedRecords>();
+  readonly #capacity: number;
+
+  constructor({ capacity = 100_000 }: MemoryResultsOptions = {}) {
+    this.#capacity = assertPositiveInteger("capacity", capacity);
+  }
+
+  async get(id: string): Promise<TaskRecord | null> {
+    return structuredClone(this.#records.get(id) ?? null);
+  }
+
+  async store(record: TaskRecord): Promise<boolean> {
+    const { id, runs } = record;
+    const stored = this.#records.get(id);
+    if (stored && (stored.finishedAt !== null || stored.runs > runs)) return false;
+    // Through JSON, so that a record is the same here as in every other store.
+    const copy: TaskRecord = JSON.parse(JSON.stringify(record));
+    this.#records.set(id, { ...copy, revision: (stored?.revision ?? 0) + 1 });
+    this.#keepBound();
+    this.#changes.announce([id]);
+    return true;
+  }
+
+  async expire(before: number): Promise<number> {
+    const expired = [...this.#records.values()]
+      .filter(({ finishedAt }) => finishedAt !== null && finishedAt < before)
+      .slice(0, EXPIRE_LIMIT);
+    for (const { id } of expired) this.#records.delete(id);
+    return expired.length;
+  }
+
+  onChange(listener: (changed: ChangedRecords) => void): () => void {
+    return this.#changes.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#records.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #keepBound(): void {
+    for (const id of this.#records.keys()) {
+      if (this.#records.size <= this.#capacity) return;
+      this.#records.delete(id);
+    }
+  }
+}

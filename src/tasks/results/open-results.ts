@@ -1,0 +1,27 @@
+import { TidingsError } from "../../core/errors.ts";
+import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
+import type { ResultStore } from "./result-store.ts";
+import { MemoryResults } from "./memory.ts";
+import { SqliteResults } from "./sqlite.ts";
+
+/**
+ * Opens the result store that a URL names.
+ *
+ * `sqlite:./data/tasks.db` is a file, `memory:` is in this process.
+ *
+ * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
+ * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
+ */
+export function openResults(url: string): ResultStore {
+  if (url === "memory:") return new MemoryResults();
+  if (url.startsWith("sqlite:")) return new SqliteResults(parseSqlitePath(url));
+  throw new TidingsError(
+    "APP_INVALID_URL",
+    `expected a result URL with one of the schemes sqlite:, memory:, got \`${schemeOf(url)}\``,
+  );
+}
+
+/** What may be shown of a URL: the rest can hold a password. */
+function schemeOf(url: string): string {
+  return /^[a-z][a-z+.-]*:/i.exec(url)?.[0] ?? "no scheme";
+}

@@ -1,0 +1,44 @@
+import type { SharedTransaction } from "../transaction.ts";
+import type { TaskRecord } from "./task-record.ts";
+
+/** The ids whose records changed; `null` when it is not known which. */
+export type ChangedRecords = readonly string[] | null;
+
+/**
+ * What keeps the records of tasks.
+ *
+ * `src/testing/cases/results.ts` checks each sentence against every driver.
+ *
+ * - `store` MUST replace the record of its id, set `revision` to one more than before, and return
+ *   `true`; when it resolves, the record is as durable as the driver promises.
+ * - `store` MUST return `false` and change nothing when the stored record is final, or has more `runs`:
+ *   then another worker has the task, and this one's lease is lost (fencing).
+ * - `get` MUST return what was stored last, equal but isolated from what was passed in, or `null`.
+ * - `expire` MUST remove the final records that ended before a time, and nothing else.
+ * - `onChange` MUST be called after records changed: at once for changes of this process, within
+ *   100 ms for those of others. Needless calls are allowed.
+ * - A record that cannot be read MUST be reported as a FAILURE which says so, not thrown.
+ */
+export interface ResultStore extends AsyncDisposable {
+  get(id: string): Promise<TaskRecord | null>;
+  /** Stores a record; its own `revision` is ignored. */
+  store(record: TaskRecord): Promise<boolean>;
+  /** Removes final records older than `before`, at most 1,000; returns how many. */
+  expire(before: number): Promise<number>;
+  /** Calls the listener when records changed. */
+  onChange(listener: (changed: ChangedRecords) => void): () => void;
+  /** Ends the use of the store. */
+  close(): Promise<void>;
+  /** What can store a record in the same transaction as a delivery ends. */
+  readonly shared?: SharedResults | undefined;
+}
+
+/** The part of a result store that joins a transaction which others started. */
+export interface SharedResults {
+  readonly transaction: SharedTransaction;
+  /** `store`, inside the transaction. */
+  store(record: TaskRecord): boolean;
+}
+
+/** One call of `expire` removes no more than this, so that it never blocks for long. */
+export const EXPIRE_LIMIT = 1_000;

@@ -1,0 +1,95 @@
+import type { StatementSync } from "node:sqlite";
+
+import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
+import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore, type SharedResults } from "./result-store.ts";
+import { pendingRecord, type TaskRecord } from "./task-record.ts";
+
+/**
+ * A result store in an SQLite file.
+ *
+ * Survives: the end of every process, and a loss of power. Bound: the disk; records expire.
+ */
+export class SqliteResults implements ResultStore {
+  readonly #database: TaskDatabase;
+  readonly #get: StatementSync;
+  readonly #store: StatementSync;
+  readonly #expire: StatementSync;
+  #closed = false;
+
+  constructor(path: string) {
+    this.#database = openTaskDatabase(path);
+    this.#get = this.#database.prepare("SELECT record, revision FROM tidings_records WHERE id = ?");
+    this.#store = this.#database.prepare(`
+      INSERT INTO tidings_records (id, runs, finished_at, revision, record) VALUES (?, ?, ?, 1, ?)
+      ON CONFLICT (id) DO UPDATE SET
+        runs = excluded.runs, finished_at = excluded.finished_at,
+        revision = revision + 1, record = excluded.record
+      WHERE tidings_records.finished_at IS NULL AND tidings_records.runs <= excluded.runs`);
+    this.#expire = this.#database.prepare(`
+      DELETE FROM tidings_records WHERE rowid IN (
+        SELECT rowid FROM tidings_records WHERE finished_at IS NOT NULL AND finished_at < ? LIMIT ?)`);
+  }
+
+  get shared(): SharedResults {
+    return { transaction: this.#database, store: (record) => this.#storeText(record, JSON.stringify(record)) };
+  }
+
+  async get(id: string): Promise<TaskRecord | null> {
+    const row = this.#database.read(() => this.#get.get(id));
+    return row ? readRecord(id, String(row["record"]), Number(row["revision"])) : null;
+  }
+
+  store(record: TaskRecord): Promise<boolean> {
+    // Written down at once: the caller may go on changing what is inside.
+    const text = JSON.stringify(record);
+    return this.#database.run(() => this.#storeText(record, text));
+  }
+
+  expire(before: number): Promise<number> {
+    return this.#database.run(() => Number(this.#expire.run(before, EXPIRE_LIMIT).changes));
+  }
+
+  onChange(listener: (changed: ChangedRecords) => void): () => void {
+    return this.#database.onChange("records", listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#database.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #storeText({ id, runs, finishedAt }: TaskRecord, text: string): boolean {
+    const stored = this.#store.run(id, runs, finishedAt, text).changes === 1;
+    if (stored) this.#database.touch("records", id);
+    return stored;
+  }
+}
+
+function readRecord(id: string, text: string, revision: number): TaskRecord {
+  const record = parseRecord(text);
+  if (record?.id === id) return { ...record, revision };
+  const error = { type: "MESSAGE_INVALID", message: "the stored record cannot be read" };
+  return { ...pendingRecord(id), state: "FAILURE", error, finishedAt: 0, revision };
+}
+
+/** We wrote it, unless somebody else changed the file. */
+function parseRecord(text: string): TaskRecord | null {
+  try {
+    const record: unknown = JSON.parse(text);
+    return isRecordLike(record) ? record : null;
+  } catch {
+    // Reported by the caller as a record that cannot be read.
+    return null;
+  }
+}
+
+function isRecordLike(value: unknown): value is TaskRecord {
+  return (
+    typeof value === "object" && value !== null && "id" in value && "state" in value && "logs" in value
+  );
+}

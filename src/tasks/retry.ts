@@ -1,0 +1,77 @@
+import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
+import { isTidingsError } from "../core/errors.ts";
+
+/** How a task is tried again after an error. */
+export interface RetryOptions {
+  /**
+   * How often it is tried again.
+   *
+   * Without it, errors are not retried, and a thrown {@link Retry} at most 3 times (Celery's default).
+   * @default 0
+   */
+  readonly maxRetries?: number | undefined;
+  /** The wait before each retry. @default 1000 */
+  readonly retryDelayMs?: number | undefined;
+  /** Waits that double, with full jitter, instead of `retryDelayMs`. @default false */
+  readonly retryBackoff?: boolean | BackoffOptions | undefined;
+}
+
+/** How to throw a {@link Retry}. */
+export interface RetryRequest {
+  /** The wait before the retry. @default what the task's options say */
+  readonly countdownMs?: number | undefined;
+  /** Why, for the record. */
+  readonly cause?: unknown;
+}
+
+/**
+ * Thrown by a task that wants to be tried again.
+ *
+ * @example
+ * if (response.status === 503) throw new Retry({ countdownMs: 5_000 });
+ */
+export class Retry extends Error {
+  static {
+    this.prototype.name = "Retry";
+  }
+
+  readonly countdownMs: number | undefined;
+
+  constructor({ countdownMs, cause }: RetryRequest = {}) {
+    super(Error.isError(cause) ? cause.message : "asked to be tried again", { cause });
+    if (countdownMs !== undefined) assertDuration("countdownMs", countdownMs);
+    this.countdownMs = countdownMs;
+  }
+}
+
+const DEFAULT_DELAY_MS = 1_000;
+/** "max_retries=3": how often Celery lets a task ask for a retry that said nothing else. */
+const DEFAULT_ASKED_RETRIES = 3;
+
+/**
+ * Returns the wait before the next try in milliseconds, or `null` when there is none.
+ *
+ * Calls that can never succeed (arguments or a result that do not fit) are not tried again.
+ */
+export function retryDelay(error: Error, retries: number, options: RetryOptions): number | null {
+  const asked = error instanceof Retry;
+  if (retries >= (options.maxRetries ?? (asked ? DEFAULT_ASKED_RETRIES : 0))) return null;
+  if (isTidingsError(error, "TASK_INVALID_ARGUMENTS") || isTidingsError(error, "TASK_TOO_LARGE")) {
+    return null;
+  }
+  if (asked && error.countdownMs !== undefined) return error.countdownMs;
+  const { retryBackoff = false, retryDelayMs = DEFAULT_DELAY_MS } = options;
+  if (retryBackoff === false) return retryDelayMs;
+  return backoffMs(retries, retryBackoff === true ? {} : retryBackoff);
+}
+
+/** Throws OPTION_INVALID when options of retries make no sense. */
+export function assertRetryOptions({ maxRetries, retryDelayMs, retryBackoff }: RetryOptions): void {
+  if (maxRetries !== undefined && !(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
+    throw invalidOption("maxRetries", "an integer of 0 or more", maxRetries);
+  }
+  if (retryDelayMs !== undefined) assertDuration("retryDelayMs", retryDelayMs);
+  // What is wrong with a backoff shows when it is used once.
+  if (typeof retryBackoff === "object") backoffMs(0, retryBackoff);
+}

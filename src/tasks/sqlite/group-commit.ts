@@ -1,0 +1,145 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+import { TidingsError } from "../../core/errors.ts";
+import type { SharedTransaction } from "../transaction.ts";
+import { isBusy, toStorageError } from "./storage-error.ts";
+
+/** More units than this are committed at once, so that no commit blocks the process for long. */
+const MAX_UNITS_PER_COMMIT = 1_000;
+/** How many units wait for a locked database before further ones are refused. */
+const MAX_WAITING_UNITS = 10_000;
+/** How long units wait for a locked database before they fail. */
+const LOCK_PATIENCE_MS = 5_000;
+/** How soon a locked database is tried again. */
+const LOCK_RETRY_MS = 10;
+
+/** What one call of `run` asked for. */
+interface Unit {
+  readonly work: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What is told of each commit. */
+export interface GroupCommitHooks {
+  /** The units ran and are durable. */
+  readonly onCommit: () => void;
+  /** The units ran, but what they did is undone. */
+  readonly onRollback: () => void;
+}
+
+/**
+ * Commits everything that is asked for in one tick in one transaction.
+ *
+ * A commit waits for the disk; sharing it makes many writes as cheap as one. A promise resolves after
+ * the commit that holds its unit. When a unit throws, all are undone and each runs again in a
+ * transaction of its own, so that only the one that throws fails.
+ *
+ * States: idle (no unit) → scheduled (units, a commit comes in this tick) → idle; and
+ * scheduled → waiting (the database is locked by another process, a timer tries again) → idle.
+ */
+export class GroupCommit implements SharedTransaction {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #hooks: GroupCommitHooks;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  #units: Unit[] = [];
+  #state: "idle" | "scheduled" | "waiting" = "idle";
+  #lockedSince: number | undefined;
+
+  constructor(database: DatabaseSync, path: string, hooks: GroupCommitHooks) {
+    this.#database = database;
+    this.#path = path;
+    this.#hooks = hooks;
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#commit = database.prepare("COMMIT");
+  }
+
+  run<T>(work: () => T): Promise<T> {
+    if (this.#units.length >= MAX_WAITING_UNITS) return Promise.reject(this.#tooManyWaiting());
+    return new Promise<T>((resolve, reject) => {
+      // What `work` returns is what `resolve` is called with; the list cannot say so.
+      this.#units.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#state === "idle") {
+        this.#state = "scheduled";
+        setImmediate(() => this.flush());
+      } else if (this.#state === "scheduled" && this.#units.length >= MAX_UNITS_PER_COMMIT) {
+        this.flush();
+      }
+    });
+  }
+
+  /** Commits what has been asked for so far. */
+  flush(): void {
+    this.#state = "idle";
+    if (this.#units.length === 0) return;
+    try {
+      this.#begin.run();
+    } catch (error) {
+      this.#onNotBegun(error);
+      return;
+    }
+    this.#lockedSince = undefined;
+    const units = this.#units;
+    this.#units = [];
+    this.#commitUnits(units);
+  }
+
+  /** Runs units in the transaction that has begun. */
+  #commitUnits(units: readonly Unit[]): void {
+    const values: unknown[] = [];
+    try {
+      for (const { work } of units) values.push(work());
+      this.#commit.run();
+    } catch (error) {
+      this.#undo(units, error);
+      return;
+    }
+    for (const [index, { resolve }] of units.entries()) resolve(values[index]);
+    this.#hooks.onCommit();
+  }
+
+  #undo(units: readonly Unit[], error: unknown): void {
+    // SQLite itself rolls back after some errors, a full disk for one.
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    this.#hooks.onRollback();
+    const [first] = units;
+    if (units.length === 1 && first) {
+      first.reject(toStorageError(error, this.#path));
+      return;
+    }
+    for (const unit of units) this.#commitAlone(unit);
+  }
+
+  #commitAlone(unit: Unit): void {
+    try {
+      this.#begin.run();
+    } catch (error) {
+      unit.reject(toStorageError(error, this.#path));
+      return;
+    }
+    this.#commitUnits([unit]);
+  }
+
+  #onNotBegun(error: unknown): void {
+    const now = performance.now();
+    this.#lockedSince ??= now;
+    if (isBusy(error) && now - this.#lockedSince < LOCK_PATIENCE_MS) {
+      this.#state = "waiting";
+      setTimeout(() => this.flush(), LOCK_RETRY_MS);
+      return;
+    }
+    this.#lockedSince = undefined;
+    const units = this.#units;
+    this.#units = [];
+    for (const { reject } of units) reject(toStorageError(error, this.#path));
+  }
+
+  #tooManyWaiting(): TidingsError {
+    return new TidingsError(
+      "STORAGE_UNAVAILABLE",
+      `the database ${this.#path} is locked, and ${MAX_WAITING_UNITS} changes wait for it already`,
+    );
+  }
+}

@@ -1,0 +1,42 @@
+/** The version of the tables below. A file written by a later one is refused. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * The tables of broker and results.
+ *
+ * Every name starts with `tidings_`, so that the file may hold other tables too. `due` finds the next
+ * message of a queue, `leased` the few that workers have, among any number of waiting ones; a message is
+ * in one of the two.
+ */
+export const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS tidings_schema (version INTEGER NOT NULL) STRICT;
+  INSERT INTO tidings_schema (version)
+    SELECT ${SCHEMA_VERSION} WHERE NOT EXISTS (SELECT 1 FROM tidings_schema);
+
+  CREATE TABLE IF NOT EXISTS tidings_messages (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    queue TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    leased_until INTEGER,
+    runs INTEGER NOT NULL DEFAULT 0,
+    lost_leases INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS tidings_messages_due
+    ON tidings_messages (queue, due_at) WHERE leased_until IS NULL;
+  CREATE INDEX IF NOT EXISTS tidings_messages_leased
+    ON tidings_messages (cancelled) WHERE leased_until IS NOT NULL;
+
+  CREATE TABLE IF NOT EXISTS tidings_records (
+    id TEXT PRIMARY KEY,
+    runs INTEGER NOT NULL,
+    finished_at INTEGER,
+    revision INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS tidings_records_finished
+    ON tidings_records (finished_at) WHERE finished_at IS NOT NULL;
+`;

@@ -1,0 +1,16 @@
+import type { Logger } from "../core/logger.ts";
+import type { Broker } from "./brokers/broker.ts";
+import type { ResultStore } from "./results/result-store.ts";
+import type { TaskDefinition } from "./task.ts";
+
+/** What callers and workers of one set of tasks have in common. */
+export interface TaskRuntime {
+  readonly broker: Broker;
+  readonly results: ResultStore;
+  readonly logger: Logger;
+  readonly defaultQueue: string;
+  readonly maxMessageBytes: number;
+  readonly resultExpiresMs: number;
+  /** The registered tasks by name. */
+  readonly definitions: ReadonlyMap<string, TaskDefinition>;
+}

@@ -1,0 +1,125 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+import { isTidingsError, TidingsError } from "../core/errors.ts";
+import { validate } from "../core/schema.ts";
+import type { AsyncResult } from "./async-result.ts";
+import { assertRetryOptions, type RetryOptions } from "./retry.ts";
+
+/** How a task behaves. */
+export interface TaskOptions extends RetryOptions {
+  /** Where its messages go. @default the default queue */
+  readonly queue?: string | undefined;
+}
+
+/** The options of a task that takes one argument, described by a schema. */
+export interface InputTaskOptions<TSchema extends StandardSchemaV1> extends TaskOptions {
+  /** Checked when the task is sent, and again when it runs. Any Standard Schema library. */
+  readonly input: TSchema;
+}
+
+/** How to send one task. */
+export interface SendOptions {
+  /** How long it waits before it may run, in milliseconds. It waits in the broker. @default 0 */
+  readonly countdownMs?: number | undefined;
+  /** When it may run at the earliest, instead of `countdownMs`. */
+  readonly eta?: Date | undefined;
+  /** When it is no longer worth running: it is then revoked. */
+  readonly expires?: Date | undefined;
+  /** The queue, instead of the task's own. */
+  readonly queue?: string | undefined;
+  /** Its id, at most 255 characters. Use an id once. @default a new UUID */
+  readonly taskId?: string | undefined;
+}
+
+/** A task: a function that can also be sent to a worker. */
+export interface Task<TArguments extends readonly unknown[], TReturn> {
+  /** Runs the function here and now. */
+  (...args: TArguments): TReturn;
+  readonly name: string;
+  /** Sends it to a worker. */
+  delay(...args: TArguments): Promise<AsyncResult<Awaited<TReturn>>>;
+  /** Sends it to a worker, with options. */
+  applyAsync(args: TArguments, options?: SendOptions): Promise<AsyncResult<Awaited<TReturn>>>;
+}
+
+/** What a worker knows of a task. */
+export interface TaskDefinition {
+  readonly name: string;
+  readonly options: TaskOptions;
+  /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the task's schema. */
+  checkArguments(args: readonly unknown[]): Promise<void>;
+  /** Calls the function with what a message carries. */
+  run(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown;
+}
+
+/** The function of a task, whatever its arguments: what came is checked by its schema, or is its own. */
+export type TaskFunction = (...args: readonly never[]) => unknown;
+
+/** Name, options and function of a task, as its author wrote them. */
+export interface TaskSource {
+  readonly name: string;
+  readonly options: TaskOptions & { readonly input?: StandardSchemaV1 | undefined };
+  readonly run: TaskFunction;
+}
+
+/**
+ * Checks what an author wrote, and returns what a worker needs.
+ *
+ * @throws {TidingsError} APP_INVALID_DEFINITION for a name or function that makes no sense.
+ * @throws {TidingsError} OPTION_INVALID for an option that makes no sense.
+ */
+export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
+  assertName("the name of a task", name);
+  if (typeof run !== "function") {
+    throw invalidDefinition(`expected task \`${name}\` to have a function, got ${typeof run}`);
+  }
+  if (options.queue !== undefined) assertName(`the queue of task \`${name}\``, options.queue);
+  assertRetryOptions(options);
+  const call = run as (...args: readonly unknown[]) => unknown;
+  const { input } = options;
+  if (input === undefined) {
+    return {
+      ...{ name, options },
+      checkArguments: () => Promise.resolve(),
+      run: (args, kwargs) => call(...withKeywords(args, kwargs)),
+    };
+  }
+  if (typeof input["~standard"]?.validate !== "function") {
+    throw invalidDefinition(`expected \`input\` of task \`${name}\` to be a Standard Schema`);
+  }
+  return {
+    ...{ name, options },
+    checkArguments: async (args) => void (await checkInput(name, input, args[0])),
+    run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
+  };
+}
+
+const MAX_NAME_LENGTH = 255;
+
+/** Throws APP_INVALID_DEFINITION unless it is text that can name a task or a queue. */
+export function assertName(what: string, name: unknown): void {
+  if (typeof name === "string" && name.trim() !== "" && name.length <= MAX_NAME_LENGTH) return;
+  const got = typeof name === "string" ? `${name.length} characters` : typeof name;
+  throw invalidDefinition(`expected ${what} to be text of 1 to ${MAX_NAME_LENGTH} characters, got ${got}`);
+}
+
+/** Python sends arguments by name too: they become the last argument, an object. */
+function withKeywords(
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+): readonly unknown[] {
+  return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
+}
+
+async function checkInput(name: string, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
+  try {
+    return await validate(schema, input, `the input of task ${name}`);
+  } catch (error) {
+    if (!isTidingsError(error)) throw error;
+    throw new TidingsError("TASK_INVALID_ARGUMENTS", error.message, { cause: error });
+  }
+}
+
+function invalidDefinition(message: string): TidingsError {
+  return new TidingsError("APP_INVALID_DEFINITION", message);
+}

@@ -1,0 +1,66 @@
+import { TidingsError } from "../../core/errors.ts";
+
+/** Why a running task is asked to end early. */
+export type InterruptionKind = "cancelled" | "stopping" | "lease-lost";
+
+/** How long a task has to end by itself after its signal fired. */
+const GRACE_MS: Readonly<Record<InterruptionKind, number>> = {
+  cancelled: 5_000,
+  stopping: 1_000,
+  "lease-lost": 5_000,
+};
+
+/**
+ * The way to end a running task early: its signal fires, and it is waited for only so long.
+ *
+ * The first interruption counts, except that a lost lease, which leaves nothing to store, counts more.
+ */
+export class Interruption {
+  readonly #overdue = Promise.withResolvers<void>();
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #kind: InterruptionKind | null = null;
+
+  get kind(): InterruptionKind | null {
+    return this.#kind;
+  }
+
+  /** Made when it is first asked for: most tasks never look at it. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#kind) this.#controller.abort(toReason(this.#kind));
+    }
+    return this.#controller.signal;
+  }
+
+  /** Resolves when the task has been interrupted and has not ended in time. */
+  get overdue(): Promise<void> {
+    return this.#overdue.promise;
+  }
+
+  interrupt(kind: InterruptionKind): void {
+    if (this.#kind === null) {
+      this.#timer = setTimeout(this.#overdue.resolve, GRACE_MS[kind]);
+      this.#kind = kind;
+      this.#controller?.abort(toReason(kind));
+    }
+    if (kind === "lease-lost") this.#kind = kind;
+  }
+
+  /** Ends the waiting: the task has ended. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function toReason(kind: InterruptionKind): TidingsError {
+  switch (kind) {
+    case "cancelled":
+      return new TidingsError("TASK_CANCELLED", "the task was cancelled");
+    case "stopping":
+      return new TidingsError("TASK_CANCELLED", "the worker stops; the task will run again");
+    case "lease-lost":
+      return new TidingsError("TASK_LEASE_LOST", "another worker has taken the task over");
+  }
+}

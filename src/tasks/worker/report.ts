@@ -1,0 +1,74 @@
+import { assertDuration } from "../../core/options.ts";
+import type { TaskLogLine, TaskProgress, TaskRecord } from "../results/task-record.ts";
+
+/** A task's record is stored at most this often while it runs: 20 times a second. */
+const STORE_INTERVAL_MS = 50;
+const MAX_LOG_LINES = 100;
+const MAX_LOG_LENGTH = 1_024;
+
+/**
+ * What a running task says about itself, on its way into the record.
+ *
+ * What is said while a write is due is stored with it. A task that ends in the tick in which it started
+ * is never stored as STARTED: its outcome is all there is to see. `close` ends it; nothing is stored
+ * afterwards, so that the outcome comes last.
+ */
+export class TaskReport {
+  readonly #store: (record: TaskRecord) => Promise<void>;
+  #record: TaskRecord;
+  #immediate: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isStoring = false;
+  #isDirty = true;
+  #isClosed = false;
+
+  /** `store` must not reject. */
+  constructor(record: TaskRecord, store: (record: TaskRecord) => Promise<void>) {
+    this.#record = record;
+    this.#store = store;
+    this.#immediate = setImmediate(() => void this.#flush());
+  }
+
+  /** The record with all that was said. */
+  get record(): TaskRecord {
+    return this.#record;
+  }
+
+  progress({ done, total, message }: TaskProgress): void {
+    const progress = {
+      done: assertDuration("done", done),
+      total: assertDuration("total", total),
+      ...(message === undefined ? {} : { message: message.slice(0, MAX_LOG_LENGTH) }),
+    };
+    this.#change({ ...this.#record, progress });
+  }
+
+  log(text: string): void {
+    const line: TaskLogLine = { at: Date.now(), text: String(text).slice(0, MAX_LOG_LENGTH) };
+    this.#change({ ...this.#record, logs: [...this.#record.logs, line].slice(-MAX_LOG_LINES) });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#timer);
+  }
+
+  #change(record: TaskRecord): void {
+    if (this.#isClosed) return;
+    this.#record = record;
+    this.#isDirty = true;
+    if (!this.#isStoring && !this.#immediate && !this.#timer) void this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    this.#immediate = undefined;
+    this.#timer = undefined;
+    if (this.#isClosed || !this.#isDirty) return;
+    this.#isDirty = false;
+    this.#isStoring = true;
+    await this.#store(this.#record);
+    this.#isStoring = false;
+    if (!this.#isClosed) this.#timer = setTimeout(() => void this.#flush(), STORE_INTERVAL_MS);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Broker, Delivery, PutBackOptions } from "../brokers/broker.ts";
+import type { ResultStore } from "../results/result-store.ts";
+import type { TaskRecord } from "../results/task-record.ts";
+
+/** How a run ended: what is recorded, and what becomes of the message. */
+export interface Settlement {
+  readonly record: TaskRecord;
+  /** Puts the message back instead of acknowledging it. */
+  readonly retry: PutBackOptions | null;
+}
+
+/** Stores the record and ends the delivery; `false` when the lease is lost, and nothing was stored. */
+export type Settle = (delivery: Delivery, settlement: Settlement) => Promise<boolean>;
+
+/**
+ * Returns how runs are settled with this broker and this result store.
+ *
+ * In one transaction when they share one. Otherwise the lease is checked, the record stored, and the
+ * delivery ended last: whoever dies in between has the task run again, but its record stays, since a
+ * final record is never changed.
+ */
+export function createSettle(broker: Broker, results: ResultStore): Settle {
+  const { shared } = broker;
+  const sharedResults = results.shared;
+  if (!shared || shared.transaction !== sharedResults?.transaction) return inSteps(broker, results);
+  return (delivery, { record, retry }) =>
+    shared.transaction.run(() => {
+      const ended = retry ? shared.putBack(delivery, retry) : shared.acknowledge(delivery);
+      if (ended) sharedResults.store(record);
+      return ended;
+    });
+}
+
+/** Long enough for one store and one acknowledgement. */
+const SETTLE_LEASE_MS = 10_000;
+
+function inSteps(broker: Broker, results: ResultStore): Settle {
+  return async (delivery, { record, retry }) => {
+    const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
+    if (lost.length > 0) return false;
+    await results.store(record);
+    return retry ? broker.putBack(delivery, retry) : broker.acknowledge(delivery);
+  };
+}

@@ -1,0 +1,84 @@
+import axe from "axe-core";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { startSquare } from "./start-square.ts";
+
+const PAGES = ["/", "/sign-in", "/chat", "/board", "/deliveries", "/jobs", "/nowhere"];
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+/** What axe finds wrong with the page, as "rule: element". */
+async function violations({ page }: Person): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  const results = await page.evaluate<axe.AxeResults>("axe.run()");
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${page.url()} ${id}: ${node.html} ${node.failureSummary ?? ""}`),
+  );
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds no violation on any page in ${colorScheme} colours`, async () => {
+    await using square = await startSquare();
+    await using guest = await newPerson(browser, square, { colorScheme });
+    await using ada = await newPerson(browser, square, { colorScheme });
+    await ada.signIn("ada");
+    await ada.visit("/board");
+    await ada.page.getByLabel("A new note").fill("For everybody");
+    await ada.page.getByRole("button", { name: "Pin it to the board" }).click();
+    await ada.page.getByText("For everybody", { exact: true }).first().waitFor();
+    await ada.visit("/jobs");
+    await ada.page.getByRole("button", { name: "Start: Deliver a letter" }).click();
+    await ada.page.locator(".job").waitFor();
+    await ada.visit("/chat");
+    await ada.page.getByText("Connected").first().waitFor();
+    await ada.page.getByRole("textbox", { name: /^Message to/ }).fill("Hello");
+    await ada.page.getByRole("button", { name: "Send" }).click();
+    await ada.page.locator(".said").waitFor();
+    const found: string[] = [...(await violations(ada))];
+    for (const path of PAGES) {
+      for (const person of [guest, ada]) {
+        await person.visit(path);
+        found.push(...(await violations(person)));
+      }
+    }
+    expect(found).toEqual([]);
+  });
+}
+
+test("the whole square can be used with the keyboard", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/");
+  await ada.page.keyboard.press("Tab");
+  expect(await ada.page.evaluate(() => document.activeElement?.textContent?.trim())).toBe(
+    "Skip to the content",
+  );
+  await ada.page.keyboard.press("Enter");
+  await ada.page.keyboard.press("Tab");
+  await ada.page.keyboard.press("Enter");
+  await ada.page.waitForURL("**/chat");
+  await ada.page.getByText("Connected").first().waitFor();
+  await ada.page.getByRole("textbox", { name: /^Message to/ }).focus();
+  await ada.page.keyboard.type("By keyboard");
+  await ada.page.keyboard.press("Enter");
+  await ada.page.getByText("By keyboard").waitFor();
+  expect(await ada.page.locator(".said-text").allTextContents()).toEqual(["By keyboard"]);
+});
+
+test("nothing is wider than a phone of 360 pixels", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square, { viewport: { width: 360, height: 740 } });
+  await ada.signIn("ada");
+  for (const path of PAGES) {
+    await ada.visit(path);
+    const width = await ada.page.evaluate(() => document.documentElement.scrollWidth);
+    expect({ path, width }).toEqual({ path, width: 360 });
+  }
+});

@@ -1,0 +1,159 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { startSquare } from "./start-square.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+async function say({ page }: Person, text: string): Promise<void> {
+  await page.getByRole("textbox", { name: /^Message to/ }).fill(text);
+  await page.getByRole("button", { name: "Send" }).click();
+}
+
+function saidBy({ page }: Person): Promise<string[]> {
+  return page.locator(".said-text").allTextContents();
+}
+
+function peopleHere({ page }: Person): Promise<string[]> {
+  return page.getByRole("complementary").getByRole("listitem").allTextContents();
+}
+
+test("people talk, see who is here, and who comes and goes", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using grace = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/chat");
+  await ada.page.getByText("Connected").first().waitFor();
+  await grace.signIn("grace");
+  await grace.visit("/chat");
+
+  await ada.page.getByText("grace arrived").waitFor();
+  await expect.poll(() => peopleHere(ada)).toEqual(["aada (you)", "ggrace"]);
+  await expect.poll(() => peopleHere(grace)).toEqual(["aada", "ggrace (you)"]);
+  await say(ada, "Good morning!");
+  await say(grace, "<b>Good</b> morning to you");
+  for (const person of [ada, grace]) {
+    await expect
+      .poll(() => saidBy(person))
+      .toEqual(["Good morning!", "<b>Good</b> morning to you"]);
+  }
+
+  await grace.visit("/board");
+  await ada.page.getByText("grace left").waitFor();
+  await expect.poll(() => peopleHere(ada)).toEqual(["aada (you)"]);
+  expect([...ada.complaints, ...grace.complaints]).toEqual([]);
+});
+
+test("somebody with two tabs is one person", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using grace = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/chat");
+  await grace.signIn("grace");
+  await grace.visit("/chat");
+  await ada.page.getByText("grace arrived").waitFor();
+
+  const second = await grace.page.context().newPage();
+  await second.goto("/chat");
+  await second.getByText("ada").first().waitFor();
+  await expect.poll(() => peopleHere(ada)).toEqual(["aada (you)", "ggrace"]);
+  await second.close();
+  await say(grace, "Still here");
+  await expect.poll(() => saidBy(ada)).toEqual(["Still here"]);
+  expect(await ada.page.getByText("grace left").count()).toBe(0);
+  await expect.poll(() => peopleHere(ada)).toEqual(["aada (you)", "ggrace"]);
+});
+
+test("several rooms are open over one connection, and those out of view count what is unread", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using grace = await newPerson(browser, square);
+  const sockets: string[] = [];
+  ada.page.on("websocket", (socket) => sockets.push(socket.url()));
+  await ada.signIn("ada");
+  await ada.visit("/chat");
+  await ada.page.getByRole("button", { name: "Help" }).click();
+  await ada.page.getByRole("heading", { name: "Help" }).waitFor();
+  await ada.page.getByRole("button", { name: "Leave Help" }).waitFor();
+
+  await grace.signIn("grace");
+  await grace.visit("/chat");
+  await say(grace, "Anybody in the lobby?");
+  await ada.page.getByRole("button", { name: "Lobby 1 unread" }).click();
+  await expect.poll(() => saidBy(ada)).toEqual(["Anybody in the lobby?"]);
+  await ada.page.getByRole("button", { name: "Lobby", exact: true }).waitFor();
+  expect(sockets).toEqual([`${square.url.replace("http", "ws")}/ws/chat`]);
+});
+
+test("the staff room lets staff in, and tells others why not", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using alan = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/chat");
+  await ada.page.getByText("Connected").first().waitFor();
+  await ada.page.getByRole("button", { name: /^Staff/ }).click();
+  await ada.page.getByRole("alert").getByText("you are not staff").waitFor();
+  await ada.page.getByRole("button", { name: "Lobby" }).click();
+  await say(ada, "Refused, but still connected");
+
+  await alan.signIn("alan");
+  await alan.visit("/chat");
+  await expect.poll(() => saidBy(alan)).toEqual(["Refused, but still connected"]);
+  await alan.page.getByRole("button", { name: /^Staff/ }).click();
+  await say(alan, "Only for us");
+  await expect.poll(() => saidBy(alan)).toEqual(["Only for us"]);
+  expect(await saidBy(ada)).toEqual(["Refused, but still connected"]);
+});
+
+test("a chat whose server is killed reconnects, and shows what was said before and meanwhile once", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using grace = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/chat");
+  await grace.signIn("grace");
+  await grace.visit("/chat");
+  await say(ada, "Before");
+  await expect.poll(() => saidBy(grace)).toEqual(["Before"]);
+
+  square.kill("server");
+  await ada.page
+    .getByText(/Reconnecting|Connecting/)
+    .first()
+    .waitFor();
+  await ada.page.getByText("Connected", { exact: true }).first().waitFor();
+  await say(ada, "After");
+  for (const person of [ada, grace]) {
+    await expect.poll(() => saidBy(person), { timeout: 20_000 }).toEqual(["Before", "After"]);
+    await expect.poll(() => peopleHere(person).then((people) => people.length)).toBe(2);
+  }
+
+  await using late = await newPerson(browser, square);
+  await late.signIn("alan");
+  await late.visit("/chat");
+  await expect.poll(() => saidBy(late)).toEqual(["Before", "After"]);
+});
+
+test("without signing in the chat says so, with a way to do it", async () => {
+  await using square = await startSquare();
+  await using guest = await newPerson(browser, square);
+  await guest.visit("/chat");
+  await guest.page.getByRole("link", { name: "Sign in to chat" }).click();
+  await guest.page.getByLabel("Name").fill("grace");
+  await guest.page.getByLabel("Password").fill("wrong");
+  await guest.page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await guest.page.getByRole("alert").getByText("No account has this name").waitFor();
+  await guest.page.getByLabel("Password").fill("square");
+  await guest.page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await guest.page.waitForURL("**/chat");
+  await guest.page.getByText("Connected").first().waitFor();
+  expect(await guest.page.getByText("grace (you)").count()).toBe(1);
+});

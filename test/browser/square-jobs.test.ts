@@ -1,0 +1,118 @@
+import type { Browser, Locator } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { startSquare } from "./start-square.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+async function start({ page }: Person, title: string): Promise<void> {
+  await page.getByRole("button", { name: `Start: ${title}` }).click();
+}
+
+function newestJob({ page }: Person): Locator {
+  return page.locator(".job").first();
+}
+
+function word(person: Person): Promise<string | null> {
+  return newestJob(person).locator(".tag").textContent();
+}
+
+async function progress(person: Person): Promise<number> {
+  return Number(await newestJob(person).getByRole("progressbar").getAttribute("value"));
+}
+
+test("a job's progress is seen by both, cancelled by one, and the same after a reload", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await using guest = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/jobs");
+  await guest.visit("/jobs");
+  await guest.page.getByText("No jobs yet").waitFor();
+
+  await start(ada, "Print the weekly paper");
+  for (const person of [ada, guest]) {
+    await expect.poll(() => progress(person), { timeout: 15_000 }).toBeGreaterThan(0);
+    await newestJob(person).getByText("collect the notes of the board").first().waitFor();
+  }
+  expect(await word(guest)).toBe("running");
+  expect(await guest.page.getByRole("button", { name: "Cancel" }).count()).toBe(0);
+
+  await ada.page.reload();
+  expect(await word(ada)).toBe("running");
+  expect(await progress(ada)).toBeGreaterThan(0);
+  await ada.page.getByRole("button", { name: "Cancel" }).click();
+  for (const person of [ada, guest]) {
+    await expect.poll(() => word(person), { timeout: 10_000 }).toBe("cancelled");
+  }
+  await guest.page.reload();
+  expect(await word(guest)).toBe("cancelled");
+  expect([...ada.complaints, ...guest.complaints]).toEqual([]);
+});
+
+test("a job that fails twice is tried again, and arrives", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/jobs");
+  await start(ada, "Deliver a letter");
+  await newestJob(ada).getByText("nobody at home").waitFor();
+  await expect.poll(() => word(ada), { timeout: 30_000 }).toBe("done");
+  await newestJob(ada).getByText("Delivered at attempt 3").waitFor();
+  await ada.page.reload();
+  expect(await newestJob(ada).locator(".job-result").textContent()).toBe("Delivered at attempt 3");
+});
+
+test("a heavy job leaves the rest of the square free", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/jobs");
+  await start(ada, "Count primes");
+  await expect.poll(() => progress(ada), { timeout: 20_000 }).toBeGreaterThan(0);
+  await start(ada, "Deliver a letter");
+  await newestJob(ada).getByText("nobody at home").waitFor();
+  const primes = ada.page.locator(".job").nth(1);
+  expect(await primes.locator(".tag").textContent()).toBe("running");
+  await primes
+    .getByText("There are 1,857,859 primes below 30,000,000")
+    .waitFor({ timeout: 50_000 });
+});
+
+test("a job whose worker is killed runs again, and is done", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await ada.signIn("ada");
+  await ada.visit("/jobs");
+  await start(ada, "Count primes");
+  await expect.poll(() => progress(ada), { timeout: 15_000 }).toBeGreaterThan(0);
+  square.kill("worker");
+  await expect.poll(() => word(ada), { timeout: 20_000 }).toBe("running again");
+  await newestJob(ada).getByText("Its worker died").waitFor();
+  await expect.poll(() => word(ada), { timeout: 50_000 }).toBe("done");
+}, 100_000);
+
+test("jobs are started and cancelled without JavaScript too", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square, { javaScriptEnabled: false });
+  await ada.signIn("ada");
+  await ada.visit("/jobs");
+  await start(ada, "Print the weekly paper");
+  await ada.page.waitForURL("**/jobs");
+  expect(await ada.page.locator(".job").count()).toBe(1);
+  await ada.page.getByRole("button", { name: "Cancel" }).click();
+  await expect
+    .poll(
+      async () => {
+        await ada.page.reload();
+        return word(ada);
+      },
+      { timeout: 15_000 },
+    )
+    .toBe("cancelled");
+});

@@ -1,0 +1,93 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** A square that runs as `npm start` runs it: a supervisor, a server and a worker. */
+export interface Square extends AsyncDisposable {
+  readonly url: string;
+  /** Kills the server or the worker with SIGKILL, as `kill -9` does. The supervisor starts another. */
+  kill(name: "server" | "worker"): void;
+}
+
+const START_MS = 30_000;
+
+/** Starts a square on a free port, with a data folder of its own. */
+export async function startSquare(): Promise<Square> {
+  const dataFolder = await mkdtemp(join(tmpdir(), "square-"));
+  const url = `http://localhost:${await freePort()}`;
+  const child = spawnDev(new URL(url).port, dataFolder);
+  const pids = new Map<string, number>();
+  const output: string[] = [];
+  readLines(child, (line) => {
+    output.push(line);
+    const { process, pid } = parseLine(line);
+    if (process !== undefined && pid !== undefined) pids.set(process, pid);
+  });
+  await waitUntilReady(url, () => {
+    if (child.exitCode !== null) throw new Error(`the square has stopped:\n${output.join("\n")}`);
+  });
+  return {
+    url,
+    kill(name) {
+      const pid = pids.get(name);
+      if (pid === undefined) throw new Error(`no ${name} has started:\n${output.join("\n")}`);
+      process.kill(pid, "SIGKILL");
+    },
+    async [Symbol.asyncDispose]() {
+      const exit = once(child, "exit");
+      child.kill("SIGTERM");
+      await exit;
+      await rm(dataFolder, { recursive: true, force: true });
+    },
+  };
+}
+
+function spawnDev(port: string, dataFolder: string): ChildProcess {
+  const square = "examples/square";
+  const node = ["--conditions=tidings-source", "--import", `./${square}/tsx.ts`];
+  const dev = ["src/cli/main.ts", "dev", `${square}/main.ts`, "--no-watch", "--port", port];
+  return spawn(process.execPath, [...node, ...dev], {
+    cwd: join(import.meta.dirname, "../.."),
+    env: { ...process.env, SQUARE_DATA: dataFolder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+function readLines({ stdout, stderr }: ChildProcess, onLine: (line: string) => void): void {
+  for (const input of [stdout, stderr]) if (input) createInterface({ input }).on("line", onLine);
+}
+
+/** Logs are JSON when they do not go to a terminal; everything else has no fields. */
+function parseLine(line: string): { readonly process?: string; readonly pid?: number } {
+  try {
+    const fields: { readonly process?: string; readonly pid?: number } = JSON.parse(line);
+    return fields;
+  } catch {
+    return {}; // a line of the banner
+  }
+}
+
+async function waitUntilReady(url: string, check: () => void): Promise<void> {
+  const signal = AbortSignal.timeout(START_MS);
+  while (true) {
+    check();
+    const response = await fetch(url, { signal }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return error;
+    });
+    if (response instanceof Response && response.ok) return;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (typeof address !== "object" || !address) throw new Error("no port was given");
+  return address.port;
+}

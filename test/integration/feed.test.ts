@@ -1,0 +1,278 @@
+import { feed, forward, refresh } from "tidings";
+import { describe, expect, test } from "vitest";
+
+import { serve, type TestServer } from "./serve.ts";
+import { Socket } from "./socket.ts";
+import { openStream } from "./stream.ts";
+
+interface Page {
+  readonly cursor: string;
+  readonly events: readonly { readonly cursor: string; readonly data: unknown; readonly reset?: true }[];
+  readonly end?: true;
+}
+
+/** A list that changes, its feed, and how often it was loaded. */
+function makeBoard() {
+  const board = { notes: ["first"], loads: 0 };
+  const topics = feed({
+    path: "/topics",
+    group: "topics",
+    snapshot: () => {
+      board.loads += 1;
+      return [...board.notes];
+    },
+    on: { "topics.changed": refresh() },
+  });
+  const add = async (server: TestServer, note: string): Promise<void> => {
+    board.notes.push(note);
+    await server.app.layer.groupSend("topics", { type: "topics.changed" });
+  };
+  return { board, topics, add };
+}
+
+async function poll(url: string, headers: Record<string, string> = {}): Promise<Page> {
+  const response = await fetch(url, { headers });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Page;
+}
+
+describe("a feed with a snapshot", () => {
+  test("answers a WebSocket, an EventSource, a stream, a long poll and a poll on one URL with the same events", async () => {
+    const { topics, add } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    const url = `${server.url}/topics`;
+    await using plain = await Socket.open(`${server.webSocketUrl}/topics`);
+    await using ours = await Socket.open(`${server.webSocketUrl}/topics`, ["tidings.v1"]);
+    await using sse = await openStream(url, { accept: "text/event-stream" });
+    await using ndjson = await openStream(url, { accept: "application/x-ndjson" });
+    const first = await poll(url);
+
+    const [snapshot] = first.events;
+    expect(snapshot).toEqual({ cursor: first.cursor, data: ["first"] });
+    expect(await plain.next()).toEqual(["first"]);
+    expect(ours.protocol).toBe("tidings.v1");
+    expect(await ours.next()).toEqual(snapshot);
+    expect(await sse.until("\n\n")).toBe(": ok\n\n");
+    expect(await sse.until("\n\n")).toBe(`id: ${first.cursor}\ndata: ["first"]\n\n`);
+    expect(await ndjson.until("\n")).toBe("\n");
+    expect(JSON.parse(await ndjson.until("\n"))).toEqual(snapshot);
+
+    const waiting = poll(`${url}?cursor=${first.cursor}`, { prefer: "wait=5" });
+    await add(server, "second");
+    const next = await waiting;
+    const [change] = next.events;
+    expect(change).toEqual({ cursor: next.cursor, data: ["first", "second"] });
+    expect(await plain.next()).toEqual(["first", "second"]);
+    expect(await ours.next()).toEqual(change);
+    expect(await sse.until("\n\n")).toBe(`id: ${next.cursor}\ndata: ["first","second"]\n\n`);
+    expect(JSON.parse(await ndjson.until("\n"))).toEqual(change);
+    expect(await poll(`${url}?cursor=${first.cursor}`)).toEqual(next);
+  });
+
+  test("loads once per change, however many follow, and not at all while nothing changes", async () => {
+    const { board, topics, add } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, () => Socket.open(`${server.webSocketUrl}/topics`)),
+    );
+    for (const socket of sockets) expect(await socket.next()).toEqual(["first"]);
+    for (let n = 0; n < 5; n++) await poll(`${server.url}/topics`);
+    expect(board.loads).toBe(1);
+    await add(server, "second");
+    for (const socket of sockets) expect(await socket.next()).toEqual(["first", "second"]);
+    expect(board.loads).toBe(2);
+    for (const socket of sockets) await socket[Symbol.asyncDispose]();
+  });
+
+  test("answers an unchanged poll with 304 and no body", async () => {
+    const { topics, add } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    const first = await fetch(`${server.url}/topics`);
+    const etag = first.headers.get("etag") ?? "";
+    expect(etag).toMatch(/^"[\w\-.~]+"$/);
+    await first.text();
+    const unchanged = await fetch(`${server.url}/topics`, { headers: { "if-none-match": `W/${etag}` } });
+    expect(unchanged.status).toBe(304);
+    expect(await unchanged.text()).toBe("");
+    await add(server, "second");
+    const changed = await fetch(`${server.url}/topics`, { headers: { "if-none-match": etag } });
+    expect(changed.status).toBe(200);
+    expect(changed.headers.get("etag")).not.toBe(etag);
+    await changed.text();
+  });
+
+  test("lets a long poll wait in vain, and answers with the same cursor", async () => {
+    const { topics } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    const { cursor } = await poll(`${server.url}/topics`);
+    const response = await fetch(`${server.url}/topics?cursor=${cursor}`, { headers: { prefer: "wait=0" } });
+    expect(response.headers.get("preference-applied")).toBe("wait=0");
+    expect(await response.json()).toEqual({ cursor, events: [] });
+  });
+
+  test("gives those who come back exactly what they missed, on every delivery", async () => {
+    const { topics, add } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    const url = `${server.url}/topics`;
+    const { cursor } = await poll(url);
+    await add(server, "second");
+    const missed = await poll(`${url}?cursor=${cursor}`);
+    expect(missed.events).toHaveLength(1);
+    await using sse = await openStream(url, { accept: "text/event-stream", "last-event-id": cursor });
+    await sse.until("\n\n");
+    expect(await sse.until("\n\n")).toContain(`id: ${missed.cursor}\n`);
+    await using socket = await Socket.open(`${server.webSocketUrl}/topics?cursor=${cursor}`, ["tidings.v1"]);
+    expect(await socket.next()).toEqual(missed.events[0]);
+  });
+
+  test("starts over from the state when a cursor is unknown, and says so", async () => {
+    const { topics } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    for (const cursor of ["junk", "%00", "a".repeat(1_000), "bm90LW91cnM~12"]) {
+      const { events } = await poll(`${server.url}/topics?cursor=${cursor}`);
+      expect(events).toMatchObject([{ data: ["first"], reset: true }]);
+    }
+  });
+
+  test("tells followers when its snapshot fails, logs it, and works again when it does", async () => {
+    let isBroken = true;
+    const flaky = feed({
+      path: "/flaky",
+      group: "flaky",
+      snapshot: () => {
+        if (isBroken) throw new Error("database is away");
+        return "fine";
+      },
+    });
+    await using server = await serve(() => ({ routes: [flaky] }));
+    const response = await fetch(`${server.url}/flaky`);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: { code: "FEED_FAILED" } });
+    await using socket = await Socket.open(`${server.webSocketUrl}/flaky`);
+    expect(await socket.closed).toEqual({ code: 1011, reason: "feed failed" });
+    expect(server.log[0]).toMatchObject({ level: "error", fields: { err: { message: "database is away" } } });
+    isBroken = false;
+    expect((await poll(`${server.url}/flaky`)).events).toMatchObject([{ data: "fine" }]);
+  });
+});
+
+describe("a feed with a live tail", () => {
+  test("sends the snapshot first and then each message of its group", async () => {
+    const tail = feed({
+      path: "/rooms/:room",
+      group: ({ room }) => `room-${room}`,
+      snapshot: ({ params }) => ({ room: params.room }),
+      on: { said: forward() },
+    });
+    await using server = await serve(() => ({ routes: [tail] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/rooms/a%20b`);
+    expect(await socket.next()).toEqual({ room: "a b" });
+    await using lobby = await Socket.open(`${server.webSocketUrl}/rooms/lobby`);
+    expect(await lobby.next()).toEqual({ room: "lobby" });
+    await server.app.layer.groupSend("room-lobby", { type: "said", text: "hi" });
+    await server.app.layer.groupSend("room-lobby", { type: "unheard" });
+    await server.app.layer.groupSend("room-lobby", { type: "said", text: "again" });
+    expect([await lobby.next(), await lobby.next()]).toEqual([
+      { type: "said", text: "hi" },
+      { type: "said", text: "again" },
+    ]);
+    const { events } = await poll(`${server.url}/rooms/lobby`);
+    expect(events.map(({ data }) => data)).toEqual([
+      { room: "lobby" },
+      { type: "said", text: "hi" },
+      { type: "said", text: "again" },
+    ]);
+  });
+});
+
+describe("a feed of a generator", () => {
+  test("runs it once for everybody, gives a newcomer the latest, and stops it when nobody is left", async () => {
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    const steps = makeSteps();
+    let runs = 0;
+    const counter = feed({
+      path: "/counter",
+      async *events({ signal }) {
+        runs += 1;
+        signal.addEventListener("abort", () => resolve());
+        yield* steps.values;
+      },
+    });
+    const server = await serve(() => ({ routes: [counter] }));
+    await using one = await Socket.open(`${server.webSocketUrl}/counter`);
+    steps.push(1);
+    expect(await one.next()).toBe(1);
+    await using two = await Socket.open(`${server.webSocketUrl}/counter`);
+    expect(await two.next()).toBe(1);
+    steps.push(2);
+    expect([await one.next(), await two.next()]).toEqual([2, 2]);
+    expect(runs).toBe(1);
+    await server[Symbol.asyncDispose]();
+    await stopped;
+    steps.end();
+    expect(runs).toBe(1);
+  });
+
+  test("tells every follower when it ends, and an EventSource not to come back", async () => {
+    const steps = makeSteps();
+    const brief = feed({ path: "/brief", events: () => steps.values });
+    await using server = await serve(() => ({ routes: [brief] }));
+    await using plain = await Socket.open(`${server.webSocketUrl}/brief`);
+    await using ours = await Socket.open(`${server.webSocketUrl}/brief`, ["tidings.v1"]);
+    await using ndjson = await openStream(`${server.url}/brief`, { accept: "application/x-ndjson" });
+    steps.push("only");
+    expect(await plain.next()).toBe("only");
+    steps.end();
+    expect(await plain.closed).toEqual({ code: 1000, reason: "end" });
+    expect(await ours.next()).toMatchObject({ data: "only" });
+    expect(await ours.next()).toEqual({ end: true });
+    await ndjson.until("\n");
+    expect(JSON.parse(await ndjson.until("\n"))).toMatchObject({ data: "only" });
+    expect(JSON.parse(await ndjson.until("\n"))).toEqual({ end: true });
+    const page = await poll(`${server.url}/brief`);
+    expect(page).toMatchObject({ events: [{ data: "only" }], end: true });
+    const back = await fetch(`${server.url}/brief`, {
+      headers: { accept: "text/event-stream", "last-event-id": page.cursor },
+    });
+    expect(back.status).toBe(204);
+  });
+});
+
+test("a feed asks at every request whether this client may follow it", async () => {
+  const closed = feed({ path: "/closed", snapshot: () => "secret", authorize: () => false });
+  await using server = await serve(() => ({ routes: [closed] }));
+  const response = await fetch(`${server.url}/closed`);
+  expect(response.status).toBe(401);
+  expect(await response.json()).toMatchObject({ error: { code: "REQUEST_UNAUTHENTICATED" } });
+  await expect(Socket.open(`${server.webSocketUrl}/closed`)).rejects.toThrow("401");
+});
+
+test("a feed is defined wrongly with a clear error", () => {
+  expect(() => feed({ path: "/x" })).toThrow("needs either `snapshot` or `events`");
+  expect(() => feed({ path: "/x", snapshot: () => 1, on: { a: refresh() } })).toThrow("it needs a `group`");
+  expect(() => feed({ path: "/x", snapshot: () => 1, keep: 0 })).toThrow("expected `keep`");
+});
+
+/** Values that a test pushes into a generator. */
+function makeSteps() {
+  const queue: unknown[] = [];
+  let isEnded = false;
+  let wake = (): void => {};
+  async function* values(): AsyncGenerator<{ data: unknown }> {
+    while (queue.length > 0 || !isEnded) {
+      if (queue.length > 0) yield { data: queue.shift() };
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+  }
+  return {
+    values: values(),
+    push(value: unknown): void {
+      queue.push(value);
+      wake();
+    },
+    end(): void {
+      isEnded = true;
+      wake();
+    },
+  };
+}

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+
 import { rolldown } from "rolldown";
 
 const here = import.meta.dirname;
@@ -70,11 +71,11 @@ async function bundleScripts(): Promise<Awaited<ReturnType<typeof generate>>> {
   return generate(names.map((name) => [basename(name).replace(/\.tsx?$/, ""), join(folder, name)]));
 }
 
-// eslint-disable-next-line typescript/explicit-module-boundary-types
 async function generate(entries: readonly (readonly [string, string])[]) {
   const bundle = await rolldown({
     input: Object.fromEntries(entries),
     platform: "browser",
+    tsconfig: false,
     resolve: { conditionNames: ["tidings-source", "import", "default"] },
     transform: { jsx: { runtime: "automatic", importSource: "hono/jsx/dom" }, target: "es2022" },
     onLog(_level, log) {

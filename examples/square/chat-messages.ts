@@ -14,8 +14,9 @@ export const ClientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("say"), room, text: z.string().trim().min(1).max(MAX_TEXT) }),
 ]);
 
-/** What a browser hears. */
+/** What groups bring, and what a browser hears. */
 export const chatEvents = {
+  "session.ended": z.object({}),
   "chat.message": Message,
   "chat.people": z.object({
     room,

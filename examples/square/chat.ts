@@ -5,6 +5,7 @@ import { chatEvents, ClientMessage } from "./chat-messages.ts";
 import { addMessage, messagesAfter } from "./messages.ts";
 import { Presence } from "./presence.ts";
 import { findRoom, refusal } from "./rooms.ts";
+import { sessionGroup } from "./sessions.ts";
 
 const presence = new Presence();
 
@@ -15,8 +16,10 @@ export const chat = consumer({
   events: chatEvents,
   state: () => ({ rooms: new Set<string>() }),
 
-  connect(connection) {
-    if (!connection.user) connection.reject(4401, "sign in first");
+  async connect(connection) {
+    const session = sessionGroup(connection.request);
+    if (!connection.user || session === null) return connection.reject(4401, "sign in first");
+    await connection.groupAdd(session);
   },
 
   async receive(connection, message) {
@@ -57,7 +60,11 @@ export const chat = consumer({
     }
   },
 
-  on: { "chat.message": forward(), "chat.people": forward() },
+  on: {
+    "chat.message": forward(),
+    "chat.people": forward(),
+    "session.ended": (connection) => connection.close(4401, "you have signed out"),
+  },
 
   async disconnect({ user, state }) {
     if (!user) return;

@@ -1,4 +1,5 @@
 import { setInterval } from "node:timers/promises";
+
 import { feed } from "tidings";
 
 /** The time, every second. One generator runs per process, and only while somebody follows. */

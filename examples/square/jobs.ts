@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+
 import { feed, refresh, type TaskRecord } from "tidings";
 import { z } from "zod";
 

@@ -8,7 +8,6 @@ for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
   const from = Math.floor((limit / CHUNKS) * chunk);
   const to = chunk === CHUNKS - 1 ? limit : Math.floor((limit / CHUNKS) * (chunk + 1));
   for (let number = from; number < to; number += 1) if (isPrime(number)) count += 1;
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage({ count, done: to });
 }
 

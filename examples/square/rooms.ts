@@ -28,7 +28,12 @@ export const ROOMS: readonly Room[] = [
     about: "What is being built, and how it is going.",
     staffOnly: false,
   },
-  { name: "staff", title: "Staff", about: "For those who keep the square swept.", staffOnly: true },
+  {
+    name: "staff",
+    title: "Office",
+    about: "For those who keep the square swept.",
+    staffOnly: true,
+  },
 ];
 
 export function findRoom(name: string): Room | undefined {
@@ -38,6 +43,6 @@ export function findRoom(name: string): Room | undefined {
 /** Why somebody may not enter a room, in words for that person; `null` if they may. */
 export function refusal(room: Room, user: User): string | null {
   return room.staffOnly && !user.staff
-    ? `${room.title} is for staff, and you are not staff.`
+    ? `The ${room.title.toLowerCase()} is for staff, and you are not staff.`
     : null;
 }

@@ -1,4 +1,5 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+
 import { sessionCookies } from "tidings";
 
 import { database } from "./database.ts";
@@ -23,6 +24,13 @@ export function findUser(request: Request): User | null {
   const id = cookies.read(request);
   const session = id === null ? undefined : find.get(id, Date.now());
   return session ? findUserById(Number(session["user_id"])) : null;
+}
+
+/** The group of a session's connections, to be told when it ends; `null` without a session. */
+export function sessionGroup(request: Request): string | null {
+  const id = cookies.read(request);
+  // Who can list groups must not learn ids that open sessions.
+  return id && `session_${createHash("sha256").update(id).digest("hex")}`;
 }
 
 /** Starts a session; returns the `Set-Cookie` value that goes with it. */

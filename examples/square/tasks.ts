@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+
 import { currentTask } from "tidings";
 
 import { app } from "./app.ts";
@@ -57,9 +58,12 @@ export const deliverLetter = app.task(
   { maxRetries: 4, retryBackoff: { baseMs: 2_000, jitter: false } },
   async () => {
     const task = currentTask();
-    await task.log(`walk to the door, attempt ${task.retries + 1}`);
+    const attempt = task.retries + 1;
+    await task.progress({ done: task.retries, total: 3, message: `attempt ${attempt}` });
+    await task.log(`walk to the door, attempt ${attempt}`);
     await wait(1_000, undefined, { signal: task.signal });
     if (task.retries < 2) throw new Error("nobody at home");
-    return `Delivered at attempt ${task.retries + 1}`;
+    await task.progress({ done: 3, total: 3 });
+    return `Delivered at attempt ${attempt}`;
   },
 );

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
+
 import { transformSync } from "rolldown/utils";
 
 // Node strips types from .ts, but leaves .tsx alone. `node --import ./tsx.ts` turns it into JavaScript.
@@ -10,9 +11,10 @@ registerHooks({
     const path = fileURLToPath(url);
     const { code, errors } = transformSync(path, readFileSync(path, "utf8"), {
       jsx: { runtime: "automatic", importSource: "hono/jsx" },
-      sourcemap: false,
+      tsconfig: false, // all that matters is said here
     });
-    if (errors.length > 0) throw new AggregateError(errors, `${path} could not be transformed`);
+    if (errors.length > 0)
+      throw new Error(`cannot transform ${path}: ${errors.map(String).join("; ")}`);
     return { format: "module", source: code, shortCircuit: true };
   },
 });

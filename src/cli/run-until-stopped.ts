@@ -32,7 +32,8 @@ export async function runUntilStopped({ logger, stopTimeoutMs, stop }: RunOption
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   // `tidings dev` holds a channel to its processes: when it is gone, however it died, so are they.
-  process.once("disconnect", () => onSignal("SIGTERM"));
+  const onDisconnect = (): void => onSignal("SIGTERM");
+  process.on("disconnect", onDisconnect);
   const signal = await signalled;
   logger.info({ signal, stopTimeoutMs }, "stopping; a second signal stops at once");
   const giveUp = setTimeout(() => {
@@ -44,4 +45,5 @@ export async function runUntilStopped({ logger, stopTimeoutMs, stop }: RunOption
   logger.info({}, "stopped");
   process.off("SIGINT", onSignal);
   process.off("SIGTERM", onSignal);
+  process.off("disconnect", onDisconnect); // listening would keep this process alive
 }

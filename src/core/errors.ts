@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   "CACHE_CLOSED",
   "CHANNEL_CLOSED",
   "CLIENT_CLOSED",
+  "CLIENT_OVERLOADED",
   "CLIENT_PROTOCOL",
   "FEED_FAILED",
   "LAYER_CHANNEL_FULL",
@@ -74,5 +75,6 @@ export function isTidingsError(value: unknown, code?: ErrorCode): value is Tidin
 
 /** Turns whatever was thrown into an `Error`, so that logs and causes are always readable. */
 export function toError(thrown: unknown): Error {
-  return Error.isError(thrown) ? thrown : new Error(`thrown: ${String(thrown)}`);
+  // Not `Error.isError`, which not every browser has.
+  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
 }

@@ -10,3 +10,41 @@ export interface FeedEvent {
 
 /** The WebSocket subprotocol with which frames carry the whole event instead of its data alone. */
 export const SUBPROTOCOL = "tidings.v1";
+
+/** Whether a value from the wire is an event. */
+export function isFeedEvent(value: unknown): value is FeedEvent {
+  return (
+    isRecord(value) &&
+    typeof value["cursor"] === "string" &&
+    "data" in value &&
+    (value["reset"] === undefined || value["reset"] === true)
+  );
+}
+
+/** Whether a value from the wire says that the feed has ended: `{ "end": true }`. */
+export function isFeedEnd(value: unknown): boolean {
+  return isRecord(value) && value["end"] === true;
+}
+
+/** What a poll is answered with. */
+export interface PollAnswer {
+  /** Where to go on after these events. */
+  readonly cursor: string;
+  readonly events: readonly FeedEvent[];
+  /** Present when the feed has ended with these events. */
+  readonly end?: true;
+}
+
+/** Whether a value from the wire is a poll's answer. */
+export function isPollAnswer(value: unknown): value is PollAnswer {
+  return (
+    isRecord(value) &&
+    typeof value["cursor"] === "string" &&
+    Array.isArray(value["events"]) &&
+    value["events"].every(isFeedEvent)
+  );
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,7 +1,25 @@
-export { chooseMediaType, type MediaType } from "./accept.ts";
+/**
+ * What crosses the wire: events and cursors, event streams, lines of JSON, frames, and headers.
+ *
+ * PROTOCOL.md describes it for those who write a client of their own. Everything runs in a browser
+ * as well: no file here knows Node.js, a connection, or an application.
+ *
+ * @module
+ */
+export { chooseMediaType, MEDIA_TYPES, type MediaType } from "./accept.ts";
 export { formatCursor, parseCursor, type Position } from "./cursor.ts";
-export { SUBPROTOCOL, type FeedEvent } from "./event.ts";
+export { isErrorBody, type ErrorBody } from "./error-body.ts";
+export {
+  isFeedEnd,
+  isFeedEvent,
+  isPollAnswer,
+  SUBPROTOCOL,
+  type FeedEvent,
+  type PollAnswer,
+} from "./event.ts";
+export { NdjsonParser, type NdjsonParserOptions } from "./ndjson-parser.ts";
 export { formatNdjson } from "./ndjson.ts";
 export { parseWait } from "./prefer.ts";
-export { formatSseComment, formatSseEvent } from "./sse.ts";
-export { frameText } from "./websocket-frame.ts";
+export { SseParser, type SseMessage, type SseParserOptions } from "./sse-parser.ts";
+export { formatSseComment, formatSseEvent, type SseFields } from "./sse.ts";
+export { frameBinary, frameClose, frameHeaderLength, frameText } from "./websocket-frame.ts";

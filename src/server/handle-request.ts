@@ -28,6 +28,9 @@ export async function handleRequest(
     if (isTidingsError(thrown, "FEED_FAILED") && !outgoing.headersSent) {
       return await sendNodeResponse(outgoing, feedFailed());
     }
+    if (isBodyTooLarge(thrown) && !outgoing.headersSent) {
+      return await sendNodeResponse(outgoing, tooLarge(server.limits.maxBodyBytes));
+    }
     server.logger.error({ err: toError(thrown), url: incoming.url }, "request failed");
     if (outgoing.headersSent) outgoing.destroy();
     else await sendNodeResponse(outgoing, failed());
@@ -79,6 +82,11 @@ async function respondWithFeed(
     connections,
     maxOutboxBytes: limits.maxOutboxBytes,
   });
+}
+
+/** The pages' handler read a body that does not say its length, and let the error pass. */
+function isBodyTooLarge(thrown: unknown): boolean {
+  return Error.isError(thrown) && "code" in thrown && thrown.code === "ERR_BODY_TOO_LARGE";
 }
 
 function failed(): Response {

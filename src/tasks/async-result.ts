@@ -1,7 +1,7 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration } from "../core/options.ts";
-import type { TaskRecord } from "./results/task-record.ts";
 import type { Results } from "./results/results.ts";
+import type { TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
 
 /** How to wait for a result. */
@@ -51,7 +51,10 @@ export class AsyncResult<T = unknown> {
       signal?.removeEventListener("abort", giveUp);
     }
     signal?.throwIfAborted();
-    throw new TidingsError("TASK_RESULT_TIMEOUT", `task ${this.id} has not ended after ${timeoutMs} ms`);
+    throw new TidingsError(
+      "TASK_RESULT_TIMEOUT",
+      `task ${this.id} has not ended after ${timeoutMs} ms`,
+    );
   }
 
   /** Reads the task's record. */

@@ -1,6 +1,6 @@
 import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
-import { assertDuration, invalidOption } from "../core/options.ts";
 import { isTidingsError } from "../core/errors.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
 
 /** How a task is tried again after an error. */
 export interface RetryOptions {

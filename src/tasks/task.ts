@@ -46,8 +46,8 @@ export interface Task<TArguments extends readonly unknown[], TReturn> {
 export interface TaskDefinition {
   readonly name: string;
   readonly options: TaskOptions;
-  /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the task's schema. */
-  checkArguments(args: readonly unknown[]): Promise<void>;
+  /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the schema, if there is one. */
+  readonly checkArguments: ((args: readonly unknown[]) => Promise<void>) | undefined;
   /** Calls the function with what a message carries. */
   run(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown;
 }
@@ -80,7 +80,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   if (input === undefined) {
     return {
       ...{ name, options },
-      checkArguments: () => Promise.resolve(),
+      checkArguments: undefined,
       run: (args, kwargs) => call(...withKeywords(args, kwargs)),
     };
   }
@@ -100,7 +100,9 @@ const MAX_NAME_LENGTH = 255;
 export function assertName(what: string, name: unknown): void {
   if (typeof name === "string" && name.trim() !== "" && name.length <= MAX_NAME_LENGTH) return;
   const got = typeof name === "string" ? `${name.length} characters` : typeof name;
-  throw invalidDefinition(`expected ${what} to be text of 1 to ${MAX_NAME_LENGTH} characters, got ${got}`);
+  throw invalidDefinition(
+    `expected ${what} to be text of 1 to ${MAX_NAME_LENGTH} characters, got ${got}`,
+  );
 }
 
 /** Python sends arguments by name too: they become the last argument, an object. */
@@ -111,7 +113,11 @@ function withKeywords(
   return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
 }
 
-async function checkInput(name: string, schema: StandardSchemaV1, input: unknown): Promise<unknown> {
+async function checkInput(
+  name: string,
+  schema: StandardSchemaV1,
+  input: unknown,
+): Promise<unknown> {
   try {
     return await validate(schema, input, `the input of task ${name}`);
   } catch (error) {

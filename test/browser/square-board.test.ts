@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { eventually } from "./eventually.ts";
 import { startSquare } from "./start-square.ts";
 
 let browser: Browser;
@@ -34,7 +35,7 @@ test("what one writes, edits and deletes, the other sees without doing anything"
 
   await pin(ada, "Chess at five");
   for (const person of [ada, guest])
-    await expect.poll(() => notes(person)).toEqual(["Chess at five"]);
+    await eventually(() => notes(person)).toEqual(["Chess at five"]);
   expect(await ada.page.getByLabel("A new note").inputValue()).toBe("");
   expect(await guest.page.getByRole("button", { name: /Delete/ }).count()).toBe(0);
 
@@ -42,7 +43,7 @@ test("what one writes, edits and deletes, the other sees without doing anything"
   await ada.page.getByLabel("Your note").fill("Chess at six");
   await ada.page.getByRole("button", { name: "Save" }).click();
   for (const person of [ada, guest])
-    await expect.poll(() => notes(person)).toEqual(["Chess at six"]);
+    await eventually(() => notes(person)).toEqual(["Chess at six"]);
 
   await ada.page.getByRole("button", { name: /^Delete/ }).click();
   await guest.page.getByText("The board is empty").waitFor();
@@ -66,7 +67,7 @@ test("many open tabs cost one database query for each change, and none without o
 
   await pin(ada, "Two");
   for (const tab of tabs) await tab.getByText("Two", { exact: true }).waitFor();
-  await expect.poll(() => queries(ada)).toBe(before + 1);
+  await eventually(() => queries(ada)).toBe(before + 1);
   await ada.visit("/board");
   expect(await ada.page.locator("#served").textContent()).toContain("Served from the cache");
   expect(await queries(ada)).toBe(before + 1);
@@ -82,7 +83,7 @@ test("a note of somebody else cannot be changed, but staff may", async () => {
   await pin(ada, "Mine");
   await grace.signIn("grace");
   await grace.visit("/board");
-  await expect.poll(() => notes(grace)).toEqual(["Mine"]);
+  await eventually(() => notes(grace)).toEqual(["Mine"]);
   expect(await grace.page.getByRole("link", { name: /^Edit/ }).count()).toBe(0);
   const refused = await grace.page.request.post("/board/1/delete", {
     headers: { origin: square.url },
@@ -92,7 +93,7 @@ test("a note of somebody else cannot be changed, but staff may", async () => {
   await alan.signIn("alan");
   await alan.visit("/board");
   await alan.page.getByRole("button", { name: /^Delete/ }).click();
-  await expect.poll(() => notes(ada)).toEqual([]);
+  await eventually(() => notes(ada)).toEqual([]);
 });
 
 test("works without JavaScript: write, a mistake, edit, delete", async () => {

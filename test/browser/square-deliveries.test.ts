@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { eventually } from "./eventually.ts";
 import { startSquare } from "./start-square.ts";
 
 const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket"];
@@ -29,7 +30,7 @@ test("the clock moves over all five deliveries, each in its own way", async () =
   await using guest = await newPerson(browser, square);
   await guest.visit("/deliveries");
   for (const delivery of DELIVERIES) {
-    await expect.poll(() => events(guest, delivery), { timeout: 20_000 }).toBeGreaterThan(6);
+    await eventually(() => events(guest, delivery), 20_000).toBeGreaterThan(6);
     expect(await value(guest, delivery)).toMatch(/^\d\d:\d\d:\d\d$/);
     const shape = guest.page.locator(`#delivery-${delivery} .timeline-events`);
     expect(await shape.getAttribute("d")).toMatch(/^M/);
@@ -51,14 +52,12 @@ test("the board arrives over all five deliveries when a note is written", async 
   await guest.visit("/deliveries");
   await guest.page.getByLabel("The board").check();
   for (const delivery of DELIVERIES) {
-    await expect.poll(() => value(guest, delivery), { timeout: 10_000 }).toBe("no notes");
+    await eventually(() => value(guest, delivery), 10_000).toBe("no notes");
   }
   await ada.page.getByLabel("A new note").fill("Five ways");
   await ada.page.getByRole("button", { name: "Pin it to the board" }).click();
   for (const delivery of DELIVERIES) {
-    await expect
-      .poll(() => value(guest, delivery), { timeout: 10_000 })
-      .toBe("1 note, newest: Five ways");
+    await eventually(() => value(guest, delivery), 10_000).toBe("1 note, newest: Five ways");
     expect(await figure(guest, delivery, "Delay")).toMatch(/^[\d.]+ m?s$/);
   }
 });
@@ -67,7 +66,7 @@ test("pausing stops everything, and going on starts anew", async () => {
   await using square = await startSquare();
   await using guest = await newPerson(browser, square);
   await guest.visit("/deliveries");
-  await expect.poll(() => events(guest, "websocket")).toBeGreaterThan(1);
+  await eventually(() => events(guest, "websocket")).toBeGreaterThan(1);
   const requests: string[] = [];
   await guest.page.getByRole("button", { name: "Pause" }).click();
   const paused = await events(guest, "websocket");
@@ -79,5 +78,5 @@ test("pausing stops everything, and going on starts anew", async () => {
   expect(await events(guest, "websocket")).toBe(paused);
   expect(requests).toEqual([]);
   await guest.page.getByRole("button", { name: "Go on" }).click();
-  await expect.poll(() => events(guest, "websocket")).toBeGreaterThan(1);
+  await eventually(() => events(guest, "websocket")).toBeGreaterThan(1);
 });

@@ -162,12 +162,12 @@ const mistakes: readonly {
   {
     name: "a request line that is no HTTP is answered with 400",
     run: (server) => rawStatus(server, "NONSENSE\r\n\r\n"),
-    expected: "HTTP/1.1 400 Bad Request",
+    expected: "HTTP/1.1 400",
   },
   {
-    name: "a parameter that is no percent-encoding is not found",
+    name: "a parameter that is no percent-encoding matches no route",
     run: (server) => rawStatus(server, "GET /ws/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
-    expected: "HTTP/1.1 200 OK", // the pages' own business
+    expected: "HTTP/1.1 200", // from the pages
   },
 ];
 
@@ -253,5 +253,5 @@ async function rawStatus(server: TestServer, text: string): Promise<string> {
   let received = "";
   socket.on("data", (chunk: Buffer) => (received += chunk.toString()));
   await once(socket, "close");
-  return received.split("\r\n")[0] ?? "";
+  return received.slice(0, "HTTP/1.1 200".length);
 }

@@ -165,8 +165,8 @@ describe("a feed with a live tail", () => {
       on: { said: forward() },
     });
     await using server = await serve(() => ({ routes: [tail] }));
-    await using socket = await Socket.open(`${server.webSocketUrl}/rooms/a%20b`);
-    expect(await socket.next()).toEqual({ room: "a b" });
+    await using socket = await Socket.open(`${server.webSocketUrl}/rooms/a%2Eb`);
+    expect(await socket.next()).toEqual({ room: "a.b" });
     await using lobby = await Socket.open(`${server.webSocketUrl}/rooms/lobby`);
     expect(await lobby.next()).toEqual({ room: "lobby" });
     await server.app.layer.groupSend("room-lobby", { type: "said", text: "hi" });

@@ -1,8 +1,8 @@
 const SPAN_MS = 30_000;
 /** A delivery this far behind touches the top. */
-const FULL_MS = 6_000;
-const HEIGHT = 72;
-const AXIS = 50;
+const FULL_MS = 5_000;
+const HEIGHT = 100;
+const AXIS = 76;
 
 /** What one delivery did in the last thirty seconds, drawn on a line of time. */
 export class Timeline {

@@ -4,8 +4,8 @@ import type { Child } from "hono/jsx";
 import { readBoard } from "../board.ts";
 import type { Env } from "../env.ts";
 import { listJobs } from "../jobs.ts";
-import { BoardIcon, ChatIcon, DeliveriesIcon, JobsIcon } from "../views/icons.tsx";
 import { newestJob, newestNote, peopleHere } from "../views/home-texts.ts";
+import { BoardIcon, ChatIcon, DeliveriesIcon, JobsIcon } from "../views/icons.tsx";
 import { page } from "./page.tsx";
 
 /** The front page. */
@@ -24,7 +24,7 @@ home.get("/", async (context) => {
           <p>
             People talk in rooms, notes change under everybody’s eyes, and jobs report while they
             run. Open a second browser beside this one, sign in as somebody else, and watch both.
-            Everything you see is a few hundred lines on top of Tidings, and needs nothing but Node.
+            All of it runs on Tidings, and needs nothing but Node.
           </p>
         </div>
         <figure class="clock">

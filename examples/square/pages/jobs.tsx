@@ -61,6 +61,9 @@ jobsPage.get("/jobs", async (context) => {
         <h2 id="list-title" class="list-title">
           The newest twenty
         </h2>
+        <noscript>
+          <p class="hint">Without JavaScript this list is as old as the page: load it again.</p>
+        </noscript>
         <div id="live">
           <JobsView state={state} />
         </div>

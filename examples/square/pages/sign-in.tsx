@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 
+import { app } from "../app.ts";
 import { countFailure, isBlocked } from "../attempts.ts";
 import type { Env } from "../env.ts";
 import { safePath } from "../safe-path.ts";
-import { endSession, startSession } from "../sessions.ts";
+import { endSession, sessionGroup, startSession } from "../sessions.ts";
 import { checkPassword, DEMO_ACCOUNTS, DEMO_PASSWORD } from "../users.ts";
 import { Face } from "../views/face.tsx";
 import { page } from "./page.tsx";
@@ -42,8 +43,11 @@ signIn.post("/sign-in", async (context) => {
   return context.redirect(next, 303);
 });
 
-signIn.post("/sign-out", (context) => {
+signIn.post("/sign-out", async (context) => {
+  const group = sessionGroup(context.req.raw);
   context.header("set-cookie", endSession(context.req.raw));
+  // Tabs that are still in the chat leave it now.
+  if (group !== null) await app.layer.groupSend(group, { type: "session.ended" });
   return context.redirect("/", 303);
 });
 

@@ -2,8 +2,8 @@ import { JOB_TEXTS, type JobKind } from "../job-kinds.ts";
 
 /** The one-line states of the front page's cards, written once for server and browser. */
 export function peopleHere(count: number): string {
-  if (count === 0) return "Nobody here yet";
-  return count === 1 ? "1 person here" : `${count} people here`;
+  if (count === 0) return "Nobody is in the chat";
+  return count === 1 ? "1 person in the chat" : `${count} people in the chat`;
 }
 
 export function newestNote(

@@ -7,8 +7,8 @@ export interface JobState {
   readonly isOver: boolean;
 }
 
-/** Says how a job is doing. */
-export function jobState(record: TaskRecord): JobState {
+/** Says how a job is doing at a moment. */
+export function jobState(record: TaskRecord, now: number): JobState {
   switch (record.state) {
     case "SUCCESS":
       return { word: "done", tone: "accent", isOver: true };
@@ -17,7 +17,7 @@ export function jobState(record: TaskRecord): JobState {
     case "REVOKED":
       return { word: "cancelled", tone: "plain", isOver: true };
     case "RETRY":
-      return { word: "waiting to try again", tone: "amber", isOver: false };
+      return { word: retryWord(record, now), tone: "amber", isOver: false };
     case "STARTED":
       // A retry is a run of its own; what is more than that was begun by a worker that died.
       return record.runs > record.retries + 1
@@ -26,4 +26,9 @@ export function jobState(record: TaskRecord): JobState {
     default:
       return { word: "queued", tone: "plain", isOver: false };
   }
+}
+
+function retryWord({ retryAt }: TaskRecord, now: number): string {
+  const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000);
+  return seconds > 0 ? `retrying in ${seconds} s` : "retrying";
 }

@@ -28,7 +28,7 @@ export function JobsView({ state }: { readonly state: JobsState }) {
 
 function JobCard({ job, state }: { readonly job: JobWithRecord; readonly state: JobsState }) {
   const { record } = job;
-  const { word, tone, isOver } = jobState(record);
+  const { word, tone, isOver } = jobState(record, state.now);
   const mayCancel = state.me !== null && (state.me.staff || state.me.id === job.userId);
   return (
     <li class="job card" id={`job-${job.id}`} data-state={record.state}>

@@ -99,7 +99,9 @@ export class MemoryBroker implements Broker {
 
   async reclaim(): Promise<number> {
     const now = this.#now();
-    const expired = [...this.#leased.values()].filter(({ leasedUntil }) => (leasedUntil ?? 0) <= now);
+    const expired = [...this.#leased.values()].filter(
+      ({ leasedUntil }) => (leasedUntil ?? 0) <= now,
+    );
     for (const entry of expired) {
       entry.lostLeases++;
       this.#release(entry);

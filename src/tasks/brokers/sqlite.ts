@@ -244,7 +244,11 @@ function toDelivery(row: Row): Delivery {
 }
 
 function toMessage(row: Row): EncodedMessage {
-  return { id: String(row["id"]), headers: parseHeaders(row["headers"]), body: String(row["body"]) };
+  return {
+    id: String(row["id"]),
+    headers: parseHeaders(row["headers"]),
+    body: String(row["body"]),
+  };
 }
 
 /** Headers that are no JSON are handed on as they are: whoever decodes the message says so. */

@@ -1,5 +1,5 @@
-import type { EncodedMessage, TaskMessage } from "./message.ts";
 import { assertJson } from "./json-text.ts";
+import type { EncodedMessage, TaskMessage } from "./message.ts";
 
 /**
  * Encodes a call as a Celery message of protocol 2.

@@ -1,7 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
-import type { ResultStore } from "./result-store.ts";
 import { MemoryResults } from "./memory.ts";
+import type { ResultStore } from "./result-store.ts";
 import { SqliteResults } from "./sqlite.ts";
 
 /**

@@ -28,7 +28,10 @@ export class Results {
    * Who reads slowly misses states in between, never the latest. Ends after a final state, or when
    * the signal fires. Works across processes.
    */
-  async *watch(id: string, options: WatchOptions = {}): AsyncGenerator<TaskRecord, void, undefined> {
+  async *watch(
+    id: string,
+    options: WatchOptions = {},
+  ): AsyncGenerator<TaskRecord, void, undefined> {
     const concernsTask = (changed: ChangedRecords): boolean => changed?.includes(id) ?? true;
     let seen = -1;
     for await (const _ of this.#wakeups(options, concernsTask)) {

@@ -1,7 +1,12 @@
 import type { StatementSync } from "node:sqlite";
 
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
-import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore, type SharedResults } from "./result-store.ts";
+import {
+  EXPIRE_LIMIT,
+  type ChangedRecords,
+  type ResultStore,
+  type SharedResults,
+} from "./result-store.ts";
 import { pendingRecord, type TaskRecord } from "./task-record.ts";
 
 /**
@@ -31,7 +36,10 @@ export class SqliteResults implements ResultStore {
   }
 
   get shared(): SharedResults {
-    return { transaction: this.#database, store: (record) => this.#storeText(record, JSON.stringify(record)) };
+    return {
+      transaction: this.#database,
+      store: (record) => this.#storeText(record, JSON.stringify(record)),
+    };
   }
 
   async get(id: string): Promise<TaskRecord | null> {
@@ -90,6 +98,10 @@ function parseRecord(text: string): TaskRecord | null {
 
 function isRecordLike(value: unknown): value is TaskRecord {
   return (
-    typeof value === "object" && value !== null && "id" in value && "state" in value && "logs" in value
+    typeof value === "object" &&
+    value !== null &&
+    "id" in value &&
+    "state" in value &&
+    "logs" in value
   );
 }

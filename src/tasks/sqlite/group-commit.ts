@@ -8,8 +8,6 @@ import { isBusy, toStorageError } from "./storage-error.ts";
 const MAX_UNITS_PER_COMMIT = 1_000;
 /** How many units wait for a locked database before further ones are refused. */
 const MAX_WAITING_UNITS = 10_000;
-/** How long units wait for a locked database before they fail. */
-const LOCK_PATIENCE_MS = 5_000;
 /** How soon a locked database is tried again. */
 const LOCK_RETRY_MS = 10;
 
@@ -20,8 +18,10 @@ interface Unit {
   readonly reject: (error: Error) => void;
 }
 
-/** What is told of each commit. */
-export interface GroupCommitHooks {
+/** How to make a {@link GroupCommit}. */
+export interface GroupCommitOptions {
+  /** How long units wait for a locked database before they fail. @default 5_000 */
+  readonly lockPatienceMs?: number | undefined;
   /** The units ran and are durable. */
   readonly onCommit: () => void;
   /** The units ran, but what they did is undone. */
@@ -41,17 +41,19 @@ export interface GroupCommitHooks {
 export class GroupCommit implements SharedTransaction {
   readonly #path: string;
   readonly #database: DatabaseSync;
-  readonly #hooks: GroupCommitHooks;
+  readonly #options: GroupCommitOptions;
+  readonly #lockPatienceMs: number;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #units: Unit[] = [];
   #state: "idle" | "scheduled" | "waiting" = "idle";
   #lockedSince: number | undefined;
 
-  constructor(database: DatabaseSync, path: string, hooks: GroupCommitHooks) {
+  constructor(database: DatabaseSync, path: string, options: GroupCommitOptions) {
     this.#database = database;
     this.#path = path;
-    this.#hooks = hooks;
+    this.#options = options;
+    this.#lockPatienceMs = options.lockPatienceMs ?? 5_000;
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
   }
@@ -97,13 +99,13 @@ export class GroupCommit implements SharedTransaction {
       return;
     }
     for (const [index, { resolve }] of units.entries()) resolve(values[index]);
-    this.#hooks.onCommit();
+    this.#options.onCommit();
   }
 
   #undo(units: readonly Unit[], error: unknown): void {
     // SQLite itself rolls back after some errors, a full disk for one.
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-    this.#hooks.onRollback();
+    this.#options.onRollback();
     const [first] = units;
     if (units.length === 1 && first) {
       first.reject(toStorageError(error, this.#path));
@@ -125,7 +127,7 @@ export class GroupCommit implements SharedTransaction {
   #onNotBegun(error: unknown): void {
     const now = performance.now();
     this.#lockedSince ??= now;
-    if (isBusy(error) && now - this.#lockedSince < LOCK_PATIENCE_MS) {
+    if (isBusy(error) && now - this.#lockedSince < this.#lockPatienceMs) {
       this.#state = "waiting";
       setTimeout(() => this.flush(), LOCK_RETRY_MS);
       return;

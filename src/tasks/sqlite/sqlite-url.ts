@@ -10,7 +10,8 @@ import { TidingsError } from "../../core/errors.ts";
  */
 export function parseSqlitePath(url: string): string {
   const path = decodeURIComponent(url.replace(/^sqlite:(\/\/(?=\/))?/, ""));
-  if (path !== "" && !path.startsWith(":") && !path.startsWith("//") && !/[?#]/.test(path)) return path;
+  if (path !== "" && !path.startsWith(":") && !path.startsWith("//") && !/[?#]/.test(path))
+    return path;
   throw new TidingsError(
     "APP_INVALID_URL",
     `expected a file in \`${url}\`, like sqlite:./data/tasks.db; for memory alone use memory:`,

@@ -26,7 +26,9 @@ export function toStorageError(thrown: unknown, path: string): Error {
   const error = toError(thrown);
   const advice = ADVICE.get(resultCode(error)) ?? fileAdvice(error);
   if (!advice) return error;
-  return new TidingsError("STORAGE_UNAVAILABLE", `the database ${path} ${advice}`, { cause: error });
+  return new TidingsError("STORAGE_UNAVAILABLE", `the database ${path} ${advice}`, {
+    cause: error,
+  });
 }
 
 /** Whether another connection holds the lock, so that trying again soon may help. */

@@ -37,7 +37,10 @@ export class TaskDatabase implements SharedTransaction {
     messages: new Notifier(),
     records: new Notifier(),
   };
-  readonly #touched: Record<DatabaseTopic, Set<string>> = { messages: new Set(), records: new Set() };
+  readonly #touched: Record<DatabaseTopic, Set<string>> = {
+    messages: new Set(),
+    records: new Set(),
+  };
   readonly #dataVersion: StatementSync;
   #seenVersion: unknown;
   #poller: NodeJS.Timeout | undefined;

@@ -1,16 +1,17 @@
-import { toError, TidingsError } from "../../core/errors.ts";
+import { backoffMs } from "../../core/backoff.ts";
+import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import { runAs, type CurrentTask } from "../current-task.ts";
 import { decodeMessage } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task-record.ts";
 import { isFinal } from "../states.ts";
-import type { TaskDefinition } from "../task.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
-import type { Interruption } from "./interruption.ts";
-import { TaskReport } from "./report.ts";
+import type { TaskDefinition } from "../task.ts";
+import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { recordOutcome } from "./record-outcome.ts";
-import type { Settle, Settlement } from "./settle.ts";
+import { TaskReport } from "./report.ts";
+import type { Settle } from "./settle.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionContext {
@@ -72,7 +73,8 @@ async function receive(execution: Execution): Promise<Execution> {
   // A first run has no record yet: nothing to read.
   const record = delivery.runs > 1 ? await findRecord(execution) : execution.record;
   if (isFinal(record.state)) return { ...execution, outcome: { kind: "stored-before", record } };
-  if (delivery.cancelled) return { ...execution, record, outcome: revoked("the task was cancelled") };
+  if (delivery.cancelled)
+    return { ...execution, record, outcome: revoked("the task was cancelled") };
   if (delivery.lostLeases >= context.maxDeliveries) {
     const reason = `given up: its worker died ${delivery.lostLeases} times in the middle of it`;
     return { ...execution, record, outcome: failure(new TidingsError("TASK_FAILED", reason)) };
@@ -84,28 +86,134 @@ async function receive(execution: Execution): Promise<Execution> {
   }
 }
 
+/** What earlier runs left; logs are carried on. */
 async function findRecord({ context, delivery, record }: Execution): Promise<TaskRecord> {
   const stored = await context.runtime.results.get(delivery.id);
-  return stored && (isFinal(stored.state) ? stored : { ...stored, runs: record.runs });
+  if (!stored) return record;
+  return isFinal(stored.state) ? stored : { ...stored, runs: delivery.runs };
 }
 
 /** Finds the task that the message names. */
 function resolve(execution: Execution): Execution {
-  const { message, context, record } = execution;
+  const { message, context } = execution;
   if (!message) return execution;
   const { definitions } = context.runtime;
-  const definition = definitions.get(message.task);
-  const named = { ...record, name: message.task, retries: message.retries };
+  const { task: name, retries } = message;
+  const definition = definitions.get(name);
+  const record = { ...execution.record, name, retries, worker: context.worker };
   if (!definition) {
-    const known = [...definitions.keys()].slice(0, 50).join(", ") || "none";
-    const error = new TidingsError(
-      "TASK_NOT_REGISTERED",
-      `no task is named ${JSON.stringify(message.task)}; known are ${known}`,
-    );
-    return { ...execution, record: named, outcome: failure(error) };
+    return { ...execution, record, outcome: failure(notRegistered(name, definitions)) };
   }
   if (message.expires !== null && message.expires <= Date.now()) {
-    return { ...execution, record: named, outcome: revoked("the task had expired") };
+    return { ...execution, record, outcome: revoked("the task had expired") };
   }
-  return { ...execution, record: named, definition };
+  return { ...execution, record, definition };
+}
+
+/** Begins the record of this run, and what reports into it. */
+function start(execution: Execution): Execution {
+  const { context, record, interruption } = execution;
+  const { results, logger } = context.runtime;
+  const started: TaskRecord = {
+    ...record,
+    state: "STARTED",
+    progress: null,
+    error: null,
+    startedAt: Date.now(),
+    retryAt: null,
+  };
+  const report = new TaskReport(started, async (latest) => {
+    try {
+      if (!(await results.store(latest))) interruption.interrupt("lease-lost");
+    } catch (error) {
+      logger.warn({ err: error, task: record.name, id: record.id }, "progress could not be stored");
+    }
+  });
+  return { ...execution, record: started, report };
+}
+
+/** Calls the function, and waits until it has ended or must be given up. */
+async function run(execution: Execution): Promise<Execution> {
+  const { message, definition, report, interruption } = execution;
+  if (!message || !definition || !report) return execution;
+  const { args, kwargs } = message;
+  const call = Promise.try(() =>
+    runAs(toCurrentTask(execution, message, report), () => definition.run(args, kwargs)),
+  );
+  const ended = call.then(
+    (result): Outcome => ({ kind: "success", result }),
+    (error: unknown): Outcome => failure(toError(error)),
+  );
+  const overdue = interruption.overdue.then(() => undefined);
+  const outcome = await Promise.race([ended, overdue]);
+  report.close();
+  return {
+    ...execution,
+    record: report.record,
+    outcome: withInterruption(outcome, interruption.kind),
+  };
+}
+
+/** What an interruption makes of how the function ended, if it has ended at all. */
+function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind | null): Outcome {
+  if (kind === "lease-lost") return { kind: "lost" };
+  if (kind === "cancelled") return revoked("the task was cancelled while it ran");
+  return outcome?.kind === "success" || (outcome && kind === null)
+    ? outcome
+    : { kind: "handed-back" };
+}
+
+/** Stores how it ended, and ends the delivery. */
+async function settle(execution: Execution): Promise<Execution> {
+  const { context, delivery, interruption, outcome } = execution;
+  if (!outcome || outcome.kind === "lost") return execution;
+  const settlement = recordOutcome(execution, outcome);
+  for (let failures = 0; ; failures++) {
+    try {
+      const settled = await context.settle(delivery, settlement);
+      return settled
+        ? { ...execution, record: settlement.record }
+        : { ...execution, outcome: { kind: "lost" } };
+    } catch (error) {
+      // The work is done: as long as the lease is kept, storing it is worth waiting for.
+      if (!isTidingsError(error, "STORAGE_UNAVAILABLE") || interruption.kind) throw error;
+      const fields = { err: error, task: execution.record.name, id: delivery.id };
+      context.runtime.logger.warn(fields, "an outcome could not be stored; it is tried again");
+      await interruption.wait(backoffMs(failures));
+    }
+  }
+}
+
+function toCurrentTask(
+  { delivery, interruption }: Execution,
+  { id, task, retries, rootId, parentId }: TaskMessage,
+  report: TaskReport,
+): CurrentTask {
+  return {
+    ...{ id, name: task, retries, rootId, parentId, queue: delivery.queue, runs: delivery.runs },
+    get signal() {
+      return interruption.signal;
+    },
+    progress: async (progress) => report.progress(progress),
+    log: async (text) => report.log(text),
+  };
+}
+
+function notRegistered(name: string, known: ReadonlyMap<string, unknown>): TidingsError {
+  const names = [...known.keys()].slice(0, MAX_NAMES_SHOWN).join(", ") || "none";
+  return new TidingsError(
+    "TASK_NOT_REGISTERED",
+    `no task is named ${JSON.stringify(name)}; this worker knows ${names}`,
+  );
+}
+
+/** A list of more names than this helps nobody. */
+const MAX_NAMES_SHOWN = 50;
+
+function failure(error: Error): Outcome {
+  return { kind: "failure", error };
+}
+
+function revoked(reason: string): Outcome {
+  return { kind: "revoked", error: new TidingsError("TASK_CANCELLED", reason) };
 }

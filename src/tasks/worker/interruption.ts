@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { TidingsError } from "../../core/errors.ts";
 
 /** Why a running task is asked to end early. */
@@ -46,6 +48,15 @@ export class Interruption {
       this.#controller?.abort(toReason(kind));
     }
     if (kind === "lease-lost") this.#kind = kind;
+  }
+
+  /** Waits so long, or until the next interruption. */
+  async wait(waitMs: number): Promise<void> {
+    try {
+      await delay(waitMs, undefined, { signal: this.signal });
+    } catch {
+      // Interrupted: who waited looks at `kind`.
+    }
   }
 
   /** Ends the waiting: the task has ended. */

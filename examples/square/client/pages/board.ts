@@ -1,7 +1,6 @@
-import { follow } from "tidings/client";
-
 import type { Board, topics } from "../../board.ts";
 import { BoardView } from "../../views/board-view.tsx";
+import { followFeed } from "../follow-feed.ts";
 import { byId, mount } from "../mount.tsx";
 import { enhanceForms, sendForm } from "../send-form.ts";
 import { whileVisible } from "../while-visible.ts";
@@ -10,14 +9,7 @@ const view = mount(BoardView);
 const FRESH_MS = 2_500;
 
 whileVisible((signal) => {
-  void (async () => {
-    for await (const { data } of follow<typeof topics>("/topics", {
-      transport: "websocket",
-      signal,
-    })) {
-      show(data);
-    }
-  })();
+  followFeed<typeof topics>("/topics", signal, show);
   const timer = setInterval(() => view.set({ now: Date.now() }), 10_000);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 });
@@ -40,7 +32,7 @@ function show(board: Board): void {
   const [newest] = fresh;
   if (isGone) announce("The note that you were editing was deleted");
   else if (newest) announce(`${newest.author} wrote: ${newest.text}`);
-  else announce("A note was deleted");
+  else if (board.topics.length < before.topics.length) announce("A note was deleted");
 }
 
 function announce(text: string): void {

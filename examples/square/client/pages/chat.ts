@@ -35,11 +35,13 @@ showStatus(connection, (status) => {
 connection.on("room.opened", (event) => {
   view.set(changeRoom(view.state, event.room, (room) => opened(room, event)));
 });
-connection.on("room.refused", ({ room, message }) => {
+connection.on("room.refused", ({ room, code, message }) => {
+  if (code === "NOT_IN_ROOM") return view.set({ problem: message });
   wanted.delete(room);
   save();
   view.set(changeRoom(view.state, room, () => ({ isOpen: false, refused: message })));
 });
+connection.on("error", ({ message }) => view.set({ problem: message }));
 connection.on("chat.message", (message) => {
   const isUnread = message.room !== view.state.current && message.user !== view.state.me;
   view.set(changeRoom(view.state, message.room, (room) => said(room, message, isUnread)));
@@ -107,6 +109,7 @@ async function say(): Promise<void> {
   const text = field.value.trim();
   if (text === "") return;
   try {
+    if (connection.status !== "open") throw new Error("not connected");
     await connection.send({ type: "say", room: view.state.current, text });
     if (field.value.trim() === text) field.value = "";
     view.set({ problem: null });

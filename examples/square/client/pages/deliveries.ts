@@ -41,15 +41,18 @@ interface Following {
 
 async function followOne({ name, feed, lag, timeline, signal }: Following): Promise<void> {
   let requests = 0;
+  const change = (figures: Partial<DeliveryFigures>): void => {
+    if (!signal.aborted) changeFigures(name, figures);
+  };
   const events = follow<typeof clock | typeof topics>(FEEDS[feed].path, {
     transport: name,
     signal,
     onTraffic(traffic) {
       for (; requests < traffic.requests; requests += 1) timeline.addRequest(Date.now());
-      change(name, { requests: traffic.requests, bytes: traffic.bytesReceived });
+      change({ requests: traffic.requests, bytes: traffic.bytesReceived });
     },
     onStatus({ status }) {
-      change(name, { problem: status === "waiting" ? "coming back" : null });
+      change({ problem: status === "waiting" ? "coming back" : null });
     },
   });
   try {
@@ -61,15 +64,14 @@ async function followOne({ name, feed, lag, timeline, signal }: Following): Prom
       const count = view.state.figures[name].events + 1;
       // What was there before we came is no measure of how quickly news arrives.
       const delayMs = count === 1 ? null : Math.max(0, now - happenedAt);
-      change(name, { value: describe(data), delayMs, events: count });
+      change({ value: describe(data), delayMs, events: count });
     }
   } catch (error) {
-    if (!signal.aborted)
-      change(name, { problem: error instanceof Error ? error.message : "failed" });
+    change({ problem: error instanceof Error ? error.message : "failed" });
   }
 }
 
-function change(name: Delivery, figures: Partial<DeliveryFigures>): void {
+function changeFigures(name: Delivery, figures: Partial<DeliveryFigures>): void {
   const before = view.state.figures;
   view.set({ figures: { ...before, [name]: { ...before[name], ...figures } } });
 }

@@ -1,9 +1,10 @@
-import { follow, followTask } from "tidings/client";
+import { followTask } from "tidings/client";
 
 import { JOB_TEXTS } from "../../job-kinds.ts";
 import type { Job, jobs, JobWithRecord } from "../../jobs.ts";
 import { jobState } from "../../views/job-state.ts";
 import { JobsView } from "../../views/jobs-view.tsx";
+import { followFeed } from "../follow-feed.ts";
 import { byId, mount } from "../mount.tsx";
 import { enhanceForms, sendForm } from "../send-form.ts";
 import { whileVisible } from "../while-visible.ts";
@@ -13,21 +14,18 @@ const view = mount(JobsView);
 whileVisible((signal) => {
   /** The jobs that are being followed: each until it is over, by a feed of its own. */
   const followed = new Set<string>();
-  const followJob = async ({ id }: Job): Promise<void> => {
-    if (followed.has(id)) return;
+  const followJob = async (id: string): Promise<void> => {
     followed.add(id);
     for await (const record of followTask(id, { signal })) update(id, record);
   };
-  void (async () => {
-    for await (const { data } of follow<typeof jobs>("/jobs/list", {
-      transport: "websocket",
-      signal,
-    })) {
-      showList(data);
-      for (const job of view.state.jobs) if (!jobState(job.record).isOver) void followJob(job);
+  followFeed<typeof jobs>("/jobs/list", signal, (list) => {
+    showList(list);
+    for (const job of view.state.jobs) {
+      if (!isOver(job) && !followed.has(job.id)) followJob(job.id).catch(reportError);
     }
-  })();
-  const timer = setInterval(() => view.set({ now: Date.now() }), 10_000);
+  });
+  // Every second, for those that count down to their next attempt.
+  const timer = setInterval(() => view.set({ now: Date.now() }), 1_000);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 });
 
@@ -43,20 +41,24 @@ function showList(list: readonly Job[]): void {
 function update(id: string, record: JobWithRecord["record"]): void {
   const before = view.state.jobs.find((job) => job.id === id);
   if (!before) return;
-  const { word } = jobState(record);
-  if (word !== jobState(before.record).word) {
-    byId("announce").textContent = `${JOB_TEXTS[before.kind].title}: ${word}`;
+  const now = Date.now();
+  if (record.state !== before.record.state) {
+    byId("announce").textContent = `${JOB_TEXTS[before.kind].title}: ${jobState(record, now).word}`;
   }
-  view.set({ jobs: view.state.jobs.map((job) => (job.id === id ? { ...job, record } : job)) });
+  view.set({ jobs: view.state.jobs.map((job) => (job.id === id ? { ...job, record } : job)), now });
+}
+
+function isOver({ record }: JobWithRecord): boolean {
+  return jobState(record, Date.now()).isOver;
 }
 
 /** What is known of a job before its first record has arrived. */
 function queued(job: Job): JobWithRecord["record"] {
   return {
     id: job.id,
-    name: "",
+    name: null,
     state: "PENDING",
-    queue: "",
+    queue: null,
     progress: null,
     logs: [],
     result: null,
@@ -66,6 +68,7 @@ function queued(job: Job): JobWithRecord["record"] {
     worker: null,
     startedAt: null,
     finishedAt: null,
+    retryAt: null,
     revision: 0,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Takes the picture of the square in the README: `node scripts/screenshot.ts [docs/square.png]`.
+ * Takes the picture of the square in the README: `node test/browser/screenshot.ts [docs/square.png]`.
  *
  * Starts a square of its own, lets three people use it, and puts what they see into one picture.
  */
@@ -7,8 +7,8 @@ import { writeFile } from "node:fs/promises";
 
 import type { Browser, Page } from "playwright-core";
 
-import { launchBrowser, newPerson, type Person } from "../test/browser/browser.ts";
-import { startSquare, type Square } from "../test/browser/start-square.ts";
+import { launchBrowser, newPerson, type Person } from "./browser.ts";
+import { startSquare, type Square } from "./start-square.ts";
 
 const [path = "docs/square.png"] = process.argv.slice(2);
 
@@ -22,7 +22,7 @@ const TALK: readonly (readonly [string, string])[] = [
   ["grace", "Good morning! Did the paper come out?"],
   ["ada", "It is printing right now, see the jobs. Five steps of eight."],
   ["grace", "I killed the worker while it ran yesterday, and it still arrived."],
-  ["alan", "That is the point :) I am sweeping the staff room, back in ten minutes."],
+  ["alan", "That is what it is for. I am in the office, back in ten minutes."],
 ];
 
 await using square = await startSquare();
@@ -55,9 +55,9 @@ async function talk(): Promise<void> {
     await page.goto("/chat");
     await page.getByText("Connected").first().waitFor();
   }
-  await ada.page.getByRole("button", { name: "Help" }).click();
+  await ada.page.getByRole("button", { name: "Help", exact: true }).click();
   await ada.page.getByRole("button", { name: "Leave Help" }).waitFor();
-  await ada.page.getByRole("button", { name: "Lobby" }).click();
+  await ada.page.getByRole("button", { name: "Lobby", exact: true }).click();
   for (const [name, text] of TALK) {
     const { page } = personOf(name);
     await page.getByRole("textbox", { name: /^Message to/ }).fill(text);
@@ -67,32 +67,42 @@ async function talk(): Promise<void> {
 }
 
 async function picture(chromium: Browser, running: Square): Promise<Buffer> {
-  const { page: jobs } = alan;
-  await jobs.setViewportSize({ width: 760, height: 560 });
-  await jobs.goto("/jobs");
-  for (const title of ["Deliver a letter", "Count primes", "Print the weekly paper"]) {
-    await jobs.getByRole("button", { name: `Start: ${title}` }).click();
-    await jobs.locator(".job", { hasText: title }).waitFor();
-  }
   await using dark = await newPerson(chromium, running, {
-    viewport: { width: 980, height: 900 },
+    viewport: { width: 980, height: 880 },
     colorScheme: "dark",
   });
   await dark.visit("/deliveries");
-  await jobs.locator(".job").first().getByText("set the type").first().waitFor();
-  await dark.page.locator('#delivery-websocket[data-events="25"]').waitFor();
-  const windows = {
-    chat: await windowOf(ada.page, 0),
-    jobs: await windowOf(jobs, 480),
-    deliveries: await windowOf(dark.page, 230),
-  };
+  await dark.page.locator('#delivery-websocket[data-events="20"]').waitFor();
+
+  const { page: jobs } = alan;
+  await jobs.setViewportSize({ width: 760, height: 560 });
+  await jobs.goto("/jobs");
+  await startJob(jobs, "Deliver a letter");
+  await startJob(jobs, "Print the weekly paper");
+  await jobs.locator(".job").first().getByText("choose a headline").first().waitFor();
+  await startJob(jobs, "Count primes");
+  await jobs.locator(".job").nth(1).getByText("set the type").first().waitFor();
+
+  const html = collage({
+    chat: await windowOf(ada.page, ".bar"),
+    jobs: await windowOf(jobs, "#list-title"),
+    deliveries: await windowOf(dark.page, ".controls"),
+  });
   const page = await chromium.newPage({ viewport: { width: 1280, height: 860 } });
-  await page.setContent(collage(windows));
+  await page.setContent(html);
   return page.screenshot();
 }
 
-async function windowOf(page: Page, scrollTo: number): Promise<string> {
-  await page.evaluate((top) => scrollTo({ top }), scrollTo);
+async function startJob(page: Page, title: string): Promise<void> {
+  await page.getByRole("button", { name: `Start: ${title}` }).click();
+  await page.locator(".job", { hasText: title }).waitFor();
+}
+
+/** What a page shows from an element on, as the URL of an image. */
+async function windowOf(page: Page, from: string): Promise<string> {
+  await page.locator(from).evaluate((element) => {
+    window.scrollTo(0, element.getBoundingClientRect().top + window.scrollY - 20);
+  });
   return `data:image/png;base64,${(await page.screenshot()).toString("base64")}`;
 }
 
@@ -104,9 +114,9 @@ function collage({
   return `<!doctype html><style>
     body { margin: 0; height: 860px; position: relative; overflow: hidden; background: #dcece6; }
     img { position: absolute; border-radius: 12px; box-shadow: 0 2px 6px #0003, 0 18px 50px #0003; }
-    .deliveries { width: 760px; right: 36px; top: 36px; }
-    .chat { width: 740px; left: 36px; top: 150px; }
-    .jobs { width: 560px; right: 60px; bottom: 40px; }
+    .deliveries { width: 800px; right: 36px; top: 36px; }
+    .chat { width: 700px; left: 36px; top: 190px; }
+    .jobs { width: 580px; right: 70px; bottom: 36px; }
   </style><img class="deliveries" src="${deliveries}"><img class="chat" src="${chat}"><img class="jobs" src="${jobs}">`;
 }
 

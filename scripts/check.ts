@@ -1,0 +1,4 @@
+import { runSteps } from "./step.ts";
+import { checkSteps } from "./steps.ts";
+
+process.exitCode = await runSteps(checkSteps);

@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { runCommand } from "./step.ts";
+
+/** A program of the operating system that the tests start. */
+interface Requirement {
+  /** Found as a file in a folder of `PATH`. */
+  readonly program: string;
+  readonly debianPackage: string;
+  readonly neededFor: string;
+}
+
+const REQUIREMENTS: readonly Requirement[] = [
+  { program: "chromium", debianPackage: "chromium", neededFor: "the browser tests" },
+];
+
+const HELP = `Usage: node scripts/provision.ts [--check]
+
+Makes sure that the programs which the tests start are on this machine:
+${REQUIREMENTS.map(({ program, neededFor }) => `  ${program.padEnd(12)} for ${neededFor}`).join("\n")}
+
+On Debian and its relatives, as root, what is missing is installed with apt-get.
+Elsewhere the command says what to install, and exits with 1.
+
+  --check   never install, only say what is missing
+  --help    show this text`;
+
+/**
+ * Installs what the tests need from the operating system, if it is missing and we may.
+ *
+ * Exits the process with 1, saying exactly what to install, when something is missing in the end.
+ */
+export async function provision({ install = true }: ProvisionOptions = {}): Promise<void> {
+  const missing = REQUIREMENTS.filter(({ program }) => !isOnPath(program));
+  if (missing.length === 0) return;
+  for (const { program, neededFor } of missing) {
+    console.log(`Missing: ${program}, for ${neededFor}.`);
+  }
+  const packages = missing.map(({ debianPackage }) => debianPackage);
+  if (install && isDebian() && process.getuid?.() === 0) await installPackages(packages);
+  const stillMissing = missing.filter(({ program }) => !isOnPath(program));
+  if (stillMissing.length === 0) return;
+  console.error(
+    isDebian()
+      ? `Install it and start again: sudo apt-get install --no-install-recommends ${packages.join(" ")}`
+      : `Install it with your system's package manager so that it is on PATH, and start again: ${stillMissing.map(({ program }) => program).join(", ")}`,
+  );
+  process.exit(1);
+}
+
+interface ProvisionOptions {
+  readonly install?: boolean | undefined;
+}
+
+async function installPackages(packages: readonly string[]): Promise<void> {
+  console.log(`Installing with apt-get: ${packages.join(" ")}`);
+  process.env["DEBIAN_FRONTEND"] = "noninteractive";
+  await runCommand("apt-get", ["update", "-qq"]);
+  await runCommand("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
+}
+
+function isOnPath(program: string): boolean {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  return folders.some((folder) => folder !== "" && existsSync(join(folder, program)));
+}
+
+function isDebian(): boolean {
+  return existsSync("/etc/debian_version");
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { check: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  if (values.help === true) console.log(HELP);
+  else await provision({ install: values.check !== true });
+}

@@ -1,0 +1,19 @@
+import { check } from "./step.ts";
+import { testStep } from "./test-step.ts";
+
+/** `npm run check`: what needs nothing but Node, in under a minute. */
+export const checkSteps = [
+  check("format", "oxfmt", "--check"),
+  check("lint", "oxlint"),
+  check("types", "node", "scripts/check-types.ts"),
+  check("code and links in the documents", "node", "scripts/check-docs.ts"),
+  testStep("unit, type and repository tests", ["unit", "types", "repo"]),
+  check("unused files, exports and dependencies", "knip"),
+  check("build and package", "node", "scripts/check-package.ts"),
+];
+
+/** What `npm test` adds: servers, processes and browsers. */
+export const processSteps = [
+  testStep("integration tests", ["integration"]),
+  testStep("browser tests", ["browser"]),
+];

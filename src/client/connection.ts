@@ -1,0 +1,248 @@
+import { BoundedQueue } from "../core/bounded-queue.ts";
+import { TidingsError, toError } from "../core/errors.ts";
+import { reconnecting, type Attempt } from "./reconnecting.ts";
+import { socketMessages } from "./socket-messages.ts";
+import type { Status, StatusChange, StatusListener } from "./status.ts";
+import { Traffic } from "./traffic.ts";
+
+/** What a client connects to, of which it knows nothing but what it takes and sends. */
+export interface ConsumerTypes {
+  readonly types?: { readonly receives: unknown; readonly events: unknown } | undefined;
+}
+
+/** What a client may send to a consumer. */
+export type MessageTo<TConsumer extends ConsumerTypes> = TConsumer extends {
+  readonly types?: { readonly receives: infer TReceives } | undefined;
+}
+  ? TReceives
+  : unknown;
+
+/** What the server says when a message was no JSON, or did not fit the consumer's schema. */
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly code: string;
+  readonly message: string;
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** An event of which nothing but its type is known. */
+export interface AnyEvent {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** What a consumer may send: its events, and `error`. */
+export type EventFrom<TConsumer extends ConsumerTypes> =
+  | ErrorMessage
+  | (TConsumer extends { readonly types?: { readonly events: infer TEvents } | undefined }
+      ? unknown extends TEvents
+        ? AnyEvent
+        : TEvents
+      : AnyEvent);
+
+/** The one of several events that has this type. */
+export type EventNamed<TEvents, TType extends string> = TEvents extends {
+  readonly type: infer TName;
+}
+  ? TType extends TName
+    ? TEvents
+    : never
+  : never;
+
+/** The types of several events. */
+export type TypeOf<TEvents> = TEvents extends { readonly type: infer TName extends string }
+  ? TName
+  : never;
+
+/** What a {@link ClientConnection} is made with. */
+export interface ClientConnectionOptions {
+  readonly url: URL;
+  /** Closes the connection. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStatus?: StatusListener | undefined;
+}
+
+/** Far more than a page sends between a click and a handshake. */
+const MAX_WAITING = 100;
+/** What a socket may hold that the network has not taken. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+/** Messages are handed on as they come; these are what one turn of the event loop may bring. */
+const MAX_BUFFERED = 10_000;
+
+interface WaitingMessage {
+  readonly text: string;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A connection to a consumer that comes back by itself; its {@link Status} has the table.
+ *
+ * What the server sends while it is away is lost, unless the consumer sends it again: ask for what was
+ * missed whenever the status becomes `open`. It does not come back when the server closed it normally
+ * (1000) or refused it (1008, 4400 to 4499, or an HTTP status below 500).
+ */
+export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
+  readonly #url: URL;
+  readonly #closed = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #listeners = new Map<string, Set<(event: unknown) => void>>();
+  readonly #messageListeners = new Set<(message: unknown) => void>();
+  readonly #statusListeners = new Set<StatusListener>();
+  readonly #waiting = new BoundedQueue<WaitingMessage>(MAX_WAITING);
+  #change: StatusChange = { status: "connecting" };
+  #socket: WebSocket | undefined;
+
+  constructor({ url, signal, onStatus }: ClientConnectionOptions) {
+    this.#url = url;
+    this.#signal = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
+    if (onStatus) this.onStatus(onStatus);
+    void this.#run();
+  }
+
+  get status(): Status {
+    return this.#change.status;
+  }
+
+  /** Calls back for every event of a type; returns what stops it. */
+  on<TType extends TypeOf<EventFrom<TConsumer>>>(
+    type: TType,
+    listener: (event: EventNamed<EventFrom<TConsumer>, TType>) => void,
+  ): () => void {
+    let listeners = this.#listeners.get(type);
+    if (!listeners) this.#listeners.set(type, (listeners = new Set()));
+    // oxlint-disable-next-line no-unsafe-type-assertion -- here the consumer's types are believed
+    return add(listeners, listener as (event: unknown) => void);
+  }
+
+  /** Calls back for every message, before the listeners of its type; returns what stops it. */
+  onMessage(listener: (message: unknown) => void): () => void {
+    return add(this.#messageListeners, listener);
+  }
+
+  /** Calls back for every change of status; returns what stops it. */
+  onStatus(listener: StatusListener): () => void {
+    return add(this.#statusListeners, listener);
+  }
+
+  /**
+   * Sends a message, in the order of the calls.
+   *
+   * While connecting it waits for the outcome. Settles when the browser has taken it; whether the server
+   * has acted on it is for the server to say. Nothing is kept for a later connection: who sends again
+   * when the status is `open` decides what is still wanted then.
+   *
+   * @throws {TidingsError} CLIENT_CLOSED when there is no connection, CLIENT_OVERLOADED when 100 messages
+   *   wait for one or 4 MiB for the network, MESSAGE_INVALID for what JSON cannot carry.
+   */
+  async send(message: MessageTo<TConsumer>): Promise<void> {
+    const text = toText(message);
+    if (this.#change.status !== "connecting") return this.#sendNow(text);
+    await new Promise<void>((resolve, reject) => {
+      if (this.#waiting.push({ text, resolve, reject })) return;
+      reject(
+        new TidingsError("CLIENT_OVERLOADED", `expected at most ${MAX_WAITING} messages to wait`),
+      );
+    });
+  }
+
+  /** Closes the connection for good. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** Never throws: how it goes is the status. */
+  async #run(): Promise<void> {
+    const traffic = new Traffic();
+    const attempt: Attempt<unknown> = (opened) =>
+      socketMessages({
+        url: this.#url,
+        protocols: [],
+        signal: this.#signal,
+        traffic,
+        maxBuffered: MAX_BUFFERED,
+        onOpen: (socket) => {
+          this.#socket = socket;
+          opened();
+        },
+      });
+    try {
+      const messages = reconnecting(attempt, {
+        signal: this.#signal,
+        onStatus: (change) => this.#enter(change),
+      });
+      for await (const message of messages) this.#dispatch(message);
+    } catch {
+      // The status has said why, to everybody who listens.
+    }
+  }
+
+  #sendNow(text: string): void {
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) {
+      throw new TidingsError("CLIENT_CLOSED", `expected an open connection, it is ${this.status}`);
+    }
+    if (socket.bufferedAmount > MAX_UNSENT_BYTES) {
+      throw new TidingsError(
+        "CLIENT_OVERLOADED",
+        "expected the network to take what was sent before",
+      );
+    }
+    socket.send(text);
+  }
+
+  #enter(change: StatusChange): void {
+    this.#change = change;
+    if (change.status !== "open") this.#socket = undefined;
+    if (change.status !== "connecting") this.#settleWaiting();
+    for (const listener of this.#statusListeners) call(listener, change);
+  }
+
+  #settleWaiting(): void {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      try {
+        this.#sendNow(next.text);
+        next.resolve();
+      } catch (thrown) {
+        next.reject(toError(thrown));
+      }
+    }
+  }
+
+  #dispatch(message: unknown): void {
+    for (const listener of this.#messageListeners) call(listener, message);
+    const listeners = hasType(message) ? this.#listeners.get(message.type) : undefined;
+    for (const listener of listeners ?? []) call(listener, message);
+  }
+}
+
+function hasType(message: unknown): message is { readonly type: string } {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "type" in message &&
+    typeof message.type === "string"
+  );
+}
+
+function toText(message: unknown): string {
+  const text: string | undefined = JSON.stringify(message);
+  if (text !== undefined) return text;
+  throw new TidingsError("MESSAGE_INVALID", "expected a message that JSON can carry");
+}
+
+function add<TListener>(listeners: Set<TListener>, listener: TListener): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/** What a listener throws reaches the page's error handling, and keeps no other from being called. */
+function call<TValue>(listener: (value: TValue) => void, value: TValue): void {
+  try {
+    listener(value);
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw toError(thrown);
+    });
+  }
+}

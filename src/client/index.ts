@@ -1,0 +1,39 @@
+/**
+ * The client, for browsers and Node.js: follow a feed, connect to a consumer, follow a task.
+ *
+ * Main words: `follow` (events, over any transport, resumed by cursor), `connect` (messages both ways),
+ * `Status`. One loop, `reconnecting.ts`, makes attempts; a transport is one attempt. No file here knows
+ * a server's code: of its definitions only the types are taken.
+ *
+ * @module
+ */
+export { connect, type ConnectOptions } from "./connect.ts";
+export type {
+  AnyEvent,
+  ClientConnection,
+  ClientConnectionOptions,
+  ConsumerTypes,
+  ErrorMessage,
+  EventFrom,
+  EventNamed,
+  MessageTo,
+  TypeOf,
+} from "./connection.ts";
+export {
+  follow,
+  TRANSPORTS,
+  type DataOf,
+  type FeedTypes,
+  type FollowedEvent,
+  type FollowOptions,
+  type TransportName,
+} from "./follow.ts";
+export {
+  followTask,
+  type FollowedProgress,
+  type FollowedState,
+  type FollowedTask,
+  type FollowTaskOptions,
+} from "./follow-task.ts";
+export type { Closing, Status, StatusChange, StatusListener } from "./status.ts";
+export type { TrafficTotals } from "./traffic.ts";

@@ -1,0 +1,72 @@
+import { backoffMs } from "../core/backoff.ts";
+import { isTidingsError, toError } from "../core/errors.ts";
+import { Interruption } from "./interruption.ts";
+import { pause } from "./pause.ts";
+import { Refusal } from "./refusal.ts";
+import type { Closing, StatusListener } from "./status.ts";
+
+/**
+ * One attempt to reach the server: yields what it brings.
+ *
+ * Returns when it is over for good, throws a {@link TidingsError} when it failed for good, and throws
+ * anything else when it broke and another attempt is worth it. Calls `opened` when the server answers.
+ */
+export type Attempt<TItem> = (opened: () => void) => AsyncGenerator<TItem, Closing>;
+
+/** What {@link reconnecting} needs. */
+export interface ReconnectingOptions {
+  /** Ends everything, also a wait. */
+  readonly signal: AbortSignal;
+  readonly onStatus: StatusListener;
+}
+
+/** What stayed open for so long was no failure: the next attempt after it comes soon again. */
+const STABLE_MS = 5_000;
+/** A server may ask for more, but then nobody would believe that the page still lives. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/**
+ * Yields what attempts bring, making the next one whenever one breaks.
+ *
+ * Between attempts it waits a random time below a limit that doubles from 0.5 s to 30 s, at least what
+ * the server asks for; not when the network or the tab comes back, which is tried at once. Ends without
+ * an error when an attempt ends or the signal fires.
+ *
+ * @throws {TidingsError} what an attempt fails with for good.
+ */
+export async function* reconnecting<TItem>(
+  attempt: Attempt<TItem>,
+  { signal, onStatus }: ReconnectingOptions,
+): AsyncGenerator<TItem, void> {
+  let failures = 0;
+  let closing: Closing = {};
+  try {
+    while (!signal.aborted) {
+      let openedAt = Number.POSITIVE_INFINITY;
+      onStatus({ status: "connecting" });
+      try {
+        closing = yield* attempt(() => {
+          if (openedAt !== Number.POSITIVE_INFINITY) return;
+          openedAt = Date.now();
+          onStatus({ status: "open" });
+        });
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        if (isTidingsError(thrown)) throw thrown;
+        if (Date.now() - openedAt >= STABLE_MS) failures = 0;
+        const { closing: why, retryAfterMs } = Interruption.from(thrown);
+        const retryInMs = Math.round(
+          Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + backoffMs(failures++),
+        );
+        onStatus({ status: "waiting", retryInMs, ...why });
+        await pause(retryInMs, signal);
+      }
+    }
+  } catch (thrown) {
+    closing = thrown instanceof Refusal ? thrown.closing : { reason: toError(thrown).message };
+    throw thrown;
+  } finally {
+    onStatus({ status: "closed", ...closing });
+  }
+}

@@ -1,0 +1,31 @@
+import { TidingsError } from "../../core/errors.ts";
+import { withParameter } from "../resolve-url.ts";
+import { readChunks } from "./read-body.ts";
+import { request } from "./request.ts";
+import type { TransportRequest } from "./transport.ts";
+
+const NO_CONTENT = 204;
+
+/**
+ * Opens a response that stays open; `undefined` when the server says that nothing more will come.
+ *
+ * A reader that is slow slows the server down, since nothing is read ahead but what the runtime and
+ * the network hold.
+ *
+ * @throws {TidingsError} CLIENT_PROTOCOL when the answer has another type.
+ */
+export async function openStream(
+  { url, place, signal, traffic, opened }: TransportRequest,
+  mediaType: string,
+): Promise<AsyncGenerator<Uint8Array, void> | undefined> {
+  const target = withParameter(url, "cursor", place.cursor);
+  const response = await request(target, { headers: { accept: mediaType }, signal, traffic });
+  if (response.status === NO_CONTENT) return undefined;
+  const type = response.headers.get("content-type") ?? "";
+  if (type.split(";")[0]?.trim().toLowerCase() !== mediaType) {
+    await response.body?.cancel();
+    throw new TidingsError("CLIENT_PROTOCOL", `expected ${mediaType}, got \`${type}\``);
+  }
+  opened();
+  return readChunks(response, { traffic });
+}

@@ -1,0 +1,18 @@
+import { TidingsError } from "../../core/errors.ts";
+import { isPollAnswer, type PollAnswer } from "../../protocol/index.ts";
+import { parseJson } from "../parse-json.ts";
+import type { Traffic } from "../traffic.ts";
+import { readText } from "./read-body.ts";
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reads the answer to a poll.
+ *
+ * @throws {TidingsError} CLIENT_PROTOCOL when it is none, MESSAGE_TOO_LARGE beyond 16 MiB.
+ */
+export async function readAnswer(response: Response, traffic: Traffic): Promise<PollAnswer> {
+  const answer = parseJson(await readText(response, { traffic, maxBytes: MAX_ANSWER_BYTES }));
+  if (isPollAnswer(answer)) return answer;
+  throw new TidingsError("CLIENT_PROTOCOL", "expected a cursor and events");
+}

@@ -1,0 +1,70 @@
+import { TidingsError } from "../../core/errors.ts";
+import { Interruption } from "../interruption.ts";
+import type { Traffic } from "../traffic.ts";
+
+/** What {@link readChunks} needs. */
+export interface ReadChunksOptions {
+  readonly traffic: Traffic;
+  /** How long the server may be silent: three of its heartbeats. @default 45_000 */
+  readonly idleMs?: number | undefined;
+}
+
+/** Yields a body piece by piece, reading on only when asked; stops reading when the reader stops. */
+export async function* readChunks(
+  { body }: Response,
+  { traffic, idleMs = 45_000 }: ReadChunksOptions,
+): AsyncGenerator<Uint8Array, void> {
+  if (!body) return;
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const chunk = await inTime(reader.read(), idleMs);
+      if (chunk.value === undefined) return;
+      traffic.body(chunk.value);
+      yield chunk.value;
+    }
+  } finally {
+    // It may have failed already, in which case there is nothing to cancel.
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** What {@link readText} needs. */
+export interface ReadTextOptions extends ReadChunksOptions {
+  /** How large the body may be. */
+  readonly maxBytes: number;
+}
+
+/**
+ * Reads a whole body as text.
+ *
+ * @throws {TidingsError} MESSAGE_TOO_LARGE when it is larger than allowed.
+ */
+export async function readText(response: Response, options: ReadTextOptions): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of readChunks(response, options)) {
+    size += chunk.length;
+    if (size > options.maxBytes) {
+      throw new TidingsError(
+        "MESSAGE_TOO_LARGE",
+        `expected an answer of at most ${options.maxBytes} bytes`,
+      );
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Interruption("the server has gone silent")), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,18 @@
+import { describe, expect, test } from "vitest";
+
+import { brokerCases } from "../../testing/cases/broker.ts";
+import { MemoryBroker } from "./memory.ts";
+
+describe("MemoryBroker", () => {
+  for (const { name, run } of brokerCases) {
+    test(name, () => expect(run((options) => new MemoryBroker(options))).resolves.toBeUndefined());
+  }
+
+  test("refuses more messages than its capacity", async () => {
+    const broker = new MemoryBroker({ capacity: 1 });
+    await broker.publish("celery", { id: "one", headers: {}, body: "" });
+    await expect(broker.publish("celery", { id: "two", headers: {}, body: "" })).rejects.toThrow(
+      "holds its 1 messages",
+    );
+  });
+});

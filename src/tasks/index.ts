@@ -1,0 +1,42 @@
+/**
+ * Background tasks: functions that are sent as messages, run by workers, and leave a record.
+ *
+ * Main words: `Tasks` (what is registered), `Task` (callable here, or sent with `delay`), `Broker` (where
+ * messages wait), `ResultStore` (where records are kept), `Worker`, `AsyncResult`. Messages are Celery's;
+ * only `message/` knows their form. Nothing in here knows of connections, groups or HTTP.
+ *
+ * @module
+ */
+export { AsyncResult, type GetOptions } from "./async-result.ts";
+export type {
+  Broker,
+  CancelledMessage,
+  Delivery,
+  PutBackOptions,
+  SharedBroker,
+  TakeRequest,
+} from "./brokers/broker.ts";
+export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
+export { openBroker } from "./brokers/open-broker.ts";
+export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
+export { currentTask, type CurrentTask } from "./current-task.ts";
+export type { EncodedMessage } from "./message/message.ts";
+export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
+export { openResults } from "./results/open-results.ts";
+export type { ChangedRecords, ResultStore, SharedResults } from "./results/result-store.ts";
+export { Results, type WatchOptions } from "./results/results.ts";
+export { SqliteResults } from "./results/sqlite.ts";
+export {
+  pendingRecord,
+  type TaskError,
+  type TaskLogLine,
+  type TaskProgress,
+  type TaskRecord,
+  type TaskWorker,
+} from "./results/task-record.ts";
+export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
+export { isFinal, TASK_STATES, type TaskState } from "./states.ts";
+export type { InputTaskOptions, SendOptions, Task, TaskOptions } from "./task.ts";
+export { createTasks, Tasks, type SendTaskOptions, type TasksOptions } from "./tasks.ts";
+export type { SharedTransaction } from "./transaction.ts";
+export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -1,0 +1,23 @@
+import { findCurrentTask, type CurrentTask } from "./current-task.ts";
+import { newTaskId } from "./task-id.ts";
+
+/** A signal that never fires. */
+const never = new AbortController().signal;
+
+/**
+ * Returns the current task of a function that is called directly, without worker or message.
+ *
+ * What it says about itself goes nowhere. Inside another task it shares that task's signal.
+ */
+export function localTask(name: string): CurrentTask {
+  const id = newTaskId();
+  const parent = findCurrentTask();
+  return {
+    ...{ id, name, queue: null, retries: 0, runs: 1 },
+    rootId: parent?.rootId ?? id,
+    parentId: parent?.id ?? null,
+    signal: parent?.signal ?? never,
+    progress: () => Promise.resolve(),
+    log: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,205 @@
+import { describe, expect, test } from "vitest";
+
+import { decodeMessage } from "./decode.ts";
+import { encodeMessage, encodeRetry } from "./encode.ts";
+import { toJsonText } from "./json-text.ts";
+import type { TaskMessage } from "./message.ts";
+
+const call: TaskMessage = {
+  id: "one",
+  task: "tasks.add",
+  args: [2, "é 🙂"],
+  kwargs: { deep: { list: [null, true] } },
+  embed: {},
+  retries: 0,
+  eta: Date.UTC(2026, 10, 20, 20, 59, 5, 4),
+  expires: null,
+  rootId: "root",
+  parentId: null,
+  group: null,
+  origin: "gen1@host",
+};
+
+describe("encodeMessage", () => {
+  test("writes a message that decodes to the same call", () => {
+    const embed = { callbacks: null, errbacks: null, chain: null, chord: null };
+    expect(decodeMessage(encodeMessage(call))).toEqual({ ...call, embed });
+  });
+
+  test("writes headers and body as protocol 2 names them", () => {
+    const { headers, body } = encodeMessage(call);
+    expect(headers).toMatchObject({
+      lang: "js",
+      task: "tasks.add",
+      id: "one",
+      root_id: "root",
+      retries: 0,
+      timelimit: [null, null],
+      eta: "2026-11-20T20:59:05.004000+00:00",
+      expires: null,
+    });
+    expect(JSON.parse(body)).toEqual([
+      [2, "é 🙂"],
+      { deep: { list: [null, true] } },
+      { callbacks: null, errbacks: null, chain: null, chord: null },
+    ]);
+  });
+
+  test("writes a retry under the same id, with headers it does not know", () => {
+    const message = { id: "one", headers: { task: "t", id: "one", "x-tenant": 7 }, body: "kept" };
+    const retry = encodeRetry(message, 2, Date.UTC(2026, 0, 1));
+    expect(retry).toEqual({
+      id: "one",
+      headers: {
+        task: "t",
+        id: "one",
+        "x-tenant": 7,
+        retries: 2,
+        eta: "2026-01-01T00:00:00.000000+00:00",
+        parent_id: "one",
+      },
+      body: "kept",
+    });
+  });
+});
+
+describe("decodeMessage", () => {
+  test("reads what Celery 5.6.3 sends for a plain call", () => {
+    const message = decodeMessage({
+      id: "x",
+      headers: CELERY_PLAIN.headers,
+      body: CELERY_PLAIN.body,
+    });
+    expect(message).toEqual({
+      id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+      task: "tapp.add",
+      args: [2, 3],
+      kwargs: {},
+      embed: { callbacks: null, errbacks: null, chain: null, chord: null },
+      retries: 0,
+      eta: null,
+      expires: null,
+      rootId: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+      parentId: null,
+      group: null,
+      origin: "gen23170@vm",
+    });
+  });
+
+  test("reads the retry of a Python worker: when, how often, by whom", () => {
+    const headers = {
+      ...CELERY_PLAIN.headers,
+      eta: "2026-11-20T20:59:05.004267+00:00",
+      retries: 1,
+      parent_id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+    };
+    expect(decodeMessage({ id: "x", headers, body: CELERY_PLAIN.body })).toMatchObject({
+      retries: 1,
+      eta: Date.UTC(2026, 10, 20, 20, 59, 5, 4),
+      parentId: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+    });
+  });
+
+  test("keeps the rest of a chain, as Celery 5.6.3 sends it", () => {
+    const body =
+      '[[1, 2], {}, {"callbacks": null, "errbacks": null, "chain": [{"task": "tapp.add", "args": [10], "kwargs": {}, "options": {"task_id": "8928a338-912f-4993-be47-eb4be99ad829", "reply_to": "d23e8218-1365-3864-abfa-be7168fbefa6"}, "subtask_type": null, "immutable": false}], "chord": null}]';
+    const { args, embed } = decodeMessage({ id: "x", headers: CELERY_PLAIN.headers, body });
+    expect(args).toEqual([1, 2]);
+    expect(embed.chain).toMatchObject([{ task: "tapp.add", args: [10], immutable: false }]);
+  });
+
+  test("reads the least that a Python worker accepts", () => {
+    const headers = { id: "one", task: "t" };
+    expect(decodeMessage({ id: "one", headers, body: "[[], {}, null]" })).toMatchObject({
+      args: [],
+      kwargs: {},
+      embed: {},
+      retries: 0,
+      rootId: "one",
+    });
+  });
+
+  test.each([
+    ["2026-11-20T20:59:05.004267+00:00", Date.UTC(2026, 10, 20, 20, 59, 5, 4)],
+    ["2026-11-20T20:59:05Z", Date.UTC(2026, 10, 20, 20, 59, 5)],
+    ["2026-11-20T20:59:05.004267", Date.UTC(2026, 10, 20, 20, 59, 5, 4)],
+    ["2026-11-20T22:59:05+02:00", Date.UTC(2026, 10, 20, 20, 59, 5)],
+  ])("reads the time %s", (eta, time) => {
+    const headers = { id: "one", task: "t", eta };
+    expect(decodeMessage({ id: "one", headers, body: "[[], {}, {}]" }).eta).toBe(time);
+  });
+
+  const good = { id: "one", task: "t" };
+  test.each([
+    ["headers that are text", "junk", "[[], {}, {}]", "headers of a task message to be an object"],
+    ["headers that are a list", [], "[[], {}, {}]", "headers of a task message to be an object"],
+    ["no task", { id: "one" }, "[[], {}, {}]", "header task"],
+    ["an empty id", { id: "", task: "t" }, "[[], {}, {}]", "header id"],
+    ["negative retries", { ...good, retries: -1 }, "[[], {}, {}]", "header retries"],
+    ["a time that is none", { ...good, eta: "soon" }, "[[], {}, {}]", "header eta"],
+    ["a body that is no JSON", good, "}{", "to be JSON"],
+    ["a body of protocol 1", good, '{"task": "t"}', "a list of arguments"],
+    ["a body of two", good, "[[], {}]", "got a list of 2"],
+    ["arguments that are no list", good, '["ab", {}, {}]', "expected the arguments"],
+    ["keyword arguments that are a list", good, "[[], [], {}]", "expected the keyword arguments"],
+    ["an embed that is text", good, '[[], {}, "x"]', "expected the embed"],
+  ])("refuses %s", (_name, headers, body, message) => {
+    expect(() => decodeMessage({ id: "one", headers, body })).toThrow(message);
+  });
+
+  test("never shows what a refused message holds", () => {
+    const body = '{"password": "hunter2"}';
+    expect(() => decodeMessage({ id: "one", headers: good, body })).toThrow(/^(?!.*hunter2)/);
+  });
+});
+
+describe("toJsonText", () => {
+  const cycle: { self?: object } = {};
+  cycle.self = cycle;
+
+  test.each([
+    ["a function", { run: () => 1 }, "value.run, got a value of type function"],
+    ["a bigint", [1n], "value[0], got a value of type bigint"],
+    ["a symbol", { deep: [Symbol("x")] }, "value.deep[0], got a value of type symbol"],
+    ["undefined in a list", [1, undefined], "value[1], got a value of type undefined"],
+    ["a hole in a list", Array(1), "value[0], got a value of type undefined"],
+    ["NaN", { n: Number.NaN }, "value.n, got NaN"],
+    ["infinity", -Infinity, "value, got -Infinity"],
+    ["a map", { map: new Map() }, "value.map, got a Map or Set"],
+    ["a cycle", cycle, "value.self, got a reference to its own parent"],
+  ])("refuses %s", (_name, value, message) => {
+    expect(() => toJsonText(value)).toThrow(`expected a JSON value at ${message}`);
+  });
+
+  test("takes what JSON carries, dates as text, and leaves undefined fields out", () => {
+    const shared = { a: 1 };
+    const value = { at: new Date(0), left: undefined, twice: [shared, shared] };
+    expect(toJsonText(value)).toBe('{"at":"1970-01-01T00:00:00.000Z","twice":[{"a":1},{"a":1}]}');
+  });
+});
+
+/** Captured from a Python client. */
+const CELERY_PLAIN = {
+  headers: {
+    lang: "py",
+    task: "tapp.add",
+    id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+    shadow: null,
+    eta: null,
+    expires: null,
+    group: null,
+    group_index: null,
+    retries: 0,
+    timelimit: [null, null],
+    root_id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
+    parent_id: null,
+    argsrepr: "(2, 3)",
+    kwargsrepr: "{}",
+    origin: "gen23170@vm",
+    ignore_result: false,
+    replaced_task_nesting: 0,
+    stamped_headers: null,
+    stamps: {},
+  },
+  body: '[[2, 3], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]',
+};

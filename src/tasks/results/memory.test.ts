@@ -1,0 +1,18 @@
+import { describe, expect, test } from "vitest";
+
+import { resultsCases } from "../../testing/cases/results.ts";
+import { MemoryResults } from "./memory.ts";
+import { pendingRecord } from "./task-record.ts";
+
+describe("MemoryResults", () => {
+  for (const { name, run } of resultsCases) {
+    test(name, () => expect(run(() => new MemoryResults())).resolves.toBeUndefined());
+  }
+
+  test("forgets the oldest record beyond its capacity", async () => {
+    const results = new MemoryResults({ capacity: 2 });
+    for (const id of ["one", "two", "three"]) await results.store(pendingRecord(id));
+    expect(await results.get("one")).toBeNull();
+    expect(await results.get("three")).not.toBeNull();
+  });
+});

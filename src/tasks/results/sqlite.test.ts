@@ -1,0 +1,47 @@
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+import { afterAll, describe, expect, test } from "vitest";
+
+import { resultsCases } from "../../testing/cases/results.ts";
+import { SqliteResults } from "./sqlite.ts";
+import { pendingRecord } from "./task-record.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tidings-results-"));
+let files = 0;
+const newFile = (): string => join(folder, `${files++}.db`);
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("SqliteResults", () => {
+  for (const { name, run } of resultsCases) {
+    test(name, () => expect(run(() => new SqliteResults(newFile()))).resolves.toBeUndefined());
+  }
+
+  test("keeps records over a restart", async () => {
+    const file = newFile();
+    {
+      await using results = new SqliteResults(file);
+      await results.store(pendingRecord("one"));
+    }
+    await using results = new SqliteResults(file);
+    expect(await results.get("one")).toEqual({ ...pendingRecord("one"), revision: 1 });
+  });
+
+  test("reports a record that cannot be read as a failure", async () => {
+    const file = newFile();
+    await using results = new SqliteResults(file);
+    await results.store(pendingRecord("one"));
+    const other = new DatabaseSync(file);
+    other.exec("UPDATE tidings_records SET record = '}{'");
+    other.close();
+    expect(await results.get("one")).toMatchObject({
+      id: "one",
+      state: "FAILURE",
+      error: { message: "the stored record cannot be read" },
+    });
+  });
+});

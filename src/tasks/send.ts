@@ -1,0 +1,109 @@
+import { hostname } from "node:os";
+
+import { TidingsError } from "../core/errors.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
+import { findCurrentTask } from "./current-task.ts";
+import { encodeMessage } from "./message/encode.ts";
+import { JsonRefusal } from "./message/json-text.ts";
+import type { EncodedMessage } from "./message/message.ts";
+import { newTaskId } from "./task-id.ts";
+import type { TaskRuntime } from "./task-runtime.ts";
+import { assertName, type SendOptions } from "./task.ts";
+
+/** A call that is to be sent. */
+export interface TaskCall {
+  /** The name of the task. */
+  readonly task: string;
+  readonly args: readonly unknown[];
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly options: SendOptions;
+}
+
+const ORIGIN = `gen${process.pid}@${hostname()}`;
+
+/**
+ * Encodes a call and gives it to the broker; returns its id once the broker has it.
+ *
+ * @throws {TidingsError} TASK_INVALID_ARGUMENTS when JSON cannot carry the arguments, or the id is taken.
+ * @throws {TidingsError} TASK_TOO_LARGE when the arguments exceed `maxMessageBytes`.
+ * @throws {TidingsError} STORAGE_UNAVAILABLE when the broker cannot keep it.
+ */
+export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<string> {
+  const { taskId, queue } = call.options;
+  if (taskId !== undefined) assertName("`taskId`", taskId);
+  if (queue !== undefined) assertName("`queue`", queue);
+  const dueAt = toDueTime(call.options);
+  const id = taskId ?? newTaskId();
+  const message = encodeCall(call, id, dueAt);
+  assertSize(call.task, message.body, runtime.maxMessageBytes);
+  const definition = runtime.definitions.get(call.task);
+  const target = queue ?? definition?.options.queue ?? runtime.defaultQueue;
+  if (await runtime.broker.publish(target, message, dueAt ?? undefined)) return id;
+  throw new TidingsError(
+    "TASK_INVALID_ARGUMENTS",
+    `expected \`taskId\` to be new, but a task with the id ${JSON.stringify(id)} waits or runs already`,
+  );
+}
+
+/** `null` for at once. */
+function toDueTime({ countdownMs, eta }: SendOptions): number | null {
+  if (countdownMs !== undefined && eta !== undefined) {
+    throw invalidOption("eta", "absent when `countdownMs` is given", eta);
+  }
+  if (eta !== undefined) return toTime("eta", eta);
+  if (countdownMs === undefined || assertDuration("countdownMs", countdownMs) === 0) return null;
+  return Math.ceil(Date.now() + countdownMs);
+}
+
+function toTime(name: string, date: Date): number {
+  const time = date.getTime();
+  if (Number.isNaN(time)) throw invalidOption(name, "a valid Date", date);
+  return time;
+}
+
+function encodeCall(
+  { task, args, kwargs = {}, options }: TaskCall,
+  id: string,
+  eta: number | null,
+): EncodedMessage {
+  const parent = findCurrentTask();
+  try {
+    return encodeMessage({
+      ...{ id, task, kwargs, eta },
+      args: withoutTrailingUndefined(args),
+      embed: {},
+      retries: 0,
+      expires: options.expires ? toTime("expires", options.expires) : null,
+      rootId: parent?.rootId ?? id,
+      parentId: parent?.id ?? null,
+      group: null,
+      origin: ORIGIN,
+    });
+  } catch (error) {
+    if (!(error instanceof JsonRefusal)) throw error;
+    throw new TidingsError(
+      "TASK_INVALID_ARGUMENTS",
+      `task ${task} cannot be sent: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** An argument that was left out at the end is left out of the message too. */
+function withoutTrailingUndefined(args: readonly unknown[]): readonly unknown[] {
+  if (args.length === 0 || args.at(-1) !== undefined) return args;
+  return args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1);
+}
+
+function assertSize(task: string, body: string, maxBytes: number): void {
+  // A character of JSON text is at most three bytes long.
+  if (body.length * 3 <= maxBytes) return;
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= maxBytes) return;
+  throw new TidingsError(
+    "TASK_TOO_LARGE",
+    `task ${task} cannot be sent: expected arguments of at most ${maxBytes} bytes of JSON, got ${bytes}; store them elsewhere and send where`,
+  );
+}

@@ -1,0 +1,225 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+import { afterAll, describe, expect, test } from "vitest";
+
+import { GroupCommit } from "./group-commit.ts";
+import { openTaskDatabase, type TaskDatabase } from "./task-database.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tidings-database-"));
+let files = 0;
+const newFile = (): string => join(folder, `${files++}.db`);
+
+afterAll(() => rm(folder, { recursive: true }));
+
+function open(path = newFile()): TaskDatabase & Disposable {
+  const database = openTaskDatabase(path);
+  return Object.assign(database, { [Symbol.dispose]: () => database.close() });
+}
+
+/** A statement that adds a record with an id. */
+function prepareInsert(database: TaskDatabase): (id: string) => void {
+  const insert = database.prepare(
+    "INSERT INTO tidings_records (id, runs, revision, record) VALUES (?, 1, 1, '{}')",
+  );
+  return (id) => void insert.run(id);
+}
+
+describe("a task database", () => {
+  test("commits what one tick asks for in one transaction", async () => {
+    using database = open();
+    const insert = prepareInsert(database);
+    const commits: unknown[] = [];
+    database.onChange("records", (changed) => commits.push(changed));
+    const add = (id: string): Promise<void> =>
+      database.run(() => {
+        insert(id);
+        database.touch("records", id);
+      });
+    await Promise.all(["a", "b", "c"].map(add));
+    await add("d");
+    expect(commits).toEqual([["a", "b", "c"], ["d"]]);
+  });
+
+  test("fails what fails, and keeps its neighbours", async () => {
+    using database = open();
+    const insert = prepareInsert(database);
+    const outcomes = await Promise.allSettled([
+      database.run(() => insert("a")),
+      database.run(() => {
+        insert("undone");
+        throw new Error("no");
+      }),
+      database.run(() => insert("a")),
+      database.run(() => insert("b")),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "rejected",
+      "rejected",
+      "fulfilled",
+    ]);
+    expect(outcomes[1]).toMatchObject({ reason: { message: "no" } });
+    const rows = database.read(() =>
+      database.prepare("SELECT id FROM tidings_records ORDER BY id").all(),
+    );
+    expect(rows.map((row) => row["id"])).toEqual(["a", "b"]);
+  });
+
+  test("tells nobody of what was undone", async () => {
+    using database = open();
+    const heard: unknown[] = [];
+    database.onChange("messages", (changed) => heard.push(changed));
+    const failing = database.run(() => {
+      database.touch("messages", "undone");
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    await database.run(() => database.touch("messages", "kept"));
+    expect(heard).toEqual([["kept"]]);
+  });
+
+  test("is durable: a log that is written ahead, and a disk that is waited for", () => {
+    using database = open();
+    const ask = (name: string): unknown =>
+      Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+    expect([ask("journal_mode"), ask("synchronous")]).toEqual(["wal", 2]);
+  });
+
+  test("is one connection for all who open the same file", async () => {
+    const path = newFile();
+    const first = openTaskDatabase(path);
+    const second = openTaskDatabase(join(folder, ".", path.slice(folder.length)));
+    expect(second).toBe(first);
+    first.close();
+    expect(second.read(() => second.prepare("SELECT 1 AS one").get())).toEqual({ one: 1 });
+    second.close();
+    expect(() => second.read(() => 1)).toThrow("has been closed");
+    await expect(second.run(() => 1)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  });
+
+  test("commits what was asked for before it is closed", async () => {
+    const path = newFile();
+    const database = openTaskDatabase(path);
+    const insert = prepareInsert(database);
+    const asked = database.run(() => insert("last"));
+    database.close();
+    await asked;
+    using again = open(path);
+    expect(again.read(() => again.prepare("SELECT id FROM tidings_records").get())).toEqual({
+      id: "last",
+    });
+  });
+
+  test("waits while another process holds the lock", async () => {
+    const path = newFile();
+    using database = open(path);
+    const insert = prepareInsert(database);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const waiting = database.run(() => insert("a"));
+    setTimeout(() => other.exec("COMMIT"), 100);
+    await waiting;
+    expect(other.prepare("SELECT id FROM tidings_records").get()).toEqual({ id: "a" });
+    other.close();
+  });
+
+  test("says what to do when the disk is full, and goes on when it no longer is", async () => {
+    using database = open();
+    const insert = prepareInsert(database);
+    const limit = (pages: number): unknown =>
+      database.prepare(`PRAGMA max_page_count = ${pages}`).get();
+    limit(1);
+    const filling = database.run(() => insert("x".repeat(50_000)));
+    await expect(filling).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining("the disk is full; free some space"),
+    });
+    limit(1_000_000);
+    await expect(database.run(() => insert("a"))).resolves.toBeUndefined();
+  });
+});
+
+describe("opening a task database", () => {
+  const refused = (path: string): unknown => {
+    try {
+      openTaskDatabase(path).close();
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+
+  test("makes the folders that are missing", () => {
+    using database = open(join(folder, "deep", "er", "tasks.db"));
+    expect(database.path).toContain(join("deep", "er", "tasks.db"));
+  });
+
+  test("says what to do when the folder cannot be made", () => {
+    const file = newFile();
+    writeFileSync(file, "");
+    expect(refused(join(file, "tasks.db"))).toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining("check that its folder may be written"),
+    });
+  });
+
+  test("says what to do when the path is a folder, or a file of another kind", () => {
+    expect(refused(folder)).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    const file = newFile();
+    writeFileSync(file, "not a database, but long enough to have a header of its own".repeat(99));
+    expect(refused(file)).toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining("is no SQLite database; choose another file"),
+    });
+  });
+
+  test("refuses tables of a later version", () => {
+    const file = newFile();
+    openTaskDatabase(file).close();
+    const other = new DatabaseSync(file);
+    other.exec("UPDATE tidings_schema SET version = 99");
+    other.close();
+    expect(refused(file)).toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining("has tables of version 99"),
+    });
+  });
+});
+
+describe("a group commit", () => {
+  test("gives up after a while when the database stays locked, and recovers", async () => {
+    const path = newFile();
+    using _database = open(path);
+    const connection = new DatabaseSync(path, { timeout: 1 });
+    const commits = new GroupCommit(connection, path, {
+      lockPatienceMs: 50,
+      onCommit: () => {},
+      onRollback: () => {},
+    });
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    await expect(commits.run(() => 1)).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+      message: expect.stringContaining("is locked by another process"),
+    });
+    other.exec("ROLLBACK");
+    other.close();
+    expect(await commits.run(() => 2)).toBe(2);
+    connection.close();
+  });
+
+  test("commits a thousand units without waiting for the end of the tick", async () => {
+    using database = open();
+    const insert = prepareInsert(database);
+    const ids = Array.from({ length: 2_500 }, (_, index) => `id-${index}`);
+    const all = ids.map((id) => database.run(() => insert(id)));
+    const count = database.prepare("SELECT count(*) AS count FROM tidings_records");
+    expect(database.read(() => count.get())).toEqual({ count: 2_000 });
+    await Promise.all(all);
+    expect(database.read(() => count.get())).toEqual({ count: 2_500 });
+  });
+});

@@ -1,0 +1,36 @@
+import { expectTypeOf, test } from "vitest";
+import { z } from "zod";
+
+import { createTasks, type AsyncResult } from "./index.ts";
+
+const tasks = createTasks({ broker: "memory:", results: "memory:" });
+const add = tasks.task("add", (x: number, y: number) => x + y);
+const fetchText = tasks.task("fetch", { maxRetries: 3 }, async (url: string) => `text of ${url}`);
+const mail = tasks.task(
+  "mail",
+  { input: z.object({ to: z.email(), at: z.coerce.date() }), retryBackoff: true },
+  ({ to, at }) => {
+    expectTypeOf(to).toEqualTypeOf<string>();
+    expectTypeOf(at).toEqualTypeOf<Date>();
+    return to.length;
+  },
+);
+
+test("a task has the type of its function", () => {
+  expectTypeOf(add).parameters.toEqualTypeOf<[x: number, y: number]>();
+  expectTypeOf(add.delay).returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
+  expectTypeOf(fetchText.delay).returns.toEqualTypeOf<Promise<AsyncResult<string>>>();
+  expectTypeOf(mail.delay).returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
+  expectTypeOf(mail).returns.toEqualTypeOf<Promise<number>>();
+});
+
+test("wrong calls do not compile", () => {
+  // @ts-expect-error the second argument is missing
+  void add.delay(1);
+  // @ts-expect-error text is no number
+  void add.applyAsync([1, "2"]);
+  // @ts-expect-error there is no such option
+  void add.applyAsync([1, 2], { countdown: 5 });
+  // @ts-expect-error the field `to` is missing
+  void mail.delay({ at: new Date() });
+});

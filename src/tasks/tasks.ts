@@ -1,0 +1,206 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+import { TidingsError } from "../core/errors.ts";
+import { silentLogger, type Logger } from "../core/logger.ts";
+import { assertPositiveInteger } from "../core/options.ts";
+import { AsyncResult } from "./async-result.ts";
+import type { Broker } from "./brokers/broker.ts";
+import { openBroker } from "./brokers/open-broker.ts";
+import { cancelTask } from "./cancel-task.ts";
+import { runAs } from "./current-task.ts";
+import { localTask } from "./local-task.ts";
+import { openResults } from "./results/open-results.ts";
+import type { ResultStore } from "./results/result-store.ts";
+import { Results } from "./results/results.ts";
+import { sendCall, type TaskCall } from "./send.ts";
+import type { TaskRuntime } from "./task-runtime.ts";
+import {
+  assertName,
+  defineTask,
+  type InputTaskOptions,
+  type SendOptions,
+  type Task,
+  type TaskDefinition,
+  type TaskFunction,
+  type TaskOptions,
+  type TaskSource,
+} from "./task.ts";
+import { Worker, type WorkerOptions } from "./worker/worker.ts";
+
+/** How to make {@link Tasks}. */
+export interface TasksOptions {
+  /** Where messages wait: a URL (`sqlite:./data/tasks.db`, `memory:`) or a broker. */
+  readonly broker: string | Broker;
+  /** Where records are kept: a URL or a store. The same `sqlite:` URL as the broker's is fastest. */
+  readonly results: string | ResultStore;
+  /** @default none */
+  readonly logger?: Logger | undefined;
+  /** The queue of tasks that name none. @default "celery" */
+  readonly defaultQueue?: string | undefined;
+  /** The bound of a call's arguments and of a result, in bytes of JSON. @default 1_048_576 */
+  readonly maxMessageBytes?: number | undefined;
+  /** How long the record of a task that ended is kept, in milliseconds. @default 86_400_000 */
+  readonly resultExpiresMs?: number | undefined;
+}
+
+/** How to send a task by name. */
+export interface SendTaskOptions extends SendOptions {
+  /** Arguments by name, for tasks written in Python. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * A set of tasks: what is registered, how to send it, and what became of it.
+ *
+ * Delivery: at least once. A task that was accepted ends in exactly one recorded outcome.
+ */
+export class Tasks implements AsyncDisposable {
+  /** The records of tasks. */
+  readonly results: Results;
+  readonly #runtime: TaskRuntime;
+  readonly #definitions = new Map<string, TaskDefinition>();
+  readonly #owned: readonly AsyncDisposable[];
+
+  /** @internal Use {@link createTasks}. */
+  constructor(options: TasksOptions) {
+    const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
+    const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000 } = options;
+    assertName("`defaultQueue`", defaultQueue);
+    assertPositiveInteger("maxMessageBytes", maxMessageBytes);
+    assertPositiveInteger("resultExpiresMs", resultExpiresMs);
+    const openedBroker = typeof broker === "string" ? openBroker(broker) : broker;
+    const openedResults = typeof results === "string" ? openResults(results) : results;
+    // Who was passed in is closed by whoever made it.
+    this.#owned = [
+      ...(typeof broker === "string" ? [openedBroker] : []),
+      ...(typeof results === "string" ? [openedResults] : []),
+    ];
+    this.#runtime = {
+      broker: openedBroker,
+      results: openedResults,
+      definitions: this.#definitions,
+      ...{ logger, defaultQueue, maxMessageBytes, resultExpiresMs },
+    };
+    this.results = new Results(openedResults);
+  }
+
+  /** The names of the registered tasks. */
+  get names(): readonly string[] {
+    return [...this.#definitions.keys()];
+  }
+
+  /**
+   * Registers a task that takes one argument, described by a schema.
+   *
+   * @throws {TidingsError} APP_INVALID_DEFINITION when the name is empty or taken.
+   * @throws {TidingsError} OPTION_INVALID when an option makes no sense.
+   */
+  task<TSchema extends StandardSchemaV1, TReturn>(
+    name: string,
+    options: InputTaskOptions<TSchema>,
+    run: (input: StandardSchemaV1.InferOutput<TSchema>) => TReturn,
+  ): Task<[input: StandardSchemaV1.InferInput<TSchema>], Promise<Awaited<TReturn>>>;
+  /** Registers a task with options. */
+  task<TArguments extends readonly unknown[], TReturn>(
+    name: string,
+    options: TaskOptions & { readonly input?: undefined },
+    run: (...args: TArguments) => TReturn,
+  ): Task<TArguments, TReturn>;
+  /** Registers a task. */
+  task<TArguments extends readonly unknown[], TReturn>(
+    name: string,
+    run: (...args: TArguments) => TReturn,
+  ): Task<TArguments, TReturn>;
+  task(
+    name: string,
+    ...rest: readonly [TaskFunction] | readonly [TaskSource["options"], TaskFunction]
+  ): Task<readonly unknown[], unknown> {
+    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest;
+    const definition = defineTask({ name, options, run });
+    if (this.#definitions.has(name)) {
+      const message = `a task named \`${name}\` is registered already; names are used once`;
+      throw new TidingsError("APP_INVALID_DEFINITION", message);
+    }
+    this.#definitions.set(name, definition);
+    return this.#toTask(definition);
+  }
+
+  /** Sends a task that is registered elsewhere, in Python for example. */
+  async sendTask(
+    name: string,
+    args: readonly unknown[] = [],
+    { kwargs, ...options }: SendTaskOptions = {},
+  ): Promise<AsyncResult> {
+    assertName("the name of a task", name);
+    return this.#send({ task: name, args, kwargs, options });
+  }
+
+  /** What becomes of the task with an id. */
+  result(id: string): AsyncResult {
+    return new AsyncResult(id, this);
+  }
+
+  /**
+   * Cancels a task.
+   *
+   * One that waits is REVOKED and never runs. For one that runs, in whatever process, its signal fires
+   * within a second; it is REVOKED when its function ends, 5 seconds later at the latest.
+   *
+   * @returns whether there was something to cancel: a task that ended is not changed.
+   */
+  cancel(id: string): Promise<boolean> {
+    return cancelTask(this.#runtime, id);
+  }
+
+  /** Makes a worker that runs the registered tasks. */
+  createWorker(options?: WorkerOptions): Worker {
+    return new Worker(this.#runtime, options);
+  }
+
+  /** Closes broker and results, if they were given as URLs. Stop workers first. */
+  async close(): Promise<void> {
+    await Promise.all(this.#owned.map((store) => store[Symbol.asyncDispose]()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #toTask(definition: TaskDefinition): Task<readonly unknown[], unknown> {
+    const { name } = definition;
+    const applyAsync = async (
+      args: readonly unknown[],
+      options: SendOptions = {},
+    ): Promise<AsyncResult> => {
+      if (definition.checkArguments) await definition.checkArguments(args);
+      return this.#send({ task: name, args, options });
+    };
+    const call = (...args: readonly unknown[]): unknown =>
+      runAs(localTask(name), () => definition.run(args, {}));
+    const task = Object.assign(call, {
+      delay: (...args: readonly unknown[]) => applyAsync(args),
+      applyAsync,
+    });
+    return Object.defineProperty(task, "name", { value: name });
+  }
+
+  async #send(call: TaskCall): Promise<AsyncResult> {
+    return new AsyncResult(await sendCall(this.#runtime, call), this);
+  }
+}
+
+/**
+ * Makes a set of tasks.
+ *
+ * @example
+ * const tasks = createTasks({ broker: "sqlite:./tasks.db", results: "sqlite:./tasks.db" });
+ * const add = tasks.task("tasks.add", (x: number, y: number) => x + y);
+ * await tasks.createWorker().start();
+ * const sum = await (await add.delay(1, 2)).get();
+ *
+ * @throws {TidingsError} APP_INVALID_URL when a URL names no known driver.
+ * @throws {TidingsError} STORAGE_UNAVAILABLE when a file cannot be opened.
+ */
+export function createTasks(options: TasksOptions): Tasks {
+  return new Tasks(options);
+}

@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+
+import { Interruption } from "./interruption.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+describe("an interruption", () => {
+  test("fires the signal with its reason, also for those who ask later", () => {
+    const interruption = new Interruption();
+    const { signal } = interruption;
+    expect(signal.aborted).toBe(false);
+    interruption.interrupt("cancelled");
+    expect(signal.reason).toMatchObject({
+      code: "TASK_CANCELLED",
+      message: "the task was cancelled",
+    });
+    const late = new Interruption();
+    late.interrupt("stopping");
+    expect(late.signal.reason).toMatchObject({
+      message: "the worker stops; the task will run again",
+    });
+    interruption.close();
+    late.close();
+  });
+
+  test("keeps its first kind, but a lost lease counts more", () => {
+    const interruption = new Interruption();
+    interruption.interrupt("stopping");
+    interruption.interrupt("cancelled");
+    expect(interruption.kind).toBe("stopping");
+    interruption.interrupt("lease-lost");
+    expect(interruption.kind).toBe("lease-lost");
+    interruption.close();
+  });
+
+  test.each([
+    ["cancelled", 5_000],
+    ["stopping", 1_000],
+  ] as const)("gives a %s task %i ms to end", async (kind, graceMs) => {
+    vi.useFakeTimers();
+    const interruption = new Interruption();
+    let isOverdue = false;
+    void interruption.overdue.then(() => (isOverdue = true));
+    interruption.interrupt(kind);
+    await vi.advanceTimersByTimeAsync(graceMs - 1);
+    expect(isOverdue).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isOverdue).toBe(true);
+  });
+
+  test("ends a wait early", async () => {
+    const interruption = new Interruption();
+    const waiting = interruption.wait(60_000);
+    interruption.interrupt("stopping");
+    await expect(waiting).resolves.toBeUndefined();
+    interruption.close();
+  });
+});

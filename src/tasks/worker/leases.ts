@@ -1,0 +1,58 @@
+import type { Broker, Delivery } from "../brokers/broker.ts";
+
+/** How often a worker looks at leases: its own, and those of workers that died. */
+const CHECK_MS = 1_000;
+
+/** How to make {@link Leases}. */
+export interface LeasesOptions {
+  readonly leaseMs: number;
+  /** The deliveries of which a worker holds the lease. */
+  readonly held: () => readonly Delivery[];
+  /** Another worker has it. */
+  readonly onLost: (delivery: Delivery) => void;
+}
+
+/**
+ * Keeps the leases of one worker, and ends those of dead ones.
+ *
+ * Renews all at once every third of `leaseMs`, so that a lease survives two failures. Renews before it
+ * looks for expired ones: a process that was suspended must not take its own tasks away from itself
+ * when nobody else wanted them.
+ */
+export class Leases {
+  readonly #broker: Broker;
+  readonly #options: LeasesOptions;
+  #renewedAt: number = performance.now();
+
+  constructor(broker: Broker, options: LeasesOptions) {
+    this.#broker = broker;
+    this.#options = options;
+  }
+
+  /** How often `check` is to be called. */
+  get intervalMs(): number {
+    return Math.min(CHECK_MS, this.#renewAfterMs);
+  }
+
+  /** Renews what is due and reclaims what has expired. */
+  async check(): Promise<void> {
+    const now = performance.now();
+    // A timer may fire a little early: half an interval of slack keeps renewals on time.
+    if (now - this.#renewedAt >= this.#renewAfterMs - this.intervalMs / 2) {
+      this.#renewedAt = now;
+      await this.#renew();
+    }
+    await this.#broker.reclaim();
+  }
+
+  get #renewAfterMs(): number {
+    return this.#options.leaseMs / 3;
+  }
+
+  async #renew(): Promise<void> {
+    const held = this.#options.held();
+    if (held.length === 0) return;
+    const lost = await this.#broker.renew(held, this.#options.leaseMs);
+    for (const delivery of lost) this.#options.onLost(delivery);
+  }
+}

@@ -1,0 +1,77 @@
+import { isTidingsError, TidingsError } from "../../core/errors.ts";
+import { encodeRetry } from "../message/encode.ts";
+import { toJsonText } from "../message/json-text.ts";
+import type { TaskError, TaskRecord } from "../results/task-record.ts";
+import { retryDelay } from "../retry.ts";
+import type { Execution, Outcome } from "./execution.ts";
+import type { Settlement } from "./settle.ts";
+
+/** An error's message is kept up to this length: it is for people. */
+const MAX_ERROR_LENGTH = 8_192;
+
+/** Returns what is recorded of an outcome, and what becomes of the message. */
+export function recordOutcome(
+  execution: Execution,
+  outcome: Exclude<Outcome, { readonly kind: "lost" }>,
+): Settlement {
+  switch (outcome.kind) {
+    case "success":
+      return recordSuccess(execution, outcome.result);
+    case "failure":
+      return recordFailure(execution, outcome.error);
+    case "revoked":
+      return end(execution, { state: "REVOKED", error: toTaskError(outcome.error) });
+    case "handed-back":
+      return { record: execution.record, retry: {} };
+    case "stored-before":
+      return { record: outcome.record, retry: null };
+  }
+}
+
+function recordSuccess(execution: Execution, result: unknown): Settlement {
+  const { runtime } = execution.context;
+  try {
+    // A function that returns nothing returns null, as in Python.
+    const value = result ?? null;
+    assertSize(toJsonText(value, "the result"), runtime.maxMessageBytes);
+    return end(execution, { state: "SUCCESS", result: value, error: null });
+  } catch (error) {
+    // Running again would not make the result one that can be stored.
+    return end(execution, { state: "FAILURE", error: toTaskError(error) });
+  }
+}
+
+function recordFailure(execution: Execution, error: Error): Settlement {
+  const { message, definition, delivery, record } = execution;
+  const retries = message?.retries ?? 0;
+  const delay = definition ? retryDelay(error, retries, definition.options) : null;
+  if (delay === null) return end(execution, { state: "FAILURE", error: toTaskError(error) });
+  const dueAt = Math.ceil(Date.now() + delay);
+  return {
+    record: {
+      ...record,
+      ...{ state: "RETRY", error: toTaskError(error), retries: retries + 1, retryAt: dueAt },
+    },
+    retry: { message: encodeRetry(delivery.message, retries + 1, dueAt), dueAt },
+  };
+}
+
+function end({ record }: Execution, outcome: Partial<TaskRecord>): Settlement {
+  return { record: { ...record, ...outcome, finishedAt: Date.now() }, retry: null };
+}
+
+function assertSize(text: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxBytes) return;
+  throw new TidingsError(
+    "TASK_TOO_LARGE",
+    `expected a result of at most ${maxBytes} bytes of JSON, got ${bytes}; store it elsewhere and return where`,
+  );
+}
+
+/** Our own errors are known by their code, others by their name. */
+function toTaskError(error: unknown): TaskError {
+  if (!Error.isError(error)) return { type: "Error", message: String(error) };
+  const type = isTidingsError(error) ? error.code : error.name;
+  return { type, message: error.message.slice(0, MAX_ERROR_LENGTH) };
+}

@@ -1,0 +1,259 @@
+import { hostname } from "node:os";
+import { setImmediate as endOfTick } from "node:timers/promises";
+
+import { backoffMs } from "../../core/backoff.ts";
+import { toError } from "../../core/errors.ts";
+import { assertPositiveInteger } from "../../core/options.ts";
+import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
+import type { Delivery } from "../brokers/broker.ts";
+import type { TaskRuntime } from "../task-runtime.ts";
+import { assertName } from "../task.ts";
+import { Wakeup } from "../wakeup.ts";
+import { execute, type ExecutionContext } from "./execution.ts";
+import { Interruption } from "./interruption.ts";
+import { Leases } from "./leases.ts";
+import { reportOutcome } from "./report-outcome.ts";
+import { createSettle } from "./settle.ts";
+
+/** How a worker works. */
+export interface WorkerOptions {
+  /** How many tasks run at the same time. @default 10 */
+  readonly concurrency?: number | undefined;
+  /** The queues it takes from. @default the default queue and those of the registered tasks */
+  readonly queues?: readonly string[] | undefined;
+  /** Its name in records and logs. @default worker@<host> */
+  readonly name?: string | undefined;
+  /** How soon another worker may run the tasks of this one when it dies. @default 10_000 */
+  readonly leaseMs?: number | undefined;
+  /** How often the worker of a task may die before the task is given up. @default 20 */
+  readonly maxDeliveries?: number | undefined;
+  /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
+  readonly stopTimeoutMs?: number | undefined;
+}
+
+/** What a worker holds of a delivery that runs. */
+interface RunningTask {
+  readonly interruption: Interruption;
+  readonly ended: Promise<void>;
+}
+
+/** Expired records are looked for this often. */
+const EXPIRE_INTERVAL_MS = 60_000;
+
+/**
+ * Runs the tasks of its queues.
+ *
+ * | state | what is true | what leaves it |
+ * | --- | --- | --- |
+ * | idle | nothing runs | `start` |
+ * | running | takes messages while fewer than `concurrency` run | `stop` |
+ * | stopping | takes none; leases are kept, tasks end or are handed back | the last one has ended |
+ * | stopped | nothing runs, for good | |
+ *
+ * A task that does not end within a second after the polite phase of `stop` is handed back while its
+ * function goes on; nothing that it still says is recorded.
+ */
+export class Worker implements Service {
+  readonly name: string;
+  readonly #runtime: TaskRuntime;
+  readonly #context: ExecutionContext;
+  readonly #leases: Leases;
+  readonly #concurrency: number;
+  readonly #queues: readonly string[] | undefined;
+  readonly #leaseMs: number;
+  readonly #stopTimeoutMs: number;
+  readonly #running = new Map<Delivery, RunningTask>();
+  readonly #wakeup = new Wakeup();
+  readonly #closers: (() => void)[] = [];
+  #state: ServiceState = "idle";
+  #stopped: Promise<void> | undefined;
+  #fetching: Promise<void> = Promise.resolve();
+  #dueTimer: NodeJS.Timeout | undefined;
+  #expireAt = 0;
+  #isChecking = false;
+
+  constructor(
+    runtime: TaskRuntime,
+    {
+      concurrency = 10,
+      queues,
+      name = `worker@${hostname()}`,
+      leaseMs = 10_000,
+      maxDeliveries = 20,
+      stopTimeoutMs = 30_000,
+    }: WorkerOptions = {},
+  ) {
+    for (const queue of queues ?? []) assertName("a queue of a worker", queue);
+    this.#runtime = runtime;
+    this.name = name;
+    this.#concurrency = assertPositiveInteger("concurrency", concurrency);
+    this.#queues = queues;
+    this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
+    this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
+    this.#context = {
+      runtime,
+      worker: { name, pid: process.pid },
+      settle: createSettle(runtime.broker, runtime.results),
+      maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),
+    };
+    this.#leases = new Leases(runtime.broker, {
+      leaseMs,
+      held: () => [...this.#running.keys()],
+      onLost: (delivery) => this.#running.get(delivery)?.interruption.interrupt("lease-lost"),
+    });
+  }
+
+  get state(): ServiceState {
+    return this.#state;
+  }
+
+  /** The queues it takes from now. */
+  get queues(): readonly string[] {
+    if (this.#queues) return this.#queues;
+    const { definitions, defaultQueue } = this.#runtime;
+    const named = [...definitions.values()].map(({ options }) => options.queue ?? defaultQueue);
+    return [...new Set([defaultQueue, ...named])];
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== "idle") return;
+    this.#enter("running");
+    this.#closers.push(this.#runtime.broker.onChange(() => this.#onChange()));
+    const timer = setInterval(() => void this.#check(), this.#leases.intervalMs);
+    this.#closers.push(() => clearInterval(timer));
+    this.#fetching = this.#fetch();
+  }
+
+  /** Takes no more tasks, lets running ones end, and hands back those that do not. */
+  stop(options: StopOptions = {}): Promise<void> {
+    if (this.#state === "idle") return Promise.resolve();
+    this.#stopped ??= this.#stop(options);
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #enter(state: ServiceState): void {
+    this.#state = state;
+    this.#runtime.logger.debug({ worker: this.name, state }, "worker state");
+  }
+
+  async #stop({ signal = AbortSignal.timeout(this.#stopTimeoutMs) }: StopOptions): Promise<void> {
+    this.#enter("stopping");
+    this.#wakeup.wake();
+    const cutOff = (): void => {
+      for (const { interruption } of this.#running.values()) interruption.interrupt("stopping");
+    };
+    if (signal.aborted) cutOff();
+    signal.addEventListener("abort", cutOff);
+    await this.#fetching;
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    signal.removeEventListener("abort", cutOff);
+    for (const close of this.#closers) close();
+    clearTimeout(this.#dueTimer);
+    this.#enter("stopped");
+  }
+
+  /** Takes messages for as long as the worker runs. */
+  async #fetch(): Promise<void> {
+    for (let failures = 0; this.#state === "running";) {
+      try {
+        await this.#takeSome();
+        failures = 0;
+      } catch (error) {
+        const waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 5_000 });
+        this.#runtime.logger.error({ err: error, waitMs }, "messages could not be taken");
+        this.#wakeAfter(waitMs);
+      }
+      await this.#wakeup.wait();
+      // Whatever else this tick brings belongs to the same take.
+      await endOfTick();
+    }
+  }
+
+  async #takeSome(): Promise<void> {
+    const { broker } = this.#runtime;
+    const { queues } = this;
+    const limit = this.#concurrency - this.#running.size;
+    if (limit === 0) return;
+    const deliveries = await broker.take({ queues, limit, leaseMs: this.#leaseMs });
+    if (this.#state !== "running") {
+      await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));
+      return;
+    }
+    for (const delivery of deliveries) this.#launch(delivery);
+    if (deliveries.length === limit) return;
+    const dueAt = await broker.nextDueAt(queues);
+    if (dueAt !== null) this.#wakeAfter(dueAt - Date.now());
+  }
+
+  #wakeAfter(waitMs: number): void {
+    clearTimeout(this.#dueTimer);
+    // Due times further away than the next check are looked at again then.
+    if (waitMs > this.#leases.intervalMs) return;
+    this.#dueTimer = setTimeout(() => this.#wakeup.wake(), Math.max(waitMs, 0));
+  }
+
+  #launch(delivery: Delivery): void {
+    const interruption = new Interruption();
+    const ended = this.#run(delivery, interruption);
+    this.#running.set(delivery, { interruption, ended });
+  }
+
+  /** The one place where the end of a task is reported. Never rejects. */
+  async #run(delivery: Delivery, interruption: Interruption): Promise<void> {
+    try {
+      reportOutcome(await execute(this.#context, delivery, interruption), this.#runtime.logger);
+    } catch (error) {
+      const fields = { err: toError(error), id: delivery.id };
+      this.#runtime.logger.error(
+        fields,
+        "the outcome of a task could not be stored; it runs again",
+      );
+    } finally {
+      interruption.close();
+      this.#running.delete(delivery);
+      this.#wakeup.wake();
+    }
+  }
+
+  #onChange(): void {
+    this.#wakeup.wake();
+    if (this.#running.size > 0) void this.#interruptCancelled();
+  }
+
+  /** What a worker does every second, whatever happens. */
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    try {
+      await this.#leases.check();
+      await this.#expireRecords();
+    } catch (error) {
+      this.#runtime.logger.warn({ err: error }, "leases could not be checked");
+    } finally {
+      this.#isChecking = false;
+    }
+    this.#onChange();
+  }
+
+  async #interruptCancelled(): Promise<void> {
+    try {
+      const cancelled = new Set(await this.#runtime.broker.listCancelled());
+      for (const [{ id }, { interruption }] of this.#running) {
+        if (cancelled.has(id)) interruption.interrupt("cancelled");
+      }
+    } catch (error) {
+      this.#runtime.logger.warn({ err: error }, "cancelled tasks could not be looked for");
+    }
+  }
+
+  async #expireRecords(): Promise<void> {
+    const now = Date.now();
+    if (now < this.#expireAt) return;
+    this.#expireAt = now + EXPIRE_INTERVAL_MS;
+    await this.#runtime.results.expire(now - this.#runtime.resultExpiresMs);
+  }
+}

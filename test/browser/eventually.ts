@@ -1,0 +1,9 @@
+import { expect } from "vitest";
+
+/** Expects something of what a page shows soon; a busy machine gets ten seconds. */
+export function eventually<T>(
+  read: () => Promise<T>,
+  timeout: number = 10_000,
+): ReturnType<typeof expect.poll<T>> {
+  return expect.poll(read, { timeout });
+}

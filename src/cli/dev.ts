@@ -51,14 +51,19 @@ async function dev(path: string, options: DevOptions): Promise<void> {
         void supervisor.restart();
       })
     : undefined;
+  const stop = (signal?: AbortSignal): Promise<void> => {
+    watch?.[Symbol.dispose]();
+    return supervisor.stop({ signal });
+  };
+  void supervisor.failed.then(async () => {
+    await stop(AbortSignal.timeout(options.stopTimeout * 1000));
+    process.exit(1); // the process that could not start has said why
+  });
   await runUntilStopped({
     logger,
     // The children have their own timeout; what is left after it is killed.
     stopTimeoutMs: (options.stopTimeout + 3) * 1000,
-    async stop(signal) {
-      watch?.[Symbol.dispose]();
-      await supervisor.stop({ signal });
-    },
+    stop,
   });
 }
 

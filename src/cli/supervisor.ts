@@ -18,14 +18,26 @@ const MAX_RESTART_MS = 10_000;
 /**
  * Keeps processes running until it is stopped.
  *
- * A process that dies is started again: at once if it had been well, else after a growing wait of at
- * most 10 s. Output goes to our own.
+ * A process that is killed is started again: at once if it had been well, else after a growing wait
+ * of at most 10 s. One that ends by itself soon after its start cannot start at all: it has said why,
+ * and trying again would not help until the code changes. Output goes to our own.
  */
 export class Supervisor {
   readonly #processes: readonly SupervisedProcess[];
+  readonly #logger: Logger;
+  readonly #failed = Promise.withResolvers<void>();
+  #hasRestarted = false;
 
   constructor(specs: readonly ProcessSpec[], logger: Logger) {
-    this.#processes = specs.map((spec) => new SupervisedProcess(spec, logger));
+    this.#logger = logger;
+    this.#processes = specs.map(
+      (spec) => new SupervisedProcess(spec, { logger, onFailure: () => this.#onFailure(spec) }),
+    );
+  }
+
+  /** Resolves when a process cannot start at the very first time. */
+  get failed(): Promise<void> {
+    return this.#failed.promise;
   }
 
   start(): void {
@@ -34,25 +46,37 @@ export class Supervisor {
 
   /** Stops every process politely and starts it anew. */
   async restart(): Promise<void> {
+    this.#hasRestarted = true;
     await Promise.all(this.#processes.map((process) => process.restart()));
   }
 
   async stop(options: StopOptions = {}): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.stop(options)));
   }
+
+  #onFailure({ name }: ProcessSpec): void {
+    if (!this.#hasRestarted) return this.#failed.resolve();
+    this.#logger.error({ process: name }, "could not start, waiting for a change");
+  }
+}
+
+interface SupervisedProcessOptions {
+  readonly logger: Logger;
+  /** Called when it ended by itself before it had been well. */
+  readonly onFailure: () => void;
 }
 
 class SupervisedProcess {
   readonly #spec: ProcessSpec;
-  readonly #logger: Logger;
+  readonly #options: SupervisedProcessOptions;
   #child: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #failures = 0;
   #isStopped = false;
 
-  constructor(spec: ProcessSpec, logger: Logger) {
+  constructor(spec: ProcessSpec, options: SupervisedProcessOptions) {
     this.#spec = spec;
-    this.#logger = logger;
+    this.#options = options;
   }
 
   start(): void {
@@ -68,8 +92,10 @@ class SupervisedProcess {
       detached: true,
     });
     this.#child = child;
-    this.#logger.info({ process: name, pid: child.pid }, "started process");
-    child.once("error", (error) => this.#logger.error({ err: error, process: name }, "cannot start"));
+    this.#options.logger.info({ process: name, pid: child.pid }, "started process");
+    child.once("error", (error) => {
+      this.#options.logger.error({ err: error, process: name }, "cannot start");
+    });
     child.once("exit", (code, signal) => {
       if (this.#child !== child) return;
       this.#child = undefined;
@@ -91,12 +117,14 @@ class SupervisedProcess {
 
   #onDeath(livedMs: number, reason: NodeJS.Signals | number | null): void {
     if (this.#isStopped) return;
+    const { logger, onFailure } = this.#options;
+    if (livedMs < HEALTHY_MS && typeof reason === "number") return onFailure();
     this.#failures = livedMs >= HEALTHY_MS ? 0 : this.#failures + 1;
     const waitMs =
       this.#failures === 0
         ? 0
         : backoffMs(this.#failures, { baseMs: 250, maxMs: MAX_RESTART_MS, jitter: false });
-    this.#logger.warn({ process: this.#spec.name, reason, waitMs }, "process died, starting it again");
+    logger.warn({ process: this.#spec.name, reason, waitMs }, "process died, starting it again");
     this.#restart = setTimeout(() => this.start(), waitMs);
   }
 

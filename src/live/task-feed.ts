@@ -1,5 +1,5 @@
 import { feed, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
-import type { ResultStore, TaskRecord } from "../tasks/index.ts";
+import type { Results, TaskRecord } from "../tasks/index.ts";
 
 /** Where a task feed is, and who may follow it. */
 export interface TaskFeedOptions {
@@ -17,7 +17,7 @@ export interface TaskFeedOptions {
  * nobody has sent is `PENDING`, as in Celery.
  */
 export function taskFeed(
-  app: { readonly results: ResultStore },
+  app: { readonly results: Results },
   { authorize }: TaskFeedOptions = {},
 ): FeedDefinition<TaskRecord> {
   return feed({

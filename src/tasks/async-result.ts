@@ -43,7 +43,7 @@ export class AsyncResult<T = unknown> {
     signal?.addEventListener("abort", giveUp, { once: true });
     try {
       for await (const record of this.#source.results.watch(this.id, { signal: patience.signal })) {
-        // The record says that it is the task's result; its type is what the caller declared.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- here the task's type is believed
         if (isFinal(record.state)) return toValue(record) as T;
       }
     } finally {

@@ -13,7 +13,11 @@ export function localTask(name: string): CurrentTask {
   const id = newTaskId();
   const parent = findCurrentTask();
   return {
-    ...{ id, name, queue: null, retries: 0, runs: 1 },
+    id,
+    name,
+    queue: null,
+    retries: 0,
+    runs: 1,
     rootId: parent?.rootId ?? id,
     parentId: parent?.id ?? null,
     signal: parent?.signal ?? never,

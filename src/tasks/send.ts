@@ -69,7 +69,10 @@ function encodeCall(
   const parent = findCurrentTask();
   try {
     return encodeMessage({
-      ...{ id, task, kwargs, eta },
+      id,
+      task,
+      kwargs,
+      eta,
       args: withoutTrailingUndefined(args),
       embed: {},
       retries: 0,

@@ -18,9 +18,9 @@ const mail = tasks.task(
 
 test("a task has the type of its function", () => {
   expectTypeOf(add).parameters.toEqualTypeOf<[x: number, y: number]>();
-  expectTypeOf(add.delay).returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
-  expectTypeOf(fetchText.delay).returns.toEqualTypeOf<Promise<AsyncResult<string>>>();
-  expectTypeOf(mail.delay).returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
+  expectTypeOf<typeof add.delay>().returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
+  expectTypeOf<typeof fetchText.delay>().returns.toEqualTypeOf<Promise<AsyncResult<string>>>();
+  expectTypeOf<typeof mail.delay>().returns.toEqualTypeOf<Promise<AsyncResult<number>>>();
   expectTypeOf(mail).returns.toEqualTypeOf<Promise<number>>();
 });
 
@@ -33,4 +33,5 @@ test("wrong calls do not compile", () => {
   void add.applyAsync([1, 2], { countdown: 5 });
   // @ts-expect-error the field `to` is missing
   void mail.delay({ at: new Date() });
+  expectTypeOf(mail).parameter(0).toEqualTypeOf<{ to: string; at: unknown }>();
 });

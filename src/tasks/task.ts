@@ -75,11 +75,12 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   }
   if (options.queue !== undefined) assertName(`the queue of task \`${name}\``, options.queue);
   assertRetryOptions(options);
-  const call = run as (...args: readonly unknown[]) => unknown;
+  const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
   const { input } = options;
   if (input === undefined) {
     return {
-      ...{ name, options },
+      name,
+      options,
       checkArguments: undefined,
       run: (args, kwargs) => call(...withKeywords(args, kwargs)),
     };
@@ -88,7 +89,8 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
     throw invalidDefinition(`expected \`input\` of task \`${name}\` to be a Standard Schema`);
   }
   return {
-    ...{ name, options },
+    name,
+    options,
     checkArguments: async (args) => void (await checkInput(name, input, args[0])),
     run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
   };

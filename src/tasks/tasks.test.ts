@@ -8,7 +8,6 @@ import { z } from "zod";
 
 import { currentTask } from "./current-task.ts";
 import { createTasks, type Tasks, type TasksOptions } from "./tasks.ts";
-import type { Worker } from "./worker/worker.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-tasks-"));
 let files = 0;
@@ -24,17 +23,12 @@ function makeTasks(
   return createTasks({ broker: url, results: url, ...options });
 }
 
-async function startWorker(tasks: Tasks): Promise<Worker> {
-  const worker = tasks.createWorker();
-  await worker.start();
-  return worker;
-}
-
 describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
   test("run in a worker and give back their result", async () => {
     await using tasks = makeTasks(driver);
     const add = tasks.task("tasks.add", (x: number, y: number) => x + y);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const result = await add.delay(1, 2);
     const sum: number = await result.get({ timeoutMs: 5_000 });
     expect(sum).toBe(3);
@@ -56,7 +50,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     const fail = tasks.task("tasks.fail", () => {
       throw new RangeError("out of range");
     });
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const result = await fail.delay();
     const error = await result.get({ timeoutMs: 5_000 }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
@@ -69,7 +64,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
   test("wait in the broker for as long as countdownMs says", async () => {
     await using tasks = makeTasks(driver);
     const when = tasks.task("tasks.when", () => Date.now());
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const sentAt = Date.now();
     const later = await when.applyAsync([], { countdownMs: 150 });
     const sooner = await when.delay();
@@ -89,7 +85,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
       name: "tasks.note",
       queue: "celery",
     });
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     await (await note.delay("kept")).get({ timeoutMs: 5_000 });
     expect(ran).toEqual(["kept"]);
     await expect(delayed.get()).rejects.toMatchObject({ code: "TASK_CANCELLED" });
@@ -104,19 +101,18 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
       await gate.promise;
       return "done";
     });
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const { id } = await step.delay();
     const states: string[] = [];
-    let revision = -1;
-    for await (const record of tasks.results.watch(id)) {
-      expect(record.revision).toBeGreaterThan(revision);
-      revision = record.revision;
-      states.push(record.state);
-      if (record.progress) {
-        expect(record.progress).toEqual({ done: 1, total: 2, message: "half" });
-        gate.resolve();
-      }
+    const revisions: number[] = [];
+    for await (const { revision, state, progress } of tasks.results.watch(id)) {
+      states.push(state);
+      revisions.push(revision);
+      if (progress?.message === "half") gate.resolve();
     }
+    expect(revisions).toEqual(revisions.toSorted((left, right) => left - right));
+    expect(new Set(revisions).size).toBe(revisions.length);
     expect(states.at(-1)).toBe("SUCCESS");
     expect(states).toContain("STARTED");
     expect(new Set(states).isSubsetOf(new Set(["PENDING", "STARTED", "SUCCESS"]))).toBe(true);
@@ -128,7 +124,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     const stop = new AbortController();
     const changes = tasks.results.changes({ signal: stop.signal });
     const first = changes.next();
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     await noop.delay();
     expect(await first).toEqual({ done: false, value: undefined });
     stop.abort();
@@ -138,7 +135,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
   test("carry what JSON carries, both ways", async () => {
     await using tasks = makeTasks(driver);
     const echo = tasks.task("tasks.echo", (value: unknown) => value);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const value = {
       text: "é 🙂 \u0000",
       list: [1, -2.5, 1e300, null, true, []],
@@ -151,7 +149,8 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     await using tasks = makeTasks(driver);
     const seen: number[] = [];
     const note = tasks.task("tasks.note", (n: number) => seen.push(n));
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const results = await Promise.all(Array.from({ length: 1_000 }, (_, n) => note.delay(n)));
     await Promise.all(results.map((result) => result.get({ timeoutMs: 10_000 })));
     expect(seen.toSorted((left, right) => left - right)).toEqual(
@@ -173,7 +172,8 @@ describe("a task", () => {
     await using tasks = makeTasks();
     const input = z.object({ to: z.email(), times: z.number().default(1) });
     const mail = tasks.task("tasks.mail", { input }, ({ to, times }) => `${to} ${times}`);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     expect(await mail({ to: "a@b.cc" })).toBe("a@b.cc 1");
     expect(await (await mail.delay({ to: "a@b.cc" })).get({ timeoutMs: 5_000 })).toBe("a@b.cc 1");
     await expect(mail.delay({ to: "nobody" })).rejects.toMatchObject({
@@ -192,7 +192,8 @@ describe("a task", () => {
   test("takes arguments by name as its last argument", async () => {
     await using tasks = makeTasks();
     tasks.task("tasks.echo", (...args: readonly unknown[]) => args);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const result = await tasks.sendTask("tasks.echo", [1], { kwargs: { two: 2 } });
     expect(await result.get({ timeoutMs: 5_000 })).toEqual([1, { two: 2 }]);
   });
@@ -200,7 +201,8 @@ describe("a task", () => {
   test("leaves out arguments that were left out, so that defaults hold", async () => {
     await using tasks = makeTasks();
     const add = tasks.task("tasks.add", (x: number, y: number = 10) => x + y);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     expect(await (await add.delay(1, undefined)).get({ timeoutMs: 5_000 })).toBe(11);
   });
 
@@ -215,7 +217,8 @@ describe("a task", () => {
     ];
     await using slow = tasks.createWorker({ queues: ["slow"] });
     await slow.start();
-    await using worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     expect(worker.queues).toEqual(["standard", "mail"]);
     for (const result of results) await result.get({ timeoutMs: 5_000 });
     const queues = await Promise.all(results.map(async (result) => (await result.record()).queue));
@@ -229,7 +232,8 @@ describe("a task", () => {
       return { id, parentId, rootId };
     });
     const parent = tasks.task("tasks.parent", async () => (await child.delay()).id);
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     const sent = await parent.delay();
     const childId = await sent.get({ timeoutMs: 5_000 });
     const seen = await tasks.result(childId).get({ timeoutMs: 5_000 });
@@ -367,7 +371,8 @@ describe("waiting for a result", () => {
     await expect(result.get({ timeoutMs: 1 })).rejects.toMatchObject({
       code: "TASK_RESULT_TIMEOUT",
     });
-    await using _worker = await startWorker(tasks);
+    await using worker = tasks.createWorker();
+    await worker.start();
     expect(await result.get({ timeoutMs: 5_000 })).toBe("done");
   });
 

@@ -79,7 +79,10 @@ export class Tasks implements AsyncDisposable {
       broker: openedBroker,
       results: openedResults,
       definitions: this.#definitions,
-      ...{ logger, defaultQueue, maxMessageBytes, resultExpiresMs },
+      logger,
+      defaultQueue,
+      maxMessageBytes,
+      resultExpiresMs,
     };
     this.results = new Results(openedResults);
   }
@@ -153,8 +156,8 @@ export class Tasks implements AsyncDisposable {
   }
 
   /** Makes a worker that runs the registered tasks. */
-  createWorker(options?: WorkerOptions): Worker {
-    return new Worker(this.#runtime, options);
+  createWorker({ logger = this.#runtime.logger, ...options }: WorkerOptions = {}): Worker {
+    return new Worker({ ...this.#runtime, logger }, options);
   }
 
   /** Closes broker and results, if they were given as URLs. Stop workers first. */

@@ -12,7 +12,7 @@ const forbidden: readonly (readonly [what: string, pattern: RegExp])[] = [
   ["a switched-off compiler", /@ts-(ignore|nocheck)/],
   [
     "a switched-off lint rule without a reason",
-    /oxlint-disable(?:-next-line|-line)?(?! [\w/, -]+ -- \S)/,
+    /oxlint-disable(?:-next-line|-line)?(?=\s)(?! [\w/, -]+ -- \S)/,
   ],
 ];
 

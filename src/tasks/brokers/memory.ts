@@ -53,8 +53,14 @@ export class MemoryBroker implements Broker {
       );
     }
     const entry: Entry = {
-      ...{ id, queue, message, dueAt },
-      ...{ leasedUntil: null, runs: 0, lostLeases: 0, cancelled: false },
+      id,
+      queue,
+      message,
+      dueAt,
+      leasedUntil: null,
+      runs: 0,
+      lostLeases: 0,
+      cancelled: false,
     };
     this.#entries.set(id, entry);
     this.#wait(entry);
@@ -77,7 +83,12 @@ export class MemoryBroker implements Broker {
       this.#leased.set(entry.id, entry);
     }
     return taken.map(({ id, queue, message, runs, lostLeases, cancelled }) => ({
-      ...{ id, queue, message, runs, lostLeases, cancelled },
+      id,
+      queue,
+      message,
+      runs,
+      lostLeases,
+      cancelled,
     }));
   }
 

@@ -145,9 +145,9 @@ export class SqliteBroker implements Broker {
   #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
     const now = this.#now();
     const headers = message ? JSON.stringify(message.headers) : null;
-    const { changes } = this.#statements.putBack.run(
-      ...[now, dueAt ?? now, headers, message?.body ?? null, id, runs],
-    );
+    const body = message?.body ?? null;
+    const values = [now, dueAt ?? now, headers, body, id, runs] as const;
+    const { changes } = this.#statements.putBack.run(...values);
     if (changes === 1) this.#database.touch("messages", id);
     return changes === 1;
   }

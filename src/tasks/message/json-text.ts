@@ -14,9 +14,9 @@ export function toJsonText(value: unknown, name = "value"): string {
 
 /** Throws a {@link JsonRefusal} when JSON cannot carry a value; `name` is what errors call it. */
 export function assertJson(value: unknown, name: string): void {
-  const flaw = findFlaw(value, []);
-  if (flaw) {
-    throw new JsonRefusal(`expected a JSON value at ${name}${flaw.path}, got ${flaw.what}`);
+  const found = findFlaw(value, []);
+  if (found) {
+    throw new JsonRefusal(`expected a JSON value at ${name}${found.path}, got ${found.what}`);
   }
 }
 

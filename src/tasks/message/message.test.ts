@@ -143,7 +143,7 @@ describe("decodeMessage", () => {
     ["arguments that are no list", good, '["ab", {}, {}]', "expected the arguments"],
     ["keyword arguments that are a list", good, "[[], [], {}]", "expected the keyword arguments"],
     ["an embed that is text", good, '[[], {}, "x"]', "expected the embed"],
-  ])("refuses %s", (_name, headers, body, message) => {
+  ])("refuses %s", (...[, headers, body, message]) => {
     expect(() => decodeMessage({ id: "one", headers, body })).toThrow(message);
   });
 

@@ -13,8 +13,10 @@ const LOCK_RETRY_MS = 10;
 
 /** What one call of `run` asked for. */
 interface Unit {
-  readonly work: () => unknown;
-  readonly resolve: (value: unknown) => void;
+  /** Does the work, and keeps what it returns. */
+  readonly work: () => void;
+  /** Resolves the promise with what the last `work` returned. */
+  readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -61,8 +63,16 @@ export class GroupCommit implements SharedTransaction {
   run<T>(work: () => T): Promise<T> {
     if (this.#units.length >= MAX_WAITING_UNITS) return Promise.reject(this.#tooManyWaiting());
     return new Promise<T>((resolve, reject) => {
-      // What `work` returns is what `resolve` is called with; the list cannot say so.
-      this.#units.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      let done: { readonly value: T } | undefined;
+      this.#units.push({
+        work: () => {
+          done = { value: work() };
+        },
+        resolve: () => {
+          if (done) resolve(done.value);
+        },
+        reject,
+      });
       if (this.#state === "idle") {
         this.#state = "scheduled";
         setImmediate(() => this.flush());
@@ -90,15 +100,14 @@ export class GroupCommit implements SharedTransaction {
 
   /** Runs units in the transaction that has begun. */
   #commitUnits(units: readonly Unit[]): void {
-    const values: unknown[] = [];
     try {
-      for (const { work } of units) values.push(work());
+      for (const { work } of units) work();
       this.#commit.run();
     } catch (error) {
       this.#undo(units, error);
       return;
     }
-    for (const [index, { resolve }] of units.entries()) resolve(values[index]);
+    for (const { resolve } of units) resolve();
     this.#options.onCommit();
   }
 

@@ -193,7 +193,6 @@ describe("opening a task database", () => {
 describe("a group commit", () => {
   test("gives up after a while when the database stays locked, and recovers", async () => {
     const path = newFile();
-    using _database = open(path);
     const connection = new DatabaseSync(path, { timeout: 1 });
     const commits = new GroupCommit(connection, path, {
       lockPatienceMs: 50,

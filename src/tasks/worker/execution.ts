@@ -190,7 +190,13 @@ function toCurrentTask(
   report: TaskReport,
 ): CurrentTask {
   return {
-    ...{ id, name: task, retries, rootId, parentId, queue: delivery.queue, runs: delivery.runs },
+    id,
+    name: task,
+    queue: delivery.queue,
+    retries,
+    runs: delivery.runs,
+    rootId,
+    parentId,
     get signal() {
       return interruption.signal;
     },

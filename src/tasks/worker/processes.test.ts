@@ -57,11 +57,6 @@ function startWorkerProcess(url: string): WorkerProcess {
   };
 }
 
-function makeTasks(): { readonly tasks: Tasks; readonly url: string } {
-  const url = `sqlite:${folder}/${files++}.db`;
-  return { tasks: createTasks({ broker: url, results: url }), url };
-}
-
 async function waitForRun(tasks: Tasks, id: string, run: number): Promise<TaskRecord> {
   for await (const record of tasks.results.watch(id, { signal: AbortSignal.timeout(10_000) })) {
     if (record.state === "STARTED" && record.runs === run) return record;
@@ -71,8 +66,8 @@ async function waitForRun(tasks: Tasks, id: string, run: number): Promise<TaskRe
 
 describe("workers in other processes", () => {
   test("finish what a worker that was killed with SIGKILL left in the middle", async () => {
-    const { tasks, url } = makeTasks();
-    await using _tasks = tasks;
+    const url = `sqlite:${folder}/${files++}.db`;
+    await using tasks = createTasks({ broker: url, results: url });
     await using first = startWorkerProcess(url);
     const result = await tasks.sendTask("tasks.second-time");
     expect(await waitForRun(tasks, result.id, 1)).toMatchObject({ worker: { pid: first.pid } });
@@ -88,11 +83,11 @@ describe("workers in other processes", () => {
   });
 
   test("are told of a cancelled task within a second", async () => {
-    const { tasks, url } = makeTasks();
-    await using _tasks = tasks;
-    await using _worker = startWorkerProcess(url);
+    const url = `sqlite:${folder}/${files++}.db`;
+    await using tasks = createTasks({ broker: url, results: url });
+    await using worker = startWorkerProcess(url);
     const result = await tasks.sendTask("tasks.second-time");
-    await waitForRun(tasks, result.id, 1);
+    expect(await waitForRun(tasks, result.id, 1)).toMatchObject({ worker: { pid: worker.pid } });
     const cancelledAt = performance.now();
     await result.cancel();
     await expect(result.get({ timeoutMs: 5_000 })).rejects.toMatchObject({
@@ -102,8 +97,8 @@ describe("workers in other processes", () => {
   });
 
   test("hand back what they cannot finish when they are stopped", async () => {
-    const { tasks, url } = makeTasks();
-    await using _tasks = tasks;
+    const url = `sqlite:${folder}/${files++}.db`;
+    await using tasks = createTasks({ broker: url, results: url });
     await using first = startWorkerProcess(url);
     const result = await tasks.sendTask("tasks.second-time");
     await waitForRun(tasks, result.id, 1);
@@ -115,8 +110,8 @@ describe("workers in other processes", () => {
   });
 
   test("run each task once when several share a queue", async () => {
-    const { tasks, url } = makeTasks();
-    await using _tasks = tasks;
+    const url = `sqlite:${folder}/${files++}.db`;
+    await using tasks = createTasks({ broker: url, results: url });
     await using first = startWorkerProcess(url);
     await using second = startWorkerProcess(url);
     const results = await Promise.all(

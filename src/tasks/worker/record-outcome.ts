@@ -50,7 +50,10 @@ function recordFailure(execution: Execution, error: Error): Settlement {
   return {
     record: {
       ...record,
-      ...{ state: "RETRY", error: toTaskError(error), retries: retries + 1, retryAt: dueAt },
+      state: "RETRY",
+      error: toTaskError(error),
+      retries: retries + 1,
+      retryAt: dueAt,
     },
     retry: { message: encodeRetry(delivery.message, retries + 1, dueAt), dueAt },
   };

@@ -44,7 +44,7 @@ export class TaskReport {
   }
 
   log(text: string): void {
-    const line: TaskLogLine = { at: Date.now(), text: String(text).slice(0, MAX_LOG_LENGTH) };
+    const line: TaskLogLine = { at: Date.now(), text: text.slice(0, MAX_LOG_LENGTH) };
     this.#change({ ...this.#record, logs: [...this.#record.logs, line].slice(-MAX_LOG_LINES) });
   }
 

@@ -222,8 +222,9 @@ describe("retries", () => {
     const { logger, lines } = keepLogs();
     await using tasks = makeTasks({ logger });
     const flaky = tasks.task("tasks.flaky", { maxRetries: 2, retryDelayMs: 20 }, async () => {
-      const { retries, log } = currentTask();
-      await log(`try ${retries}`);
+      const task = currentTask();
+      const { retries } = task;
+      await task.log(`try ${retries}`);
       if (retries < 2) throw new Error(`failed ${retries}`);
       return retries;
     });
@@ -307,10 +308,10 @@ describe("progress and logs", () => {
   test("are stored with the outcome at the latest, and bounded", async () => {
     await using tasks = makeTasks();
     const chatty = tasks.task("tasks.chatty", async () => {
-      const { progress, log } = currentTask();
+      const task = currentTask();
       for (let done = 1; done <= 150; done++) {
-        await progress({ done, total: 150 });
-        await log(done === 150 ? "x".repeat(2_000) : `line ${done}`);
+        await task.progress({ done, total: 150 });
+        await task.log(done === 150 ? "x".repeat(2_000) : `line ${done}`);
       }
     });
     await using worker = tasks.createWorker();

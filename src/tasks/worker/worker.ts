@@ -3,6 +3,8 @@ import { setImmediate as endOfTick } from "node:timers/promises";
 
 import { backoffMs } from "../../core/backoff.ts";
 import { toError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Logger } from "../../core/logger.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
 import type { Delivery } from "../brokers/broker.ts";
@@ -23,12 +25,16 @@ export interface WorkerOptions {
   readonly queues?: readonly string[] | undefined;
   /** Its name in records and logs. @default worker@<host> */
   readonly name?: string | undefined;
+  /** @default the logger of the tasks */
+  readonly logger?: Logger | undefined;
   /** How soon another worker may run the tasks of this one when it dies. @default 10_000 */
   readonly leaseMs?: number | undefined;
   /** How often the worker of a task may die before the task is given up. @default 20 */
   readonly maxDeliveries?: number | undefined;
   /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
   readonly stopTimeoutMs?: number | undefined;
+  /** @default that of the tasks */
+  readonly logger?: Logger | undefined;
 }
 
 /** What a worker holds of a delivery that runs. */
@@ -78,20 +84,21 @@ export class Worker implements Service {
       concurrency = 10,
       queues,
       name = `worker@${hostname()}`,
+      logger = runtime.logger,
       leaseMs = 10_000,
       maxDeliveries = 20,
       stopTimeoutMs = 30_000,
     }: WorkerOptions = {},
   ) {
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
-    this.#runtime = runtime;
+    this.#runtime = { ...runtime, logger };
     this.name = name;
     this.#concurrency = assertPositiveInteger("concurrency", concurrency);
     this.#queues = queues;
     this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
     this.#context = {
-      runtime,
+      runtime: this.#runtime,
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
       maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),

@@ -32,7 +32,12 @@ export const brokerCases: readonly BrokerCase[] = [
       assert.equal(await broker.publish("celery", sent), true);
       const [delivery] = await take(broker);
       assert.deepEqual(delivery, {
-        ...{ id: "one", queue: "celery", message: sent, runs: 1, lostLeases: 0, cancelled: false },
+        id: "one",
+        queue: "celery",
+        message: sent,
+        runs: 1,
+        lostLeases: 0,
+        cancelled: false,
       });
       assert.deepEqual(await take(broker), []);
     },

@@ -27,7 +27,9 @@ export function report(figures: readonly Figure[], { json }: { readonly json: bo
       continue;
     }
     console.log(`${isMet ? "ok  " : "MISS"} ${name}`);
-    console.log(`     ours ${format(ours)}   peer ${format(peer)}   ratio ${ratio.toFixed(2)}   floor ${format(floor)}`);
+    console.log(
+      `     ours ${format(ours)}   peer ${format(peer)}   ratio ${ratio.toFixed(2)}   floor ${format(floor)}`,
+    );
   }
   if (!figures.every(({ isMet }) => isMet)) process.exitCode = 1;
 }

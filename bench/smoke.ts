@@ -10,7 +10,10 @@ Fan-out beside raw ws, and tasks through SQLite beside bare SQL, in one interlea
 Prints a table, or with --json one object per figure. Exits with 1 when a floor is missed.`;
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+  options: {
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
 
 if (values.help) console.log(USAGE);

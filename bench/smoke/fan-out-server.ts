@@ -1,7 +1,6 @@
+import { application, consumer, createApp, createServer, forward } from "tidings";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
-
-import { application, consumer, createApp, createServer, forward } from "tidings";
 
 /** About the size of a chat message. */
 const TEXT = "x".repeat(100);
@@ -33,7 +32,7 @@ async function startWs(): Promise<number> {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
   server.on("connection", (socket) => {
     socket.on("message", (data: Buffer) => {
-      const { n } = JSON.parse(data.toString()) as { n: number };
+      const { n }: { readonly n: number } = JSON.parse(data.toString());
       const text = JSON.stringify({ type: "said", n, text: TEXT });
       for (const client of server.clients) client.send(text);
     });

@@ -27,8 +27,12 @@ export async function measureFanOut(): Promise<readonly Figure[]> {
   };
   try {
     return [
-      await compare("fan-out to 1,000 WebSockets, one by one (deliveries/s)", 1.0, (port) => run(port, 1)),
-      await compare("fan-out to 1,000 WebSockets, bursts of 10 (deliveries/s)", 1.0, (port) => run(port, 10)),
+      await compare("fan-out to 1,000 WebSockets, one by one (deliveries/s)", 1.0, (port) =>
+        run(port, 1),
+      ),
+      await compare("fan-out to 1,000 WebSockets, bursts of 10 (deliveries/s)", 1.0, (port) =>
+        run(port, 10),
+      ),
     ];
   } finally {
     for (const child of [members, ours.child, peer.child]) child.kill();
@@ -47,11 +51,20 @@ export async function measureFanOut(): Promise<readonly Figure[]> {
       rates.peer.push(await measure(peer.port));
     }
     const ratio = median(rates.ours.map((rate, round) => rate / (rates.peer[round] ?? Number.NaN)));
-    return { name, ours: median(rates.ours), peer: median(rates.peer), ratio, floor, isMet: ratio >= floor };
+    return {
+      name,
+      ours: median(rates.ours),
+      peer: median(rates.peer),
+      ratio,
+      floor,
+      isMet: ratio >= floor,
+    };
   }
 }
 
-async function startServer(kind: string): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+async function startServer(
+  kind: string,
+): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const child = fork(path("fan-out-server.ts"), [kind]);
   const [port] = await once(child, "message");
   return { child, port: Number(port) };

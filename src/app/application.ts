@@ -44,11 +44,15 @@ export function application({ app, http, routes = [], tasks }: ApplicationOption
 
 /** Whether a module's default export is an {@link Application}; throws APP_LOAD_FAILED if not. */
 export function assertApplication(value: unknown, where: string): Application {
-  if (typeof value === "object" && value !== null && "kind" in value && value.kind === "application") {
-    return value as Application;
-  }
+  if (isApplication(value)) return value;
   throw new TidingsError(
     "APP_LOAD_FAILED",
     `expected ${where} to have \`export default application({ … })\``,
+  );
+}
+
+function isApplication(value: unknown): value is Application {
+  return (
+    typeof value === "object" && value !== null && "kind" in value && value.kind === "application"
   );
 }

@@ -36,6 +36,7 @@ export class Cache implements AsyncDisposable {
   ): Promise<TValue> {
     assertDuration("ttlMs", ttlMs);
     const shared = this.#loads.get(key)?.value ?? this.#begin(key, ttlMs, load);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a key's value is what was loaded for it
     return structuredClone((await shared) as TValue);
   }
 
@@ -73,17 +74,22 @@ export class Cache implements AsyncDisposable {
   #begin(key: string, ttlMs: number, load: () => unknown): Promise<unknown> {
     const loading: Loading = { isStale: false, value: Promise.resolve() };
     this.#loads.set(key, loading);
-    loading.value = this.#load(key, load).then(async ({ value, isNew }) => {
-      // Set or deleted meanwhile: what we have loaded may be old.
-      if (isNew && !loading.isStale) await this.#store.set(key, value, ttlMs);
-      return value;
-    }).finally(() => {
-      if (this.#loads.get(key) === loading) this.#loads.delete(key);
-    });
+    loading.value = this.#load(key, load)
+      .then(async ({ value, isNew }) => {
+        // Set or deleted meanwhile: what we have loaded may be old.
+        if (isNew && !loading.isStale) await this.#store.set(key, value, ttlMs);
+        return value;
+      })
+      .finally(() => {
+        if (this.#loads.get(key) === loading) this.#loads.delete(key);
+      });
     return loading.value;
   }
 
-  async #load(key: string, load: () => unknown): Promise<{ readonly value: unknown; readonly isNew: boolean }> {
+  async #load(
+    key: string,
+    load: () => unknown,
+  ): Promise<{ readonly value: unknown; readonly isNew: boolean }> {
     const found = await this.#store.get(key);
     return found ? { value: found.value, isNew: false } : { value: await load(), isNew: true };
   }

@@ -5,7 +5,9 @@ import { MemoryCacheStore } from "./memory.ts";
 
 describe("MemoryCacheStore", () => {
   for (const { name, run } of cacheCases) {
-    test(name, () => expect(run((options) => new MemoryCacheStore(options))).resolves.toBeUndefined());
+    test(name, () =>
+      expect(run((options) => new MemoryCacheStore(options))).resolves.toBeUndefined(),
+    );
   }
 
   test("forgets the entry unused for longest when it is full", async () => {

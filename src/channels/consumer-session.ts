@@ -118,7 +118,10 @@ export class ConsumerSession implements Connection {
   reject(code: number, reason = ""): void {
     if (this.#state === "closed") return;
     if (this.#state === "open") {
-      throw new TidingsError("CHANNEL_CLOSED", "expected `reject` before the connection is accepted");
+      throw new TidingsError(
+        "CHANNEL_CLOSED",
+        "expected `reject` before the connection is accepted",
+      );
     }
     const { port } = this.#options;
     if (code >= 400 && code <= 599) port.refuse(code, reason);
@@ -139,7 +142,8 @@ export class ConsumerSession implements Connection {
     if (this.#state === "connecting") this.accept();
     if (this.#state !== "open") return;
     const json = JSON.stringify(data);
-    if (json === undefined) throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
+    if (json === undefined)
+      throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
     this.#options.port.send({ json });
   }
 

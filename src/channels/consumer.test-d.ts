@@ -12,7 +12,10 @@ test("types flow from the path and the schemas to every handler", () => {
     events: { "chat.message": z.object({ user: z.string() }), "chat.left": z.object({}) },
     state: () => ({ count: 0 }),
     connect(connection) {
-      expectTypeOf(connection.params).toEqualTypeOf<{ readonly room: string; readonly user: string }>();
+      expectTypeOf(connection.params).toEqualTypeOf<{
+        readonly room: string;
+        readonly user: string;
+      }>();
       expectTypeOf(connection.state).toEqualTypeOf<{ count: number }>();
       // @ts-expect-error -- the path names no such parameter
       void connection.params.other;

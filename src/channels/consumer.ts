@@ -15,6 +15,10 @@ export type EventOf<TEvents extends EventSchemas, TType extends keyof TEvents = 
   [TKey in TType & string]: { readonly type: TKey } & SchemaOutput<TEvents[TKey]>;
 }[TType & string];
 
+/** The events of a consumer that declares none. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- no event has a schema
+export type NoEvents = Readonly<Record<never, StandardSchemaV1>>;
+
 /** What a handler of an event does: forward it, or run once for each connection. */
 export type EventHandler<TConnection, TEvent> =
   | Forward<TEvent>
@@ -59,8 +63,11 @@ export interface ConsumerOptions<
 }
 
 /** The connection that the handlers of a consumer get. */
-export type ConsumerConnection<TPath extends string, TEvents extends EventSchemas, TState> =
-  Connection<PathParams<TPath>, TState, EventOf<TEvents>>;
+export type ConsumerConnection<
+  TPath extends string,
+  TEvents extends EventSchemas,
+  TState,
+> = Connection<PathParams<TPath>, TState, EventOf<TEvents>>;
 
 /** A consumer, ready to be routed to. `types` exists for the compiler alone. */
 export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown> {
@@ -91,7 +98,7 @@ export interface ConsumerHandlers {
 export function consumer<
   const TPath extends string,
   TReceives extends StandardSchemaV1 = StandardSchemaV1<unknown, never>,
-  const TEvents extends EventSchemas = Record<never, never>,
+  const TEvents extends EventSchemas = NoEvents,
   TState = undefined,
 >(
   options: ConsumerOptions<TPath, TReceives, TEvents, TState>,
@@ -119,9 +126,11 @@ function eraseTypes<
   TState,
 >(options: ConsumerOptions<TPath, TReceives, TEvents, TState>): ConsumerHandlers {
   const typed = (connection: Connection): ConsumerConnection<TPath, TEvents, TState> =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     connection as unknown as ConsumerConnection<TPath, TEvents, TState>;
   const on = new Map<string, EventHandler<Connection, LayerMessage>>();
   for (const [type, handler] of Object.entries(options.on ?? {})) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     if (handler) on.set(type, handler as EventHandler<Connection, LayerMessage>);
   }
   return {
@@ -129,8 +138,7 @@ function eraseTypes<
     events: options.events ?? {},
     state: () => options.state?.(),
     connect: (connection) => options.connect?.(typed(connection)),
-    receive: (connection, message) =>
-      options.receive?.(typed(connection), message as SchemaOutput<TReceives>),
+    receive: (connection, message) => options.receive?.(typed(connection), message),
     disconnect: (connection, disconnect) => options.disconnect?.(typed(connection), disconnect),
     on,
   };

@@ -1,5 +1,5 @@
-import { SchemaError, validateSync } from "../core/schema.ts";
 import type { Logger } from "../core/logger.ts";
+import { SchemaError, validateSync } from "../core/schema.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Payload } from "./connection-port.ts";
 import type { Connection } from "./connection.ts";

@@ -4,8 +4,8 @@ import type { ChannelLayer, LayerMessage } from "../layers/index.ts";
 import type { FeedEvent } from "../protocol/index.ts";
 import { FeedLog } from "./feed-log.ts";
 import type { FeedDefinition } from "./feed.ts";
-import type { Params } from "./path.ts";
 import { toJsonValue } from "./json-value.ts";
+import type { Params } from "./path.ts";
 
 /** Somebody who follows a feed. The calls are synchronous, in order, and MUST NOT throw. */
 export interface Follower {
@@ -168,7 +168,7 @@ export class FeedSource {
     const reaction = on ? on.get(message.type) : FORWARD_AS_IT_IS;
     if (reaction?.kind === "refresh") this.#refresh();
     if (reaction?.kind !== "forward") return true;
-    const data = reaction.map ? reaction.map(message as never) : toJsonValue(message);
+    const data = reaction.map ? reaction.map(message) : toJsonValue(message);
     if (data !== undefined) this.#publish(this.#log.append(data, false));
     return true;
   }
@@ -229,8 +229,13 @@ export class FeedSource {
   #fail(thrown: unknown): TidingsError {
     const { definition, logger } = this.#options;
     const cause = toError(thrown);
-    const error = new TidingsError("FEED_FAILED", `feed \`${definition.path.path}\` failed`, { cause });
-    logger.error({ err: cause, feed: definition.path.path }, "feed failed; its followers are cut off");
+    const error = new TidingsError("FEED_FAILED", `feed \`${definition.path.path}\` failed`, {
+      cause,
+    });
+    logger.error(
+      { err: cause, feed: definition.path.path },
+      "feed failed; its followers are cut off",
+    );
     this.stop(error);
     return error;
   }

@@ -56,7 +56,7 @@ export class FeedSources {
   /** Stops every source; followers are told that their feed has broken off. */
   stop(): void {
     for (const sources of this.#sources.values()) {
-      for (const source of [...sources.values()]) source.stop();
+      for (const source of sources.values()) source.stop();
     }
   }
 }

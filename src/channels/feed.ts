@@ -1,5 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertPositiveInteger } from "../core/options.ts";
+import type { LayerMessage } from "../layers/index.ts";
 import type { Forward } from "./forward.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 import type { Refresh } from "./refresh.ts";
@@ -25,7 +26,7 @@ export interface YieldedEvent<TData> {
 }
 
 /** What a feed does with a message of its group. */
-export type FeedReaction = Forward<never> | Refresh;
+export type FeedReaction = Forward<LayerMessage> | Refresh;
 
 /** What a feed is made of: a snapshot with the live tail of a group, or a generator of events. */
 export interface FeedOptions<TPath extends string, TData> {
@@ -77,25 +78,43 @@ export function feed<const TPath extends string, TData>(
     throw new TidingsError("APP_INVALID_DEFINITION", `feed \`${options.path}\` ${what}`);
   };
   if (!options.snapshot === !options.events) fail("needs either `snapshot` or `events`");
-  if (options.events && (options.group ?? options.on)) fail("has `events`, so it can have no `group`");
+  if (options.events && (options.group ?? options.on))
+    fail("has `events`, so it can have no `group`");
   if (options.on && !options.group) fail("reacts to messages (`on`), so it needs a `group`");
-  return { kind: "feed", path, keep: assertPositiveInteger("keep", options.keep ?? 100), ...eraseTypes(options) };
+  return {
+    kind: "feed",
+    path,
+    keep: assertPositiveInteger("keep", options.keep ?? 100),
+    ...eraseTypes(options),
+  };
 }
 
 /** The one place where the parameters' names, known to the compiler from the path, are given up. */
 function eraseTypes<TPath extends string, TData>(
   options: FeedOptions<TPath, TData>,
 ): Pick<FeedDefinition, "group" | "snapshot" | "events" | "on" | "authorize"> {
-  const { group, snapshot, events, on, authorize } = options;
+  const { group, snapshot, on, authorize } = options;
   const typed = <TContext extends { readonly params: Params }>(
     context: TContext,
   ): TContext & { readonly params: PathParams<TPath> } =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     context as TContext & { readonly params: PathParams<TPath> };
   return {
-    group: typeof group === "string" ? () => group : group && ((params) => group(params as PathParams<TPath>)),
+    group:
+      typeof group === "string"
+        ? () => group
+        : group && ((params) => group(typed({ params }).params)),
     snapshot: snapshot && ((context) => snapshot(typed(context))),
-    events: events && ((context) => events(typed(context))),
+    events: options.events && ((context) => toEvents(options, typed(context))),
     on: on && new Map(Object.entries(on)),
     authorize: authorize && ((request) => authorize(typed(request))),
   };
+}
+
+function toEvents<TPath extends string, TData>(
+  options: FeedOptions<TPath, TData>,
+  context: FeedContext<PathParams<TPath>>,
+): AsyncIterable<YieldedEvent<TData>> {
+  if (options.events) return options.events(context);
+  throw new TidingsError("APP_INVALID_DEFINITION", `feed \`${options.path}\` has no events`);
 }

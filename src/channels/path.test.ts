@@ -24,7 +24,10 @@ describe("compilePath", () => {
     expect(compilePath(path).match(pathname)).toBeUndefined();
   });
 
-  test.each(["", "chat", "/chat/:", "/chat/:1", "/a b", "/chat/:room?", "/*"])("refuses %j", (path) => {
-    expect(() => compilePath(path)).toThrow(expect.objectContaining({ code: "ROUTE_INVALID" }));
-  });
+  test.each(["", "chat", "/chat/:", "/chat/:1", "/a b", "/chat/:room?", "/*"])(
+    "refuses %j",
+    (path) => {
+      expect(() => compilePath(path)).toThrow(expect.objectContaining({ code: "ROUTE_INVALID" }));
+    },
+  );
 });

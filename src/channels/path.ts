@@ -46,10 +46,7 @@ export function compilePath(path: string): CompiledPath {
   return { path, match: (pathname) => matchSegments(segments, pathname.split("/")) };
 }
 
-function matchSegments(
-  expected: readonly string[],
-  actual: readonly string[],
-): Params | undefined {
+function matchSegments(expected: readonly string[], actual: readonly string[]): Params | undefined {
   if (expected.length !== actual.length) return undefined;
   const params: Record<string, string> = {};
   for (const [index, segment] of expected.entries()) {

@@ -15,7 +15,10 @@ describe("Router", () => {
   test("returns the first route that matches, with its parameters", () => {
     const router = new Router([lobby, room]);
     expect(router.match("/chat/lobby")?.definition).toBe(lobby);
-    expect(router.match("/chat/other")).toMatchObject({ definition: room, params: { room: "other" } });
+    expect(router.match("/chat/other")).toMatchObject({
+      definition: room,
+      params: { room: "other" },
+    });
     expect(router.match("/nowhere")).toBeUndefined();
   });
 

@@ -43,7 +43,8 @@ export class Router {
     const paths = new Set<string>();
     for (const { definition } of this.routes) {
       const { path } = definition.path;
-      if (paths.has(path)) throw new TidingsError("ROUTE_INVALID", `two routes have the path \`${path}\``);
+      if (paths.has(path))
+        throw new TidingsError("ROUTE_INVALID", `two routes have the path \`${path}\``);
       paths.add(path);
     }
   }

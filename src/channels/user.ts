@@ -8,7 +8,6 @@
  *   }
  * }
  */
-// oxlint-disable-next-line typescript/no-empty-interface -- filled by declaration merging
 export interface Register {}
 
 /** Who is at the other end, as {@link Register} says; without it, anything with a name. */

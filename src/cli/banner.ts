@@ -37,7 +37,14 @@ export function printWorkerBanner(
 ): void {
   const tasks = app.tasks.names;
   logger.info(
-    { name: app.name, concurrency, queues, tasks, broker: app.drivers.broker, results: app.drivers.results },
+    {
+      name: app.name,
+      concurrency,
+      queues,
+      tasks,
+      broker: app.drivers.broker,
+      results: app.drivers.results,
+    },
     "worker started",
   );
 }

@@ -2,6 +2,7 @@ import { dirname, relative, resolve } from "node:path";
 
 import { Command } from "commander";
 
+import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
 import {
   concurrencyOption,
@@ -11,7 +12,6 @@ import {
   queuesOption,
   stopTimeoutOption,
 } from "./options.ts";
-import { loadApplication } from "./load-application.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { watchSource } from "./source-watch.ts";
 import { Supervisor, type ProcessSpec } from "./supervisor.ts";
@@ -70,7 +70,12 @@ async function dev(path: string, options: DevOptions): Promise<void> {
 /** A broker in memory cannot be shared between processes: then the server runs the worker. */
 async function toProcesses(path: string, options: DevOptions): Promise<readonly ProcessSpec[]> {
   const common = ["--log-level", options.logLevel, "--stop-timeout", String(options.stopTimeout)];
-  const tasks = ["--concurrency", String(options.concurrency), "--queues", options.queues.join(",")];
+  const tasks = [
+    "--concurrency",
+    String(options.concurrency),
+    "--queues",
+    options.queues.join(","),
+  ];
   const listen = ["--port", String(options.port), "--host", options.host];
   if (await isInMemory(path)) {
     return [{ name: "server", args: ["serve", path, "--worker", ...listen, ...tasks, ...common] }];

@@ -9,6 +9,7 @@ import { toError, TidingsError } from "../core/errors.ts";
 export function explain(thrown: unknown): string {
   const error = toError(thrown);
   if (!(error instanceof TidingsError)) return `tidings: ${error.stack ?? error.message}`;
-  const cause = error.code === "APP_LOAD_FAILED" && Error.isError(error.cause) ? error.cause : undefined;
+  const cause =
+    error.code === "APP_LOAD_FAILED" && Error.isError(error.cause) ? error.cause : undefined;
   return `tidings: ${error.message} [${error.code}]${cause ? `\n${cause.stack ?? cause.message}` : ""}`;
 }

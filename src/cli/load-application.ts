@@ -20,6 +20,8 @@ export async function loadApplication(path: string): Promise<Application> {
     throw new TidingsError("APP_LOAD_FAILED", `cannot load ${path}`, { cause: thrown });
   }
   const exported =
-    typeof loaded === "object" && loaded !== null && "default" in loaded ? loaded.default : undefined;
+    typeof loaded === "object" && loaded !== null && "default" in loaded
+      ? loaded.default
+      : undefined;
   return assertApplication(exported, path);
 }

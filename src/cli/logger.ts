@@ -1,4 +1,5 @@
 import { pino, type Logger } from "pino";
+
 import { pinoPretty } from "./pretty.ts";
 
 /** The levels that `--log-level` takes. */
@@ -9,5 +10,9 @@ export function createLogger(level: string, service: string): Logger {
   const options = { level, base: { service, pid: process.pid } };
   return process.stdout.isTTY || process.env["FORCE_COLOR"]
     ? pino(options, pinoPretty())
-    : pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+    : pino({
+        ...options,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      });
 }

@@ -19,7 +19,9 @@ export function portOption(): Option {
 }
 
 export function hostOption(): Option {
-  return new Option("--host <address>", "address to listen on").env("HOST_ADDRESS").default("127.0.0.1");
+  return new Option("--host <address>", "address to listen on")
+    .env("HOST_ADDRESS")
+    .default("127.0.0.1");
 }
 
 export function concurrencyOption(): Option {
@@ -46,7 +48,10 @@ export function logLevelOption(): Option {
 }
 
 export function stopTimeoutOption(): Option {
-  return new Option("--stop-timeout <seconds>", "how long work in progress may take to finish on a stop")
+  return new Option(
+    "--stop-timeout <seconds>",
+    "how long work in progress may take to finish on a stop",
+  )
     .default(10)
     .argParser(integer(0, 3_600));
 }

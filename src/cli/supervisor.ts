@@ -84,7 +84,9 @@ class SupervisedProcess {
     clearTimeout(this.#restart);
     const { name, args } = this.#spec;
     const startedAt = performance.now();
-    const main = fileURLToPath(new URL(`main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
+    const main = fileURLToPath(
+      new URL(`main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+    );
     const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
       // The channel carries nothing: it is how a process learns that we are gone.
       stdio: ["inherit", "inherit", "inherit", "ipc"],

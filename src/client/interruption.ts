@@ -7,6 +7,8 @@ export interface InterruptionOptions {
   readonly code?: number | undefined;
   /** How long the server asks to wait. */
   readonly retryAfterMs?: number | undefined;
+  /** Broken off by ourselves, with the server well: to be tried again at once. */
+  readonly isOurs?: boolean | undefined;
 }
 
 /** A connection that broke, and may be tried again. Every {@link TidingsError} instead is final. */
@@ -17,11 +19,16 @@ export class Interruption extends Error {
 
   readonly code: number | undefined;
   readonly retryAfterMs: number;
+  readonly isOurs: boolean;
 
-  constructor(message: string, { code, retryAfterMs = 0 }: InterruptionOptions = {}) {
+  constructor(
+    message: string,
+    { code, retryAfterMs = 0, isOurs = false }: InterruptionOptions = {},
+  ) {
     super(message);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+    this.isOurs = isOurs;
   }
 
   /** What `fetch` and its like throw says the same: the network is away. */

@@ -54,8 +54,10 @@ export async function* reconnecting<TItem>(
       } catch (thrown) {
         if (signal.aborted) return;
         if (isTidingsError(thrown)) throw thrown;
+        const interruption = Interruption.from(thrown);
+        if (interruption.isOurs) continue;
         if (Date.now() - openedAt >= STABLE_MS) failures = 0;
-        const { closing: why, retryAfterMs } = Interruption.from(thrown);
+        const { closing: why, retryAfterMs } = interruption;
         const retryInMs = Math.round(
           Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + backoffMs(failures++),
         );

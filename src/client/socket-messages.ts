@@ -87,7 +87,7 @@ export async function* socketMessages(
   }
 
   if (signal.aborted) return { code: NORMAL };
-  if (isTooSlow) throw new Interruption("too slow: continuing from the last event that was read");
+  if (isTooSlow) throw new Interruption("the reader was too slow", { isOurs: true });
   const { code = NORMAL, reason = "" } = close ?? {};
   if (!isOpen) await askWhy(options);
   if (code === NORMAL) return { code, reason };

@@ -6,8 +6,7 @@ import { TidingsError } from "./errors.ts";
 export type Schema<TOutput = unknown> = StandardSchemaV1<unknown, TOutput>;
 
 /** What a schema's validation yields. */
-export type SchemaOutput<TSchema extends StandardSchemaV1> =
-  StandardSchemaV1.InferOutput<TSchema>;
+export type SchemaOutput<TSchema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<TSchema>;
 
 /** One complaint of a schema: where, and what is wrong. */
 export interface SchemaIssue {
@@ -65,7 +64,9 @@ function toOutput<TOutput>(result: StandardSchemaV1.Result<TOutput>, what: strin
   throw new SchemaError(
     what,
     result.issues.slice(0, MAX_ISSUES).map(({ message, path }) => ({
-      path: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+      path: (path ?? [])
+        .map((part) => String(typeof part === "object" ? part.key : part))
+        .join("."),
       message,
     })),
   );

@@ -21,7 +21,9 @@ describe("MemoryLayer", () => {
   });
 
   test("refuses options that make no sense", () => {
-    expect(() => new MemoryLayer({ capacity: 0 })).toThrow("expected `capacity` to be a positive integer");
+    expect(() => new MemoryLayer({ capacity: 0 })).toThrow(
+      "expected `capacity` to be a positive integer",
+    );
     expect(() => new MemoryLayer({ expiryMs: -1 })).toThrow("expected `expiryMs`");
   });
 });

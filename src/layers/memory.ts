@@ -104,9 +104,10 @@ export class MemoryLayer implements ChannelLayer {
     this.#assertOpen();
     assertChannelName(channel);
     const state = this.#channel(channel);
-    if (state.listener) throw new TidingsError("OPTION_INVALID", `channel \`${channel}\` has a listener`);
+    if (state.listener)
+      throw new TidingsError("OPTION_INVALID", `channel \`${channel}\` has a listener`);
     const now = this.#now();
-    for (let unread = this.#nextUnread(channel, state, now); unread; ) {
+    for (let unread = this.#nextUnread(channel, state, now); unread;) {
       if (!listener(unread)) break;
       unread = this.#nextUnread(channel, state, now);
     }
@@ -197,7 +198,11 @@ export class MemoryLayer implements ChannelLayer {
   /** Drops messages past their time; nobody read them, so the channel leaves its groups. */
   #dropExpired(name: string, state: Channel, now: number): void {
     let dropped = false;
-    for (let next = state.unread.peek(); next && next.expiresAt <= now; next = state.unread.peek()) {
+    for (
+      let next = state.unread.peek();
+      next && next.expiresAt <= now;
+      next = state.unread.peek()
+    ) {
       state.unread.shift();
       dropped = true;
     }
@@ -241,7 +246,11 @@ export class MemoryLayer implements ChannelLayer {
   #channel(name: string): Channel {
     let state = this.#channels.get(name);
     if (!state) {
-      state = { unread: new BoundedQueue(this.#capacity), receivers: new Set(), listener: undefined };
+      state = {
+        unread: new BoundedQueue(this.#capacity),
+        receivers: new Set(),
+        listener: undefined,
+      };
       this.#channels.set(name, state);
     }
     return state;

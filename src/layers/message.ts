@@ -62,7 +62,9 @@ class Copy {
     }
     if (Array.isArray(value)) {
       const items: readonly unknown[] = value;
-      return Object.freeze(items.map((item, index) => this.value(item, `${path}.${index}`, depth + 1)));
+      return Object.freeze(
+        items.map((item, index) => this.value(item, `${path}.${index}`, depth + 1)),
+      );
     }
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {

@@ -10,8 +10,8 @@ export interface Position {
 
 /** Longer than any cursor of ours; a longer one is not looked at. */
 const MAX_CURSOR_LENGTH = 256;
-/** Every character may stand in a URL, a header and an `ETag` as it is. */
-const CURSOR = /^([\w-]{1,64})~(0|[1-9]\d{0,14})$/;
+/** Every character may stand in a path, a query, a header and an `ETag` as it is. */
+const CURSOR = /^([\w-]{1,64})\.(0|[1-9]\d{0,14})$/;
 
 /**
  * Writes a position as the opaque, URL-safe text that clients hand back.
@@ -19,7 +19,7 @@ const CURSOR = /^([\w-]{1,64})~(0|[1-9]\d{0,14})$/;
  * @throws {TidingsError} OPTION_INVALID when the position is none that {@link parseCursor} reads.
  */
 export function formatCursor({ epoch, offset }: Position): string {
-  const cursor = `${epoch}~${offset}`;
+  const cursor = `${epoch}.${offset}`;
   if (CURSOR.test(cursor)) return cursor;
   throw invalidOption("position", "an epoch of 1 to 64 URL-safe characters and an offset", cursor);
 }

@@ -8,12 +8,12 @@ const JUNK = [null, undefined, 1, "text", [], {}, { cursor: 1, data: 1 }, { data
 describe("isFeedEvent", () => {
   test("knows an event, whatever its data", () => {
     for (const data of [null, false, 0, "", {}, []]) {
-      expect(isFeedEvent({ cursor: "a~1", data })).toBe(true);
+      expect(isFeedEvent({ cursor: "a.1", data })).toBe(true);
     }
-    expect(isFeedEvent({ cursor: "a~1", data: 1, reset: true })).toBe(true);
+    expect(isFeedEvent({ cursor: "a.1", data: 1, reset: true })).toBe(true);
   });
 
-  test.each([...JUNK, { cursor: "a~1" }, { cursor: "a~1", data: 1, reset: "yes" }])(
+  test.each([...JUNK, { cursor: "a.1" }, { cursor: "a.1", data: 1, reset: "yes" }])(
     "refuses %o",
     (value) => {
       expect(isFeedEvent(value)).toBe(false);
@@ -30,12 +30,12 @@ describe("isFeedEnd", () => {
 
 describe("isPollAnswer", () => {
   test("knows an answer, with events and without", () => {
-    expect(isPollAnswer({ cursor: "a~1", events: [] })).toBe(true);
-    const events = [{ cursor: "a~1", data: 1 }];
-    expect(isPollAnswer({ cursor: "a~1", events, end: true })).toBe(true);
+    expect(isPollAnswer({ cursor: "a.1", events: [] })).toBe(true);
+    const events = [{ cursor: "a.1", data: 1 }];
+    expect(isPollAnswer({ cursor: "a.1", events, end: true })).toBe(true);
   });
 
-  test.each([...JUNK, { cursor: "a~1", events: {} }, { cursor: "a~1", events: [1] }])(
+  test.each([...JUNK, { cursor: "a.1", events: {} }, { cursor: "a.1", events: [1] }])(
     "refuses %o",
     (value) => {
       expect(isPollAnswer(value)).toBe(false);

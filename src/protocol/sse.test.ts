@@ -53,8 +53,8 @@ describe("formatSseEvent and SseParser", () => {
 
 describe("formatSseEvent", () => {
   test("writes each field on a line of its own, and a blank line last", () => {
-    const text = formatSseEvent({ id: "e~1", event: "tick", retryMs: 500, data: "a\r\nb\rc\n" });
-    expect(text).toBe("id: e~1\nevent: tick\nretry: 500\ndata: a\ndata: b\ndata: c\ndata: \n\n");
+    const text = formatSseEvent({ id: "e.1", event: "tick", retryMs: 500, data: "a\r\nb\rc\n" });
+    expect(text).toBe("id: e.1\nevent: tick\nretry: 500\ndata: a\ndata: b\ndata: c\ndata: \n\n");
   });
 
   test.each(["a\nb", "a\rb", "a\0b"])("refuses the id and the type %j", (value) => {

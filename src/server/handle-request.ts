@@ -43,7 +43,8 @@ async function respond(
   outgoing: ServerResponse,
 ): Promise<Response | undefined> {
   const { application, limits } = server;
-  if (Number(incoming.headers["content-length"] ?? 0) > limits.maxBodyBytes) return tooLarge(limits.maxBodyBytes);
+  if (Number(incoming.headers["content-length"] ?? 0) > limits.maxBodyBytes)
+    return tooLarge(limits.maxBodyBytes);
   const request = new NodeRequest({
     req: incoming,
     res: outgoing,
@@ -103,7 +104,11 @@ function feedFailed(): Response {
 }
 
 function malformed(): Response {
-  return toErrorResponse({ status: 400, code: "REQUEST_MALFORMED", message: "the URL is malformed" });
+  return toErrorResponse({
+    status: 400,
+    code: "REQUEST_MALFORMED",
+    message: "the URL is malformed",
+  });
 }
 
 function notFound(pathname: string): Response {

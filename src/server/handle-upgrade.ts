@@ -82,7 +82,9 @@ async function serve(
 function checkHandshake({ method, headers }: IncomingMessage): Response | undefined {
   if (method !== "GET") return malformedHandshake(405, "a WebSocket handshake is a GET request");
   if (headers["sec-websocket-version"] !== "13") {
-    return malformedHandshake(426, "expected Sec-WebSocket-Version 13", { "sec-websocket-version": "13" });
+    return malformedHandshake(426, "expected Sec-WebSocket-Version 13", {
+      "sec-websocket-version": "13",
+    });
   }
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
     return malformedHandshake(400, "expected a Sec-WebSocket-Key of 16 bytes in base64");

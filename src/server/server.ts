@@ -6,9 +6,9 @@ import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { OpenConnections, WebSocketTransport } from "../transports/index.ts";
-import { toLimits, type ServerLimits } from "./limits.ts";
 import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
+import { toLimits, type ServerLimits } from "./limits.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Options of {@link createServer}. */
@@ -58,7 +58,10 @@ class NodeServer implements Service {
       // Anything else that asks for an upgrade (h2c) is answered as a plain request.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     });
-    this.#http.on("request", (request, response) => void handleRequest(this.#context, request, response));
+    this.#http.on(
+      "request",
+      (request, response) => void handleRequest(this.#context, request, response),
+    );
     this.#http.on("upgrade", (request, socket, head) => {
       void handleUpgrade(this.#context, { request, socket, head });
     });
@@ -116,7 +119,11 @@ class NodeServer implements Service {
   }
 }
 
-function createContext(application: Application, logger: Logger, limits: ServerLimits): ServerContext {
+function createContext(
+  application: Application,
+  logger: Logger,
+  limits: ServerLimits,
+): ServerContext {
   const { layer } = application.app;
   const connections = new OpenConnections();
   const dispatches = new Map<ConsumerDefinition, EventDispatch>();

@@ -22,7 +22,10 @@ export async function serveLongPoll(
   response.once("close", stop);
   const remove = connections.add({ beat() {}, goAway: stop, destroy: stop });
   try {
-    const page = await source.read(requestedCursor(request), { waitMs: waited, signal: abort.signal });
+    const page = await source.read(requestedCursor(request), {
+      waitMs: waited,
+      signal: abort.signal,
+    });
     return Response.json(toBody(page), {
       headers: {
         "cache-control": "no-store",

@@ -1,10 +1,10 @@
+import { toErrorResponse } from "../channels/index.ts";
 import { chooseDelivery } from "./delivery.ts";
 import type { FeedExchange } from "./feed-exchange.ts";
 import { serveLongPoll } from "./long-poll.ts";
 import { serveNdjson } from "./ndjson.ts";
 import { servePoll } from "./poll.ts";
 import { serveSse } from "./sse.ts";
-import { toErrorResponse } from "../channels/index.ts";
 
 /**
  * Serves a feed over HTTP, by what the client asks for.

@@ -1,4 +1,3 @@
-import { frameText } from "../protocol/index.ts";
 import {
   ConsumerSession,
   type AcceptOptions,
@@ -6,6 +5,7 @@ import {
   type ConsumerSessionOptions,
   type Payload,
 } from "../channels/index.ts";
+import { frameText } from "../protocol/index.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 

@@ -1,5 +1,5 @@
-import { frameText, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
 import type { FeedSource } from "../channels/index.ts";
+import { frameText, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
 const plainFrames = new WeakMap<FeedEvent, Uint8Array>();
@@ -28,10 +28,14 @@ export async function serveFeedOverWebSocket(
 ): Promise<void> {
   const isOurs = upgrade.subprotocols.includes(SUBPROTOCOL);
   const { promise: closed, resolve } = Promise.withResolvers<void>();
-  const connection = transport.accept(upgrade, { subprotocol: isOurs ? SUBPROTOCOL : undefined }, {
-    onMessage: () => connection?.send(NO_MESSAGES),
-    onClose: () => resolve(),
-  });
+  const connection = transport.accept(
+    upgrade,
+    { subprotocol: isOurs ? SUBPROTOCOL : undefined },
+    {
+      onMessage: () => connection?.send(NO_MESSAGES),
+      onClose: () => resolve(),
+    },
+  );
   if (!connection) return;
   const encode = isOurs ? encodeEnvelope : encodePlain;
   try {

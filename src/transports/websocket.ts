@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 
 import { WebSocketServer, type WebSocket } from "ws";
 
-import { OpenConnections } from "./open-connections.ts";
+import type { OpenConnections } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A request to speak WebSocket that has not been answered yet. */

@@ -1,5 +1,5 @@
-import { createServer } from "node:net";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +37,10 @@ describe("tidings", () => {
     [["serve"], "missing required argument 'module'"],
     [["serve", FIXTURE, "--port", "99999"], "Expected a whole number from 0 to 65535."],
     [["worker", FIXTURE, "--concurrency", "0"], "Expected a whole number from 1 to 1000."],
-    [["serve", FIXTURE, "--log-level", "loud"], "Allowed choices are debug, info, warn, error, silent."],
+    [
+      ["serve", FIXTURE, "--log-level", "loud"],
+      "Allowed choices are debug, info, warn, error, silent.",
+    ],
   ])("says what is wrong with %j", async (args, message) => {
     const { code, output } = await run(args);
     expect(code).toBe(1);
@@ -73,14 +76,18 @@ describe("tidings", () => {
 
   test("says what to do about a folder that it cannot write", async () => {
     // Root may write into any folder, so the folder is a file.
-    const { code, output } = await run(["worker", FIXTURE], { BROKER_URL: `sqlite:${FIXTURE}/tasks.db` });
+    const { code, output } = await run(["worker", FIXTURE], {
+      BROKER_URL: `sqlite:${FIXTURE}/tasks.db`,
+    });
     expect(code).toBe(1);
     expect(output).toContain("STORAGE_UNAVAILABLE");
     expect(output).not.toContain("    at ");
   });
 
   test("says which schemes it knows", async () => {
-    const { code, output } = await run(["worker", FIXTURE], { BROKER_URL: "carrier-pigeon://loft" });
+    const { code, output } = await run(["worker", FIXTURE], {
+      BROKER_URL: "carrier-pigeon://loft",
+    });
     expect(code).toBe(1);
     expect(output).toMatch(/memory:.*sqlite:|sqlite:.*memory:/);
     expect(output).toContain("APP_INVALID_URL");
@@ -144,7 +151,9 @@ describe("tidings dev", () => {
     const [, pid = ""] = await dev.until(/"pid":(\d+)[^\n]*"worker started"/);
     process.kill(Number(pid), "SIGKILL");
     await dev.until(/"process died, starting it again"/);
-    const [, second = ""] = await dev.until(/"worker started"[^]*"pid":(\d+)[^\n]*"worker started"/);
+    const [, second = ""] = await dev.until(
+      /"worker started"[^]*"pid":(\d+)[^\n]*"worker started"/,
+    );
     expect(second).not.toBe(pid);
     dev.kill("SIGTERM");
     expect(await dev.ended).toMatchObject({ code: 0 });

@@ -52,7 +52,8 @@ const mistakes: readonly {
 }[] = [
   {
     name: "a frame that is not masked closes with 1002",
-    run: (server) => closeCodeOf(server, (socket) => socket.raw.write(Buffer.from([0x81, 0x01, 0x61]))),
+    run: (server) =>
+      closeCodeOf(server, (socket) => socket.raw.write(Buffer.from([0x81, 0x01, 0x61]))),
     expected: 1002,
   },
   {
@@ -71,7 +72,8 @@ const mistakes: readonly {
   },
   {
     name: "a message over 1 MiB closes with 1009",
-    run: (server) => closeCodeOf(server, (socket) => socket.send({ text: "x".repeat(1024 * 1024) })),
+    run: (server) =>
+      closeCodeOf(server, (socket) => socket.send({ text: "x".repeat(1024 * 1024) })),
     expected: 1009,
   },
   {
@@ -156,7 +158,7 @@ const mistakes: readonly {
         method: "POST",
         body: new Blob(["x".repeat(1024 * 1024 + 1)]).stream(),
         duplex: "half",
-      } as RequestInit),
+      }),
     expected: { status: 413, code: "REQUEST_TOO_LARGE" },
   },
   {
@@ -166,7 +168,8 @@ const mistakes: readonly {
   },
   {
     name: "a parameter that is no percent-encoding matches no route",
-    run: (server) => rawStatus(server, "GET /ws/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+    run: (server) =>
+      rawStatus(server, "GET /ws/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
     expected: "HTTP/1.1 200", // from the pages
   },
 ];
@@ -205,7 +208,9 @@ test("pages that throw are answered with 500 without the reason, which is logged
   const response = await fetch(`${server.url}/`);
   expect(response.status).toBe(500);
   expect(await response.text()).not.toContain("secret reason");
-  expect(server.log).toMatchObject([{ level: "error", fields: { err: { message: "secret reason" } } }]);
+  expect(server.log).toMatchObject([
+    { level: "error", fields: { err: { message: "secret reason" } } },
+  ]);
 });
 
 test("a busy port is refused with what to do", async () => {
@@ -229,7 +234,10 @@ function echoUrl(server: TestServer): string {
 /** Opens a connection, does something bad on its TCP socket, and returns the code it is closed with. */
 async function closeCodeOf(
   server: TestServer,
-  act: (client: { readonly raw: { write(bytes: Buffer): void }; send(data: unknown): void }) => void,
+  act: (client: {
+    readonly raw: { write(bytes: Buffer): void };
+    send(data: unknown): void;
+  }) => void,
 ): Promise<number> {
   const socket = await Socket.open(echoUrl(server), [], signedIn);
   act({ raw: { write: (bytes) => socket.writeBytes(bytes) }, send: (data) => socket.send(data) });

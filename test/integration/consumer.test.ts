@@ -18,7 +18,11 @@ const chat = consumer({
   },
   async receive(connection, { message }) {
     const user = connection.user?.name ?? "nobody";
-    await connection.groupSend(`chat_${connection.params.room}`, { type: "chat.message", user, message });
+    await connection.groupSend(`chat_${connection.params.room}`, {
+      type: "chat.message",
+      user,
+      message,
+    });
   },
   on: { "chat.message": forward() },
 });
@@ -40,7 +44,11 @@ describe("a consumer over WebSocket", () => {
   test("takes an event that another part of the program sends to the group", async () => {
     await using server = await serve(() => ({ routes: [chat] }));
     await using ada = await Socket.open(`${server.webSocketUrl}/ws/chat/lobby`);
-    await server.app.layer.groupSend("chat_lobby", { type: "chat.message", user: "job", message: "done" });
+    await server.app.layer.groupSend("chat_lobby", {
+      type: "chat.message",
+      user: "job",
+      message: "done",
+    });
     expect(await ada.next()).toEqual({ type: "chat.message", user: "job", message: "done" });
   });
 
@@ -165,9 +173,16 @@ describe("a consumer over WebSocket", () => {
     await using ada = await Socket.open(`${server.webSocketUrl}/ws/chat/lobby`);
     await server.app.layer.groupSend("chat_lobby", { type: "chat.message", user: 7 });
     await server.app.layer.groupSend("chat_lobby", { type: "chat.unknown" });
-    await server.app.layer.groupSend("chat_lobby", { type: "chat.message", user: "b", message: "c" });
+    await server.app.layer.groupSend("chat_lobby", {
+      type: "chat.message",
+      user: "b",
+      message: "c",
+    });
     expect(await ada.next()).toMatchObject({ user: "b", message: "c" });
-    expect(server.log.map(({ message }) => message)).toEqual(["event dropped", "event without a handler"]);
+    expect(server.log.map(({ message }) => message)).toEqual([
+      "event dropped",
+      "event without a handler",
+    ]);
   });
 
   test("maps a forwarded event once, however many connections get it", async () => {
@@ -209,7 +224,9 @@ describe("a consumer over WebSocket", () => {
     expect(() => consumer({ path: "no-slash" })).toThrow("expected a path like `/chat/:room`");
     expect(() => consumer({ path: "/:a/:a" })).toThrow("names a parameter twice");
     const options = { path: "/x", on: { undeclared: forward() } } as Parameters<typeof consumer>[0];
-    expect(() => consumer(options)).toThrow("handles `undeclared`, which its `events` do not declare");
+    expect(() => consumer(options)).toThrow(
+      "handles `undeclared`, which its `events` do not declare",
+    );
   });
 });
 

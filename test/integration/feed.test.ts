@@ -7,7 +7,11 @@ import { openStream } from "./stream.ts";
 
 interface Page {
   readonly cursor: string;
-  readonly events: readonly { readonly cursor: string; readonly data: unknown; readonly reset?: true }[];
+  readonly events: readonly {
+    readonly cursor: string;
+    readonly data: unknown;
+    readonly reset?: true;
+  }[];
   readonly end?: true;
 }
 
@@ -91,7 +95,9 @@ describe("a feed with a snapshot", () => {
     const etag = first.headers.get("etag") ?? "";
     expect(etag).toMatch(/^"[\w\-.~]+"$/);
     await first.text();
-    const unchanged = await fetch(`${server.url}/topics`, { headers: { "if-none-match": `W/${etag}` } });
+    const unchanged = await fetch(`${server.url}/topics`, {
+      headers: { "if-none-match": `W/${etag}` },
+    });
     expect(unchanged.status).toBe(304);
     expect(await unchanged.text()).toBe("");
     await add(server, "second");
@@ -105,7 +111,9 @@ describe("a feed with a snapshot", () => {
     const { topics } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     const { cursor } = await poll(`${server.url}/topics`);
-    const response = await fetch(`${server.url}/topics?cursor=${cursor}`, { headers: { prefer: "wait=0" } });
+    const response = await fetch(`${server.url}/topics?cursor=${cursor}`, {
+      headers: { prefer: "wait=0" },
+    });
     expect(response.headers.get("preference-applied")).toBe("wait=0");
     expect(await response.json()).toEqual({ cursor, events: [] });
   });
@@ -118,10 +126,15 @@ describe("a feed with a snapshot", () => {
     await add(server, "second");
     const missed = await poll(`${url}?cursor=${cursor}`);
     expect(missed.events).toHaveLength(1);
-    await using sse = await openStream(url, { accept: "text/event-stream", "last-event-id": cursor });
+    await using sse = await openStream(url, {
+      accept: "text/event-stream",
+      "last-event-id": cursor,
+    });
     await sse.until("\n\n");
     expect(await sse.until("\n\n")).toContain(`id: ${missed.cursor}\n`);
-    await using socket = await Socket.open(`${server.webSocketUrl}/topics?cursor=${cursor}`, ["tidings.v1"]);
+    await using socket = await Socket.open(`${server.webSocketUrl}/topics?cursor=${cursor}`, [
+      "tidings.v1",
+    ]);
     expect(await socket.next()).toEqual(missed.events[0]);
   });
 
@@ -150,7 +163,10 @@ describe("a feed with a snapshot", () => {
     expect(await response.json()).toMatchObject({ error: { code: "FEED_FAILED" } });
     await using socket = await Socket.open(`${server.webSocketUrl}/flaky`);
     expect(await socket.closed).toEqual({ code: 1011, reason: "feed failed" });
-    expect(server.log[0]).toMatchObject({ level: "error", fields: { err: { message: "database is away" } } });
+    expect(server.log[0]).toMatchObject({
+      level: "error",
+      fields: { err: { message: "database is away" } },
+    });
     isBroken = false;
     expect((await poll(`${server.url}/flaky`)).events).toMatchObject([{ data: "fine" }]);
   });
@@ -219,7 +235,9 @@ describe("a feed of a generator", () => {
     await using server = await serve(() => ({ routes: [brief] }));
     await using plain = await Socket.open(`${server.webSocketUrl}/brief`);
     await using ours = await Socket.open(`${server.webSocketUrl}/brief`, ["tidings.v1"]);
-    await using ndjson = await openStream(`${server.url}/brief`, { accept: "application/x-ndjson" });
+    await using ndjson = await openStream(`${server.url}/brief`, {
+      accept: "application/x-ndjson",
+    });
     steps.push("only");
     expect(await plain.next()).toBe("only");
     steps.end();
@@ -249,7 +267,9 @@ test("a feed asks at every request whether this client may follow it", async () 
 
 test("a feed is defined wrongly with a clear error", () => {
   expect(() => feed({ path: "/x" })).toThrow("needs either `snapshot` or `events`");
-  expect(() => feed({ path: "/x", snapshot: () => 1, on: { a: refresh() } })).toThrow("it needs a `group`");
+  expect(() => feed({ path: "/x", snapshot: () => 1, on: { a: refresh() } })).toThrow(
+    "it needs a `group`",
+  );
   expect(() => feed({ path: "/x", snapshot: () => 1, keep: 0 })).toThrow("expected `keep`");
 });
 

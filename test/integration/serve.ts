@@ -1,4 +1,11 @@
-import { application, createApp, createServer, type App, type ApplicationOptions, type Server } from "tidings";
+import {
+  application,
+  createApp,
+  createServer,
+  type App,
+  type ApplicationOptions,
+  type Server,
+} from "tidings";
 
 import type { Logger } from "../../src/core/logger.ts";
 

@@ -25,7 +25,11 @@ export class Socket implements AsyncDisposable {
   }
 
   /** Opens a connection; throws when the handshake is refused. */
-  static async open(url: string, protocols: string[] = [], options: ClientOptions = {}): Promise<Socket> {
+  static async open(
+    url: string,
+    protocols: string[] = [],
+    options: ClientOptions = {},
+  ): Promise<Socket> {
     const socket = Socket.dial(url, protocols, options);
     await socket.opened;
     return socket;
@@ -84,7 +88,11 @@ export class Socket implements AsyncDisposable {
 export async function refusedHandshake(
   url: string,
   options: ClientOptions = {},
-): Promise<{ readonly status: number; readonly body: string; readonly headers: Record<string, unknown> }> {
+): Promise<{
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Record<string, unknown>;
+}> {
   const websocket = new WebSocket(url, options);
   websocket.on("error", () => {});
   const [, response] = await once(websocket, "unexpected-response");

@@ -6,7 +6,10 @@ export interface OpenStream extends AsyncDisposable {
 }
 
 /** Opens a streaming response. */
-export async function openStream(url: string, headers: Record<string, string>): Promise<OpenStream> {
+export async function openStream(
+  url: string,
+  headers: Record<string, string>,
+): Promise<OpenStream> {
   const abort = new AbortController();
   const response = await fetch(url, { headers, signal: abort.signal });
   if (!response.body) throw new Error("expected a body");
@@ -15,10 +18,14 @@ export async function openStream(url: string, headers: Record<string, string>): 
   return {
     response,
     async until(text) {
-      const limit = setTimeout(() => abort.abort(new Error(`no ${JSON.stringify(text)} in 2 s`)), 2_000);
+      const limit = setTimeout(
+        () => abort.abort(new Error(`no ${JSON.stringify(text)} in 2 s`)),
+        2_000,
+      );
       while (!buffered.includes(text)) {
         const { done, value } = await reader.read();
-        if (done) throw new Error(`ended before ${JSON.stringify(text)}, with ${JSON.stringify(buffered)}`);
+        if (done)
+          throw new Error(`ended before ${JSON.stringify(text)}, with ${JSON.stringify(buffered)}`);
         buffered += value;
       }
       clearTimeout(limit);

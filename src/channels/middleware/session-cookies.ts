@@ -45,7 +45,11 @@ export function sessionCookies({
 }: SessionCookiesOptions): SessionCookies {
   if (!COOKIE_NAME.test(name)) throw invalidOption("name", "a cookie name", name);
   if (secret.length < MIN_SECRET_LENGTH) {
-    throw invalidOption("secret", `at least ${MIN_SECRET_LENGTH} characters`, `${secret.length} characters`);
+    throw invalidOption(
+      "secret",
+      `at least ${MIN_SECRET_LENGTH} characters`,
+      `${secret.length} characters`,
+    );
   }
   const maxAge = Math.floor(assertDuration("maxAgeMs", maxAgeMs) / 1000);
   const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`;
@@ -53,7 +57,8 @@ export function sessionCookies({
     createHmac("sha256", secret).update(`${name}=${sessionId}`).digest("base64url");
   return {
     issue(sessionId) {
-      if (!SESSION_ID.test(sessionId)) throw invalidOption("sessionId", "letters, digits and _-.~", "another text");
+      if (!SESSION_ID.test(sessionId))
+        throw invalidOption("sessionId", "letters, digits and _-.~", "another text");
       return `${name}=${sessionId}.${sign(sessionId)}; Max-Age=${maxAge}; ${attributes}`;
     },
     read(request) {

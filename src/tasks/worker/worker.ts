@@ -4,7 +4,6 @@ import { setImmediate as endOfTick } from "node:timers/promises";
 import { backoffMs } from "../../core/backoff.ts";
 import { toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { Logger } from "../../core/logger.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
 import type { Delivery } from "../brokers/broker.ts";
@@ -33,8 +32,6 @@ export interface WorkerOptions {
   readonly maxDeliveries?: number | undefined;
   /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
   readonly stopTimeoutMs?: number | undefined;
-  /** @default that of the tasks */
-  readonly logger?: Logger | undefined;
 }
 
 /** What a worker holds of a delivery that runs. */

@@ -41,7 +41,9 @@ export interface FeedOptions<TPath extends string, TData> {
   /** What happens with the group's messages, by type. @default every message is forwarded */
   readonly on?: Readonly<Record<string, FeedReaction>> | undefined;
   /** Yields events for as long as somebody follows; a newcomer gets the latest one first. */
-  events?(context: FeedContext<PathParams<TPath>>): AsyncIterable<YieldedEvent<TData>>;
+  readonly events?:
+    | ((context: FeedContext<PathParams<TPath>>) => AsyncIterable<YieldedEvent<TData>>)
+    | undefined;
   /** Whether somebody may follow; asked at every request, also when they come back. */
   readonly authorize?:
     | ((request: FeedRequest<PathParams<TPath>>) => boolean | Promise<boolean>)
@@ -93,7 +95,7 @@ export function feed<const TPath extends string, TData>(
 function eraseTypes<TPath extends string, TData>(
   options: FeedOptions<TPath, TData>,
 ): Pick<FeedDefinition, "group" | "snapshot" | "events" | "on" | "authorize"> {
-  const { group, snapshot, on, authorize } = options;
+  const { group, snapshot, events, on, authorize } = options;
   const typed = <TContext extends { readonly params: Params }>(
     context: TContext,
   ): TContext & { readonly params: PathParams<TPath> } =>
@@ -105,16 +107,8 @@ function eraseTypes<TPath extends string, TData>(
         ? () => group
         : group && ((params) => group(typed({ params }).params)),
     snapshot: snapshot && ((context) => snapshot(typed(context))),
-    events: options.events && ((context) => toEvents(options, typed(context))),
+    events: events && ((context) => events(typed(context))),
     on: on && new Map(Object.entries(on)),
     authorize: authorize && ((request) => authorize(typed(request))),
   };
-}
-
-function toEvents<TPath extends string, TData>(
-  options: FeedOptions<TPath, TData>,
-  context: FeedContext<PathParams<TPath>>,
-): AsyncIterable<YieldedEvent<TData>> {
-  if (options.events) return options.events(context);
-  throw new TidingsError("APP_INVALID_DEFINITION", `feed \`${options.path}\` has no events`);
 }

@@ -1,5 +1,6 @@
 import type { Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
+import type { Worker } from "../tasks/index.ts";
 
 /** Says where a server listens, what is there, and on which drivers; in a terminal as a table. */
 export function printServerBanner({ app, router }: Application, url: string, logger: Logger): void {
@@ -8,7 +9,7 @@ export function printServerBanner({ app, router }: Application, url: string, log
     path: definition.path.path,
   }));
   if (!process.stdout.isTTY) {
-    logger.info({ name: app.name, url, routes, drivers: app.drivers }, "server started");
+    logger.info({ application: app.name, url, routes, drivers: app.drivers }, "server started");
     return;
   }
   print([
@@ -23,27 +24,19 @@ export function printServerBanner({ app, router }: Application, url: string, log
   ]);
 }
 
-/** What a worker works for. */
-export interface WorkerBanner {
-  readonly concurrency: number;
-  readonly queues: readonly string[];
-  readonly logger: Logger;
-}
-
 /** Says which tasks a worker carries out, from which queues. */
-export function printWorkerBanner(
-  { app }: Application,
-  { concurrency, queues, logger }: WorkerBanner,
-): void {
-  const tasks = app.tasks.names;
+export function printWorkerBanner({ app }: Application, worker: Worker, logger: Logger): void {
+  const { broker, results } = app.drivers;
+  const { name, concurrency, queues } = worker;
   logger.info(
     {
-      name: app.name,
+      application: app.name,
+      worker: name,
       concurrency,
       queues,
-      tasks,
-      broker: app.drivers.broker,
-      results: app.drivers.results,
+      tasks: app.tasks.names,
+      broker,
+      results,
     },
     "worker started",
   );

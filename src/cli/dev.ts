@@ -20,7 +20,7 @@ interface DevOptions {
   readonly port: number;
   readonly host: string;
   readonly concurrency: number;
-  readonly queues: readonly string[];
+  readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
   readonly stopTimeout: number;
   readonly watch: boolean;
@@ -70,12 +70,8 @@ async function dev(path: string, options: DevOptions): Promise<void> {
 /** A broker in memory cannot be shared between processes: then the server runs the worker. */
 async function toProcesses(path: string, options: DevOptions): Promise<readonly ProcessSpec[]> {
   const common = ["--log-level", options.logLevel, "--stop-timeout", String(options.stopTimeout)];
-  const tasks = [
-    "--concurrency",
-    String(options.concurrency),
-    "--queues",
-    options.queues.join(","),
-  ];
+  const queues = options.queues ? ["--queues", options.queues.join(",")] : [];
+  const tasks = ["--concurrency", String(options.concurrency), ...queues];
   const listen = ["--port", String(options.port), "--host", options.host];
   if (await isInMemory(path)) {
     return [{ name: "server", args: ["serve", path, "--worker", ...listen, ...tasks, ...common] }];

@@ -26,18 +26,19 @@ export function hostOption(): Option {
 
 export function concurrencyOption(): Option {
   return new Option("-c, --concurrency <count>", "tasks that run at the same time")
-    .default(4)
+    .default(10)
     .argParser(integer(1, 1_000));
 }
 
 export function queuesOption(): Option {
-  return new Option("-Q, --queues <names>", "queues to work for, separated by commas")
-    .default(["celery"], "celery")
-    .argParser((text: string) => {
-      const names = text.split(",").map((name) => name.trim());
-      if (names.every(Boolean)) return names;
-      throw new InvalidArgumentError("Expected names separated by commas.");
-    });
+  return new Option(
+    "-Q, --queues <names>",
+    "queues to work for, separated by commas (default: those of the tasks)",
+  ).argParser((text: string) => {
+    const names = text.split(",").map((name) => name.trim());
+    if (names.every(Boolean)) return names;
+    throw new InvalidArgumentError("Expected names separated by commas.");
+  });
 }
 
 export function logLevelOption(): Option {

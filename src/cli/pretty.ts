@@ -1,13 +1,12 @@
 import pretty, { type PrettyStream } from "pino-pretty";
 
-/** Readable lines: the time, the level, the service, the message, then its fields. */
+/** Readable lines: the time, the level, the message, then its fields. */
 export function pinoPretty(): PrettyStream {
   return pretty({
     colorize: true,
     sync: true,
     translateTime: "SYS:HH:MM:ss.l",
     ignore: "pid,hostname,service",
-    messageFormat: "{service} {msg}",
     singleLine: true,
   });
 }

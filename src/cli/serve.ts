@@ -19,7 +19,7 @@ interface ServeOptions {
   readonly host: string;
   readonly worker: boolean;
   readonly concurrency: number;
-  readonly queues: readonly string[];
+  readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
   readonly stopTimeout: number;
 }

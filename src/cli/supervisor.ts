@@ -56,7 +56,7 @@ export class Supervisor {
 
   #onFailure({ name }: ProcessSpec): void {
     if (!this.#hasRestarted) return this.#failed.resolve();
-    this.#logger.error({ process: name }, "could not start, waiting for a change");
+    this.#logger.error({}, `${name} process could not start, waiting for a change`);
   }
 }
 
@@ -94,7 +94,7 @@ class SupervisedProcess {
       detached: true,
     });
     this.#child = child;
-    this.#options.logger.info({ process: name, pid: child.pid }, "started process");
+    this.#options.logger.info({ childPid: child.pid }, `${name} process started`);
     child.once("error", (error) => {
       this.#options.logger.error({ err: error, process: name }, "cannot start");
     });
@@ -126,7 +126,7 @@ class SupervisedProcess {
       this.#failures === 0
         ? 0
         : backoffMs(this.#failures, { baseMs: 250, maxMs: MAX_RESTART_MS, jitter: false });
-    logger.warn({ process: this.#spec.name, reason, waitMs }, "process died, starting it again");
+    logger.warn({ reason, waitMs }, `${this.#spec.name} process died, starting it again`);
     this.#restart = setTimeout(() => this.start(), waitMs);
   }
 

@@ -8,7 +8,7 @@ import { runUntilStopped } from "./run-until-stopped.ts";
 
 interface WorkerCommandOptions {
   readonly concurrency: number;
-  readonly queues: readonly string[];
+  readonly queues: readonly string[] | undefined;
   readonly name: string | undefined;
   readonly logLevel: string;
   readonly stopTimeout: number;
@@ -34,7 +34,7 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
   await application.loadTasks();
   const worker = app.tasks.createWorker({ ...options, logger });
   await worker.start();
-  printWorkerBanner(application, { ...options, logger });
+  printWorkerBanner(application, worker, logger);
   await runUntilStopped({
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,

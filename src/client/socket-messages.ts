@@ -86,7 +86,7 @@ export async function* socketMessages(
     socket.close(NORMAL);
   }
 
-  if (signal.aborted) return { code: NORMAL };
+  if (signal.aborted) return {};
   if (isTooSlow) throw new Interruption("the reader was too slow", { isOurs: true });
   const { code = NORMAL, reason = "" } = close ?? {};
   if (!isOpen) await askWhy(options);

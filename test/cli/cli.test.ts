@@ -101,7 +101,7 @@ describe("tidings serve", () => {
     const started = JSON.parse(line);
     expect(started).toMatchObject({
       level: "info",
-      name: "fixture",
+      application: "fixture",
       routes: [
         { kind: "consumer", path: "/ws/chat" },
         { kind: "feed", path: "/clock" },
@@ -150,7 +150,7 @@ describe("tidings dev", () => {
     });
     const [, pid = ""] = await dev.until(/"pid":(\d+)[^\n]*"worker started"/);
     process.kill(Number(pid), "SIGKILL");
-    await dev.until(/"process died, starting it again"/);
+    await dev.until(/worker process died, starting it again/);
     const [, second = ""] = await dev.until(
       /"worker started"[^]*"pid":(\d+)[^\n]*"worker started"/,
     );

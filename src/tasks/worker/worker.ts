@@ -61,7 +61,7 @@ export class Worker implements Service {
   readonly #runtime: TaskRuntime;
   readonly #context: ExecutionContext;
   readonly #leases: Leases;
-  readonly #concurrency: number;
+  readonly concurrency: number;
   readonly #queues: readonly string[] | undefined;
   readonly #leaseMs: number;
   readonly #stopTimeoutMs: number;
@@ -90,7 +90,7 @@ export class Worker implements Service {
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
     this.#runtime = { ...runtime, logger };
     this.name = name;
-    this.#concurrency = assertPositiveInteger("concurrency", concurrency);
+    this.concurrency = assertPositiveInteger("concurrency", concurrency);
     this.#queues = queues;
     this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
@@ -180,7 +180,7 @@ export class Worker implements Service {
   async #takeSome(): Promise<void> {
     const { broker } = this.#runtime;
     const { queues } = this;
-    const limit = this.#concurrency - this.#running.size;
+    const limit = this.concurrency - this.#running.size;
     if (limit === 0) return;
     const deliveries = await broker.take({ queues, limit, leaseMs: this.#leaseMs });
     if (this.#state !== "running") {

@@ -1,0 +1,149 @@
+import { consumer, feed, forward, refresh, taskFeed, type TaskRecord } from "tidings";
+import {
+  connect,
+  follow,
+  followTask,
+  TRANSPORTS,
+  type FollowedTask,
+  type StatusChange,
+} from "tidings/client";
+import { describe, expect, expectTypeOf, onTestFinished, test } from "vitest";
+import { z } from "zod";
+
+import { serve, type TestServer } from "./serve.ts";
+
+/** A list that its feed follows. */
+function makeList() {
+  const items = ["first"];
+  const list = feed({
+    path: "/list",
+    group: "list",
+    snapshot: () => [...items],
+    on: { "list.changed": refresh() },
+  });
+  return {
+    list,
+    async add(server: TestServer, item: string): Promise<void> {
+      items.push(item);
+      await server.app.layer.groupSend("list", { type: "list.changed" });
+    },
+  };
+}
+
+describe.each(TRANSPORTS)("follow over %s", (transport) => {
+  test("hears a feed of the server, and goes on from its cursor", async () => {
+    const { list, add } = makeList();
+    await using server = await serve(() => ({ routes: [list] }));
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const options = { transport, pollMs: 10, signal: abort.signal };
+    const events = follow<typeof list>(`${server.url}/list`, options);
+    const first = (await events.next()).value;
+    expect(first?.data).toEqual(["first"]);
+    await add(server, "second");
+    const second = (await events.next()).value;
+    expect(second?.data).toEqual(["first", "second"]);
+    const again = follow<typeof list>(`${server.url}/list`, { ...options, cursor: first?.cursor });
+    expect((await again.next()).value).toEqual(second);
+    abort.abort();
+    expect((await events.next()).done).toBe(true);
+    expect((await again.next()).done).toBe(true);
+  });
+
+  test("ends when the feed does", async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const brief = feed({
+      path: "/brief",
+      async *events() {
+        yield { data: 1 };
+        await gate;
+        yield { data: 2 };
+      },
+    });
+    await using server = await serve(() => ({ routes: [brief] }));
+    const heard: number[] = [];
+    for await (const { data } of follow<typeof brief>(`${server.url}/brief`, {
+      transport,
+      pollMs: 10,
+    })) {
+      heard.push(data);
+      open();
+    }
+    expect(heard.at(-1)).toBe(2);
+    expect(heard).toEqual([1, 2]);
+  });
+
+  test("is told why when it may not follow", async () => {
+    const secret = feed({ path: "/secret", snapshot: () => 1, authorize: () => false });
+    await using server = await serve(() => ({ routes: [secret] }));
+    const events = follow(`${server.url}/secret`, { transport });
+    await expect(events.next()).rejects.toMatchObject({ code: "REQUEST_UNAUTHENTICATED" });
+    const nothing = follow(`${server.url}/nothing`, { transport });
+    await expect(nothing.next()).rejects.toMatchObject({ code: "REQUEST_NOT_FOUND" });
+  });
+});
+
+describe("connect", () => {
+  test("talks with a consumer", async () => {
+    const echo = consumer({
+      path: "/echo",
+      receives: z.object({ text: z.string() }),
+      events: { said: z.object({ text: z.string() }) },
+      async connect(connection) {
+        await connection.groupAdd("echo");
+      },
+      async receive(connection, { text }) {
+        await connection.groupSend("echo", { type: "said", text });
+      },
+      on: { said: forward() },
+    });
+    await using server = await serve(() => ({ routes: [echo] }));
+    const room = connect<typeof echo>(`${server.url}/echo`);
+    onTestFinished(() => room.close());
+    const heard = new Promise<string>((resolve) => room.on("said", ({ text }) => resolve(text)));
+    await room.send({ text: "hello" });
+    expect(await heard).toBe("hello");
+    const complaint = new Promise((resolve) => room.on("error", resolve));
+    await room.send({ text: 5 as never });
+    expect(await complaint).toMatchObject({ code: "MESSAGE_INVALID", issues: [{ path: "text" }] });
+    expect(room.status).toBe("open");
+  });
+
+  test.each([
+    [4401, { code: 4401, reason: "sign in first" }],
+    [1008, { code: 1008, reason: "sign in first" }],
+  ])("stays away when it is rejected with %d", async (code, expected) => {
+    const closed = consumer({
+      path: "/closed",
+      connect: (connection) => connection.reject(code, "sign in first"),
+    });
+    await using server = await serve(() => ({ routes: [closed] }));
+    const change = await new Promise<StatusChange>((resolve) => {
+      connect(`${server.url}/closed`, {
+        onStatus: (now) => {
+          if (now.status === "closed") resolve(now);
+        },
+      });
+    });
+    expect(change).toEqual({ status: "closed", ...expected });
+  });
+});
+
+describe("followTask", () => {
+  test("yields a task's record until it is final", async () => {
+    await using server = await serve((app) => ({ routes: [taskFeed(app)] }));
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const records = followTask("unknown task/1", {
+      address: `${server.url}/tasks`,
+      signal: abort.signal,
+    });
+    expect((await records.next()).value).toMatchObject({ id: "unknown task/1", state: "PENDING" });
+  });
+
+  test("knows the record as the server does", () => {
+    expectTypeOf<TaskRecord>().toExtend<FollowedTask>();
+    expectTypeOf<FollowedTask>().toExtend<TaskRecord>();
+    expect(true).toBe(true);
+  });
+});

@@ -1,5 +1,3 @@
-import type { LayerMessage } from "../layers/index.ts";
-
 /**
  * Turns what a layer can carry and JSON cannot into what it can.
  *
@@ -14,9 +12,4 @@ export function toJsonValue(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (Array.isArray(value)) return value.map(toJsonValue);
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toJsonValue(item)]));
-}
-
-/** A group's message as JSON text. */
-export function toJsonText(message: LayerMessage): string {
-  return JSON.stringify(toJsonValue(message));
 }

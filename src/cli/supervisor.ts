@@ -94,7 +94,7 @@ class SupervisedProcess {
       detached: true,
     });
     this.#child = child;
-    this.#options.logger.info({ childPid: child.pid }, `${name} process started`);
+    this.#options.logger.info({ process: name, childPid: child.pid }, `${name} process started`);
     child.once("error", (error) => {
       this.#options.logger.error({ err: error, process: name }, "cannot start");
     });

@@ -1,4 +1,3 @@
-import type { TaskRecord } from "tidings/tasks";
 import { describe, expectTypeOf, test } from "vitest";
 
 import { connect, follow, followTask, type FollowedTask } from "./index.ts";

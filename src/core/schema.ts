@@ -2,9 +2,6 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "./errors.ts";
 
-/** A validator of any library that follows Standard Schema (Zod, Valibot, ArkType, …). */
-export type Schema<TOutput = unknown> = StandardSchemaV1<unknown, TOutput>;
-
 /** What a schema's validation yields. */
 export type SchemaOutput<TSchema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<TSchema>;
 

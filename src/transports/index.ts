@@ -6,15 +6,9 @@
  *
  * @module
  */
-export type { FeedExchange } from "./feed-exchange.ts";
-export { OpenConnections, type OpenConnection } from "./open-connections.ts";
-export { answerUpgrade, refuseUpgrade } from "./refuse-upgrade.ts";
+export { OpenConnections } from "./open-connections.ts";
+export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { serveConsumerOverWebSocket } from "./websocket-consumer.ts";
-export { serveFeedOverWebSocket, type FeedUpgrade } from "./websocket-feed.ts";
-export {
-  WebSocketTransport,
-  type HandshakeOptions,
-  type Upgrade,
-  type WebSocketLimits,
-} from "./websocket.ts";
+export { serveFeedOverWebSocket } from "./websocket-feed.ts";
+export { WebSocketTransport, type Upgrade } from "./websocket.ts";

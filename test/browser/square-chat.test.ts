@@ -170,3 +170,34 @@ test("signing out in one tab ends the chat in the others, for good", async () =>
   await ada.page.getByText("Disconnected: you have signed out").first().waitFor();
   expect(await ada.page.getByRole("link", { name: "Sign in again" }).count()).toBe(1);
 });
+
+test("a plain WebSocket that says nonsense is told so, and stays connected", async () => {
+  await using square = await startSquare();
+  await using ada = await newPerson(browser, square);
+  await ada.signIn("ada");
+  const answers = await ada.page.evaluate(async () => {
+    const socket = new WebSocket("/ws/chat");
+    const said: { readonly type: string; readonly code?: string }[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    socket.addEventListener("message", ({ data }) => {
+      said.push(JSON.parse(String(data)));
+      if (said.length === 5) resolve();
+    });
+    socket.addEventListener("open", () => {
+      socket.send("{ no json");
+      socket.send(JSON.stringify({ type: "shout", room: "lobby" }));
+      socket.send(JSON.stringify({ type: "say", room: "lobby", text: "x".repeat(2001) }));
+      socket.send(JSON.stringify({ type: "join", room: "cellar" }));
+      socket.send(JSON.stringify({ type: "say", room: "help", text: "Not joined" }));
+    });
+    await promise;
+    return said.map(({ type, code }) => `${type} ${code}`);
+  });
+  expect(answers).toEqual([
+    "error MESSAGE_NOT_JSON",
+    "error MESSAGE_INVALID",
+    "error MESSAGE_INVALID",
+    "room.refused UNKNOWN_ROOM",
+    "room.refused NOT_IN_ROOM",
+  ]);
+});

@@ -24,8 +24,8 @@ export async function startSquare(): Promise<Square> {
   const output: string[] = [];
   readLines(child, (line) => {
     output.push(line);
-    const { process, pid } = parseLine(line);
-    if (process !== undefined && pid !== undefined) pids.set(process, pid);
+    const { process, childPid } = parseLine(line);
+    if (process !== undefined && childPid !== undefined) pids.set(process, childPid);
   });
   await waitUntilReady(url, () => {
     if (child.exitCode !== null) throw new Error(`the square has stopped:\n${output.join("\n")}`);
@@ -62,9 +62,9 @@ function readLines({ stdout, stderr }: ChildProcess, onLine: (line: string) => v
 }
 
 /** Logs are JSON when they do not go to a terminal; everything else has no fields. */
-function parseLine(line: string): { readonly process?: string; readonly pid?: number } {
+function parseLine(line: string): { readonly process?: string; readonly childPid?: number } {
   try {
-    const fields: { readonly process?: string; readonly pid?: number } = JSON.parse(line);
+    const fields: { readonly process?: string; readonly childPid?: number } = JSON.parse(line);
     return fields;
   } catch {
     return {}; // a line of the banner

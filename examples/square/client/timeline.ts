@@ -1,8 +1,8 @@
 const SPAN_MS = 30_000;
 /** A delivery this far behind touches the top. */
 const FULL_MS = 5_000;
-const HEIGHT = 100;
-const AXIS = 76;
+/** What is below the axis: the marks of requests. */
+const BELOW_AXIS = 24;
 
 /** What one delivery did in the last thirty seconds, drawn on a line of time. */
 export class Timeline {
@@ -32,25 +32,26 @@ export class Timeline {
     this.#requests = this.#requests.filter((at) => at > from);
     this.#events = this.#events.filter((at) => at > from);
     this.#behind = this.#behind.filter(({ at }) => at > from);
-    const width = this.#svg.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.#svg;
+    const axis = height - BELOW_AXIS;
     const x = (at: number): string => (((at - from) / SPAN_MS) * width).toFixed(1);
-    this.#svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    this.#path("axis", `M0 ${AXIS}H${width}`);
-    this.#path("requests", this.#requests.map((at) => `M${x(at)} ${AXIS + 3}v15`).join(""));
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.#path("axis", `M0 ${axis}H${width}`);
+    this.#path("requests", this.#requests.map((at) => `M${x(at)} ${axis + 3}v15`).join(""));
     // A line of no length with round ends is a dot.
-    this.#path("events", this.#events.map((at) => `M${x(at)} ${AXIS}h0`).join(""));
-    this.#path("behind", this.#area(x));
+    this.#path("events", this.#events.map((at) => `M${x(at)} ${axis}h0`).join(""));
+    this.#path("behind", this.#area(x, axis));
   }
 
-  #area(x: (at: number) => string): string {
+  #area(x: (at: number) => string, axis: number): string {
     const [first] = this.#behind;
     const last = this.#behind.at(-1);
     if (!first || !last) return "";
     const points = this.#behind.map(({ at, ms }) => {
-      const y = AXIS - Math.min(1, ms / FULL_MS) * (AXIS - 4);
+      const y = axis - Math.min(1, ms / FULL_MS) * (axis - 4);
       return `${x(at)} ${y.toFixed(1)}`;
     });
-    return `M${x(first.at)} ${AXIS}L${points.join("L")}L${x(last.at)} ${AXIS}Z`;
+    return `M${x(first.at)} ${axis}L${points.join("L")}L${x(last.at)} ${axis}Z`;
   }
 
   #path(name: string, shape: string): void {

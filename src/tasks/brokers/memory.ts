@@ -43,7 +43,11 @@ export class MemoryBroker implements Broker {
     this.#now = now;
   }
 
-  async publish(queue: string, message: EncodedMessage, dueAt = this.#now()): Promise<boolean> {
+  async publish(
+    queue: string,
+    message: EncodedMessage,
+    dueAt: number = this.#now(),
+  ): Promise<boolean> {
     const { id } = message;
     if (this.#entries.has(id)) return false;
     if (this.#entries.size >= this.#capacity) {

@@ -44,7 +44,7 @@ export class SqliteBroker implements Broker {
     };
   }
 
-  publish(queue: string, message: EncodedMessage, dueAt = this.#now()): Promise<boolean> {
+  publish(queue: string, message: EncodedMessage, dueAt: number = this.#now()): Promise<boolean> {
     const { id, body } = message;
     const headers = JSON.stringify(message.headers);
     return this.#database.run(() => {

@@ -8,7 +8,7 @@ export const SCHEMA_VERSION = 1;
  * message of a queue, `leased` the few that workers have, among any number of waiting ones; a message is
  * in one of the two.
  */
-export const SCHEMA = `
+export const SCHEMA: string = `
   CREATE TABLE IF NOT EXISTS tidings_schema (version INTEGER NOT NULL) STRICT;
   INSERT INTO tidings_schema (version)
     SELECT ${SCHEMA_VERSION} WHERE NOT EXISTS (SELECT 1 FROM tidings_schema);

@@ -22,7 +22,7 @@ export interface LeasesOptions {
 export class Leases {
   readonly #broker: Broker;
   readonly #options: LeasesOptions;
-  #renewedAt: number = performance.now();
+  #renewedAt: number = Date.now();
 
   constructor(broker: Broker, options: LeasesOptions) {
     this.#broker = broker;
@@ -36,9 +36,11 @@ export class Leases {
 
   /** Renews what is due and reclaims what has expired. */
   async check(): Promise<void> {
-    const now = performance.now();
+    // The clock that leases are written in: it goes on while the machine sleeps. It may be set back.
+    const now = Date.now();
+    const elapsedMs = Math.abs(now - this.#renewedAt);
     // A timer may fire a little early: half an interval of slack keeps renewals on time.
-    if (now - this.#renewedAt >= this.#renewAfterMs - this.intervalMs / 2) {
+    if (elapsedMs >= this.#renewAfterMs - this.intervalMs / 2) {
       this.#renewedAt = now;
       await this.#renew();
     }

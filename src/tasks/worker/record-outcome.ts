@@ -2,7 +2,7 @@ import { isTidingsError, TidingsError } from "../../core/errors.ts";
 import { encodeRetry } from "../message/encode.ts";
 import { toJsonText } from "../message/json-text.ts";
 import type { TaskError, TaskRecord } from "../results/task-record.ts";
-import { retryDelay } from "../retry.ts";
+import { Retry, retryDelay } from "../retry.ts";
 import type { Execution, Outcome } from "./execution.ts";
 import type { Settlement } from "./settle.ts";
 
@@ -75,6 +75,8 @@ function assertSize(text: string, maxBytes: number): void {
 /** Our own errors are known by their code, others by their name. */
 function toTaskError(error: unknown): TaskError {
   if (!Error.isError(error)) return { type: "Error", message: String(error) };
+  // "RETRY result with the original exception": why, rather than that it asked.
+  if (error instanceof Retry && Error.isError(error.cause)) return toTaskError(error.cause);
   const type = isTidingsError(error) ? error.code : error.name;
   return { type, message: error.message.slice(0, MAX_ERROR_LENGTH) };
 }

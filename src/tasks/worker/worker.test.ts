@@ -269,7 +269,7 @@ describe("retries", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     const result = await asking.delay();
-    await expect(result.get({ timeoutMs: 5_000 })).rejects.toThrow("Retry: busy");
+    await expect(result.get({ timeoutMs: 5_000 })).rejects.toThrow("Error: busy");
     expect(await result.record()).toMatchObject({ retries: 3, runs: 4 });
   });
 

@@ -56,6 +56,7 @@ function compile(): readonly string[] {
           "dom",
           "dom.iterable",
           "dom.asynciterable",
+          "esnext.array",
           "esnext.disposable",
           "esnext.error",
         ],

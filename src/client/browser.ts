@@ -37,3 +37,10 @@ export function onReturn(listener: () => void): () => void {
     page?.document?.removeEventListener("visibilitychange", onVisibility);
   };
 }
+
+/** Calls back when the network goes, until the returned function is called. */
+export function onOffline(listener: () => void): () => void {
+  const page = browser();
+  page?.addEventListener("offline", listener);
+  return () => page?.removeEventListener("offline", listener);
+}

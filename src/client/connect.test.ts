@@ -216,6 +216,24 @@ describe("connect", () => {
     });
   });
 
+  test("does not trust a connection when the network goes, and tries at once when it is back", async () => {
+    const server = await ConsumerServer.start();
+    const page = new EventTarget();
+    vi.stubGlobal("location", { href: server.url });
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+    vi.spyOn(Math, "random").mockReturnValue(0.999_999);
+    const { reached } = begin(server);
+    await reached("open");
+    page.dispatchEvent(new Event("offline"));
+    expect(await reached("waiting")).toMatchObject({
+      reason: "the network is away",
+      retryInMs: 500,
+    });
+    page.dispatchEvent(new Event("online"));
+    await reached("open", 2);
+  });
+
   test("goes on trying when the address is there and only the handshake fails", async () => {
     const server = await ConsumerServer.start();
     server.refusal = { status: 426, body: "" };

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 
+import { TidingsError } from "../core/errors.ts";
 import {
   formatNdjson,
   formatSseEvent,
@@ -457,6 +458,32 @@ describe("follow", () => {
     expect(stream.statuses.at(-1)?.retryInMs).toBeGreaterThanOrEqual(8_000);
     stream.abort.abort();
     await rest;
+  });
+
+  test.each(["no JSON", "{}", "[1]"])("refuses the line %s in a stream of JSON", async (line) => {
+    const server = await FeedServer.start();
+    server.fault = refuse(200, `${line}\n`, {
+      "content-type": "application/x-ndjson; charset=utf-8",
+    });
+    const { next } = begin(server, { transport: "ndjson" });
+    await expect(next()).rejects.toBeInstanceOf(TidingsError);
+  });
+
+  test("comes back when a stream of JSON ends without saying so", async () => {
+    const server = await FeedServer.start();
+    server.add(1);
+    server.fault = first(1, refuse(200, '\n{"cur', { "content-type": "application/x-ndjson" }));
+    const { next, statuses } = begin(server, { transport: "ndjson" });
+    expect(await next()).toBe(1);
+    expect(statuses[2]).toMatchObject({ status: "waiting", reason: "the stream broke off" });
+  });
+
+  test("skips events of another type in an event stream", async () => {
+    const server = await FeedServer.start();
+    const text = "event: other\ndata: 1\n\nid: e.2\ndata: 2\n\n";
+    server.fault = refuse(200, text, { "content-type": "text/event-stream" });
+    const { value } = await begin(server, { transport: "sse" }).events.next();
+    expect(value).toEqual({ cursor: "e.2", data: 2 });
   });
 
   test("refuses what it cannot do at once", () => {

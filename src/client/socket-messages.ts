@@ -1,4 +1,4 @@
-import { BoundedQueue } from "../core/bounded-queue.ts";
+import { Inbox, type InboxEnd } from "./inbox.ts";
 import { Interruption } from "./interruption.ts";
 import { parseJson } from "./parse-json.ts";
 import { isRefusal, Refusal } from "./refusal.ts";
@@ -21,8 +21,8 @@ export interface SocketMessagesOptions {
 }
 
 const NORMAL = 1000;
-/** A handshake that takes longer is given up. */
-const OPEN_TIMEOUT_MS = 15_000;
+/** 4000 + "426 Upgrade Required": how a consumer answers a plain request. */
+const UPGRADE_REQUIRED = 4426;
 
 /**
  * Opens a WebSocket and yields its messages, which are JSON; binary ones are skipped.
@@ -42,54 +42,32 @@ export async function* socketMessages(
   const target = toWebSocketUrl(url);
   traffic.handshake(target, protocols);
   const socket = new WebSocket(target, [...protocols]);
-  const queue = new BoundedQueue<string>(maxBuffered);
-  let close: { readonly code: number; readonly reason: string } | undefined;
-  let isOpen = false;
-  let isTooSlow = false;
-  let wake = (): void => {};
-  const hangUp = (): void => {
-    socket.close(NORMAL);
-    wake();
-  };
-  const openTimer = setTimeout(hangUp, OPEN_TIMEOUT_MS);
-
-  socket.addEventListener("open", () => {
-    clearTimeout(openTimer);
-    isOpen = true;
-    traffic.opened(socket);
-    options.onOpen(socket);
+  const inbox = new Inbox(socket, {
+    maxBuffered,
+    onOpen() {
+      traffic.opened(socket);
+      options.onOpen(socket);
+    },
+    onText: (text) => traffic.frameReceived(text),
   });
-  socket.addEventListener("message", ({ data }: { readonly data: unknown }) => {
-    if (typeof data !== "string") return;
-    traffic.frameReceived(data);
-    if (isTooSlow || signal.aborted) return;
-    isTooSlow = !queue.push(data);
-    if (isTooSlow) socket.close(NORMAL);
-    wake();
-  });
-  socket.addEventListener("close", ({ code, reason }) => {
-    close = { code, reason };
-    wake();
-  });
+  const hangUp = (): void => inbox.close();
   signal.addEventListener("abort", hangUp);
-
   try {
-    while (!signal.aborted) {
-      const text = queue.shift();
-      if (text !== undefined) yield parseJson(text);
-      else if (close || isTooSlow) break;
-      else await new Promise<void>((resolve) => (wake = resolve));
+    for (let text = await inbox.take(); text !== undefined; text = await inbox.take()) {
+      yield parseJson(text);
     }
+    return signal.aborted ? {} : await judge(inbox.end, options);
   } finally {
-    clearTimeout(openTimer);
     signal.removeEventListener("abort", hangUp);
-    socket.close(NORMAL);
+    inbox.close();
   }
+}
 
-  if (signal.aborted) return {};
-  if (isTooSlow) throw new Interruption("the reader was too slow", { isOurs: true });
-  const { code = NORMAL, reason = "" } = close ?? {};
-  if (!isOpen) await askWhy(options);
+/** Tells a normal end, which is returned, from a refusal and a break, which are thrown. */
+async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions): Promise<Closing> {
+  const { code = NORMAL, reason = "", wasOpen = true, isOverfull = false } = end ?? {};
+  if (isOverfull) throw new Interruption("the reader was too slow", { isOurs: true });
+  if (!wasOpen) await askWhy(options);
   if (code === NORMAL) return { code, reason };
   if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
   throw new Interruption(reason || `closed with ${code}`, { code });
@@ -97,7 +75,6 @@ export async function* socketMessages(
 
 /** Throws a {@link Refusal} when the server refuses a plain request for the same address, too. */
 async function askWhy({ url, signal, traffic }: SocketMessagesOptions): Promise<void> {
-  const UPGRADE_REQUIRED = 4426;
   try {
     const headers = { accept: "application/json" };
     const response = await request(url, { headers, signal, traffic });

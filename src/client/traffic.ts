@@ -15,9 +15,6 @@ const HANDSHAKE_REQUEST_HEAD =
 const HANDSHAKE_ANSWER_HEAD =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Accept: 012345678901234567890123456=\r\n\r\n";
-/** A client masks what it sends (RFC 6455 §5.3). */
-const MASK_LENGTH = 4;
-
 const encoder = new TextEncoder();
 
 /**
@@ -69,13 +66,6 @@ export class Traffic {
     if (!this.#onTraffic) return; // encoding it again would cost the most of all
     const { length } = encoder.encode(text);
     this.#add({ received: frameHeaderLength(length) + length });
-  }
-
-  /** Counts a text frame that went out. */
-  frameSent(text: string): void {
-    if (!this.#onTraffic) return;
-    const { length } = encoder.encode(text);
-    this.#add({ sent: frameHeaderLength(length) + MASK_LENGTH + length });
   }
 
   #add({ requests = 0, received = 0, sent = 0 }: Costs): void {

@@ -30,7 +30,7 @@ test("the clock moves over all five deliveries, each in its own way", async () =
   await using guest = await newPerson(browser, square);
   await guest.visit("/deliveries");
   for (const delivery of DELIVERIES) {
-    await eventually(() => events(guest, delivery), 20_000).toBeGreaterThan(6);
+    await eventually(() => events(guest, delivery)).toBeGreaterThan(6);
     expect(await value(guest, delivery)).toMatch(/^\d\d:\d\d:\d\d$/);
     const shape = guest.page.locator(`#delivery-${delivery} .timeline-events`);
     expect(await shape.getAttribute("d")).toMatch(/^M/);
@@ -52,12 +52,12 @@ test("the board arrives over all five deliveries when a note is written", async 
   await guest.visit("/deliveries");
   await guest.page.getByLabel("The board").check();
   for (const delivery of DELIVERIES) {
-    await eventually(() => value(guest, delivery), 10_000).toBe("no notes");
+    await eventually(() => value(guest, delivery)).toBe("no notes");
   }
   await ada.page.getByLabel("A new note").fill("Five ways");
   await ada.page.getByRole("button", { name: "Pin it to the board" }).click();
   for (const delivery of DELIVERIES) {
-    await eventually(() => value(guest, delivery), 10_000).toBe("1 note, newest: Five ways");
+    await eventually(() => value(guest, delivery)).toBe("1 note, newest: Five ways");
     expect(await figure(guest, delivery, "Delay")).toMatch(/^[\d.]+ m?s$/);
   }
 });

@@ -133,13 +133,17 @@ describe("followTask", () => {
   test("yields the record of a task, of the same type as on the server", async () => {
     expectTypeOf<TaskRecord>().toExtend<FollowedTask>();
     expectTypeOf<FollowedTask>().toExtend<TaskRecord>();
-    await using server = await serve((app) => ({ routes: [taskFeed(app)] }));
-    const abort = new AbortController();
-    onTestFinished(() => abort.abort());
-    const records = followTask("unknown task/1", {
-      address: `${server.url}/tasks`,
-      signal: abort.signal,
+    await using server = await serve((app) => {
+      app.task("add", (one: number, other: number) => one + other);
+      return { routes: [taskFeed(app)] };
     });
-    expect((await records.next()).value).toMatchObject({ id: "unknown task/1", state: "PENDING" });
+    const records = followTask("an id/1", { address: `${server.url}/tasks` });
+    expect((await records.next()).value).toMatchObject({ id: "an id/1", state: "PENDING" });
+    await server.app.sendTask("add", [1, 2], { taskId: "an id/1" });
+    await using worker = server.app.tasks.createWorker({});
+    await worker.start();
+    const heard: FollowedTask[] = [];
+    for await (const record of records) heard.push(record);
+    expect(heard.at(-1)).toMatchObject({ state: "SUCCESS", result: 3, runs: 1 });
   });
 });

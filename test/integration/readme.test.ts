@@ -39,7 +39,7 @@ test("what is said in the chat of the README reaches its members and its feed", 
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws/chat`);
   await once(socket, "open");
   socket.send(JSON.stringify({ text: "hello" }));
-  const [{ data }] = (await once(socket, "message")) as [MessageEvent<string>];
+  const [{ data }] = (await once(socket, "message")) as [{ readonly data: string }];
   expect(JSON.parse(data)).toEqual({ type: "chat.said", text: "hello" });
   expect(await readUntil(stream, "hello")).toContain('data: {"listening":true}');
   socket.close();

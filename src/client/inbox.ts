@@ -1,0 +1,102 @@
+import { BoundedQueue } from "../core/bounded-queue.ts";
+import { onOffline } from "./browser.ts";
+
+/** What an {@link Inbox} needs. */
+export interface InboxOptions {
+  /** How many messages may wait to be taken. */
+  readonly maxBuffered: number;
+  readonly onOpen: () => void;
+  /** Told of every text, also of those that are dropped. */
+  readonly onText: (text: string) => void;
+}
+
+/** Why there is nothing more in an {@link Inbox}. */
+export interface InboxEnd {
+  readonly code: number;
+  readonly reason: string;
+  /** Whether the handshake had succeeded. */
+  readonly wasOpen: boolean;
+  /** Whether more came than was taken: what did not fit is lost. */
+  readonly isOverfull: boolean;
+}
+
+const NORMAL = 1000;
+/** "Closed abnormally" (RFC 6455 §7.4.1): nobody said anything. */
+const ABNORMAL = 1006;
+/** A handshake that takes longer is given up. */
+const OPEN_TIMEOUT_MS = 15_000;
+
+/**
+ * The text messages of a WebSocket, which come when they like, to be taken one after another.
+ *
+ * Bound: at `maxBuffered` waiting messages the socket is closed; those that wait can still be taken. It
+ * is closed as well when the network goes, because a WebSocket alone may not notice for minutes.
+ */
+export class Inbox {
+  readonly #socket: WebSocket;
+  readonly #options: InboxOptions;
+  readonly #queue: BoundedQueue<string>;
+  readonly #openTimer: ReturnType<typeof setTimeout>;
+  readonly #stopListening: () => void;
+  #wasOpen = false;
+  #end: InboxEnd | undefined;
+  #wake = (): void => {};
+
+  constructor(socket: WebSocket, options: InboxOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#queue = new BoundedQueue(options.maxBuffered);
+    this.#openTimer = setTimeout(() => this.#close("no answer in time"), OPEN_TIMEOUT_MS);
+    this.#stopListening = onOffline(() => this.#close("the network is away"));
+    socket.addEventListener("open", () => this.#onOpen());
+    socket.addEventListener("message", ({ data }: { readonly data: unknown }) =>
+      this.#onData(data),
+    );
+    socket.addEventListener("close", ({ code, reason }) => this.#finish({ code, reason }));
+  }
+
+  /** Waits for the next message; `undefined` when there will be none, and {@link end} says why. */
+  async take(): Promise<string | undefined> {
+    while (this.#queue.size === 0 && !this.#end) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    return this.#queue.shift();
+  }
+
+  get end(): InboxEnd | undefined {
+    return this.#end;
+  }
+
+  /** Closes the socket, and drops what waits. */
+  close(): void {
+    this.#queue.clear();
+    this.#finish({ code: NORMAL, reason: "" });
+  }
+
+  #onOpen(): void {
+    if (this.#end) return;
+    clearTimeout(this.#openTimer);
+    this.#wasOpen = true;
+    this.#options.onOpen();
+  }
+
+  #onData(data: unknown): void {
+    if (this.#end || typeof data !== "string") return;
+    this.#options.onText(data);
+    if (this.#queue.push(data)) this.#wake();
+    else this.#finish({ code: NORMAL, reason: "", isOverfull: true });
+  }
+
+  #close(reason: string): void {
+    this.#finish({ code: ABNORMAL, reason });
+  }
+
+  #finish(end: Omit<InboxEnd, "wasOpen" | "isOverfull"> & { readonly isOverfull?: boolean }): void {
+    if (this.#end) return;
+    this.#end = { isOverfull: false, wasOpen: this.#wasOpen, ...end };
+    clearTimeout(this.#openTimer);
+    this.#stopListening();
+    this.#socket.close(NORMAL);
+    this.#wake();
+  }
+}

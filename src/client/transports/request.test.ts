@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { Traffic } from "../traffic.ts";
+import { readAnswer } from "./read-answer.ts";
+import { readChunks, readText } from "./read-body.ts";
+import { request } from "./request.ts";
+
+const traffic = new Traffic();
+const options = { headers: {}, signal: new AbortController().signal, traffic };
+
+async function serve(answer: (response: ServerResponse) => void): Promise<URL> {
+  const server = createServer((_, response) => answer(response));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+}
+
+describe("request", () => {
+  test("gives up on a server that does not answer", async () => {
+    const url = await serve(() => {});
+    await expect(request(url, { ...options, timeoutMs: 20 })).rejects.toMatchObject({
+      name: "Interruption",
+      message: "no answer in time",
+    });
+  });
+
+  test("does not mind how long an answer takes that has begun", async () => {
+    let finish = (): void => {};
+    const url = await serve((response) => {
+      response.write("half ");
+      finish = () => response.end("whole");
+    });
+    const response = await request(url, { ...options, timeoutMs: 1_000 });
+    const text = readText(response, { traffic, maxBytes: 100 });
+    finish();
+    expect(await text).toBe("half whole");
+  });
+
+  test.each([408, 425, 429, 500, 502, 503, 504])("asks to come back after %d", async (status) => {
+    const url = await serve((response) => response.writeHead(status, { "retry-after": "3" }).end());
+    await expect(request(url, options)).rejects.toMatchObject({
+      name: "Interruption",
+      retryAfterMs: 3_000,
+    });
+  });
+
+  test("takes no date for a number of seconds", async () => {
+    const date = "Fri, 20 Nov 2026 08:00:00 GMT";
+    const url = await serve((response) => response.writeHead(503, { "retry-after": date }).end());
+    await expect(request(url, options)).rejects.toMatchObject({ retryAfterMs: 0 });
+  });
+
+  test("does not read an endless error", async () => {
+    const url = await serve((response) => response.writeHead(400).end("x".repeat(1_000_000)));
+    await expect(request(url, options)).rejects.toMatchObject({
+      code: "REQUEST_REFUSED",
+      message: "refused with 400",
+      closeCode: 4400,
+    });
+  });
+});
+
+describe("readChunks", () => {
+  test("gives up on a stream that has gone silent", async () => {
+    const url = await serve((response) => response.write("a"));
+    const chunks = readChunks(await request(url, options), { traffic, idleMs: 20 });
+    expect((await chunks.next()).value).toEqual(Uint8Array.of(0x61));
+    await expect(chunks.next()).rejects.toMatchObject({
+      name: "Interruption",
+      message: "the server has gone silent",
+    });
+  });
+
+  test("yields nothing of a response without a body", async () => {
+    expect((await readChunks(new Response(null), { traffic }).next()).done).toBe(true);
+  });
+});
+
+describe("readAnswer", () => {
+  test("refuses what is no answer to a poll", async () => {
+    for (const text of ["", "<p>", "{}", '{"cursor":"a.1"}', '{"cursor":"a.1","events":[{}]}']) {
+      const answer = readAnswer(new Response(text), traffic);
+      await expect(answer).rejects.toMatchObject({ code: "CLIENT_PROTOCOL" });
+    }
+  });
+
+  test("refuses more than it may hold", async () => {
+    const response = new Response("x".repeat(11));
+    await expect(readText(response, { traffic, maxBytes: 10 })).rejects.toMatchObject({
+      code: "MESSAGE_TOO_LARGE",
+    });
+  });
+});

@@ -1,4 +1,11 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
 import { WebSocket } from "ws";
+
+import { frameText } from "../../src/protocol/index.ts";
+import { toBroadcast } from "./fan-out-message.ts";
 
 /** A round: so many messages to everybody on a port, `window` of them under way at a time. */
 export interface Round {
@@ -7,12 +14,24 @@ export interface Round {
   readonly window: number;
 }
 
+/** Everybody on one port: the one who speaks, and all who only listen. */
+interface Room {
+  readonly publisher: WebSocket;
+  readonly listeners: readonly Socket[];
+}
+
 /**
  * The members, in a process of their own: opens the connections that it is told to, then runs rounds
- * and answers with the milliseconds until every member had every message.
+ * and answers with the milliseconds until every member had every byte of every message.
+ *
+ * All but the publisher are bare sockets that count bytes after their handshake, so that the servers
+ * are what is measured, not a thousand WebSocket clients.
  */
 const MEMBERS = Number(process.argv[2]);
-const members = new Map<number, WebSocket[]>();
+/** Every message has as many digits in its number, so every frame has the same length. */
+const FIRST = 10_000;
+const FRAME_BYTES = frameText(toBroadcast(FIRST)).length;
+const rooms = new Map<number, Room>();
 
 process.on("message", (round: Round) => {
   void run(round).then((elapsedMs) => process.send?.(elapsedMs));
@@ -20,38 +39,56 @@ process.on("message", (round: Round) => {
 process.once("disconnect", () => process.exit());
 
 async function run({ port, messages, window }: Round): Promise<number> {
-  const sockets = members.get(port) ?? (await join(port));
-  const [publisher] = sockets;
-  if (!publisher) throw new Error("no members");
+  const { publisher, listeners } = await enter(port);
+  const everything = messages * MEMBERS * FRAME_BYTES;
   let received = 0;
   let sent = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const onMessage = (): void => {
-    received += 1;
-    if (received === messages * MEMBERS) resolve();
+  const publish = (): void => publisher.send(JSON.stringify({ n: FIRST + sent++ }));
+  const onBytes = (count: number): void => {
+    received += count;
+    if (received === everything) resolve();
     // The next message follows when everybody has the one `window` before it.
-    while (sent < messages && sent * MEMBERS < received + window * MEMBERS) publish();
+    while (
+      sent < messages &&
+      (sent - window) * MEMBERS * FRAME_BYTES <= received - MEMBERS * FRAME_BYTES
+    ) {
+      publish();
+    }
   };
-  const publish = (): void => publisher.send(JSON.stringify({ n: sent++ }));
-  for (const socket of sockets) socket.on("message", onMessage);
+  const onMessage = (): void => onBytes(FRAME_BYTES);
+  const onChunk = (chunk: Buffer): void => onBytes(chunk.length);
+  publisher.on("message", onMessage);
+  for (const socket of listeners) socket.on("data", onChunk);
   const startedAt = performance.now();
-  for (let n = 0; n < window; n++) publish();
+  while (sent < window) publish();
   await promise;
   const elapsedMs = performance.now() - startedAt;
-  for (const socket of sockets) socket.off("message", onMessage);
+  publisher.off("message", onMessage);
+  for (const socket of listeners) socket.off("data", onChunk);
   return elapsedMs;
 }
 
-async function join(port: number): Promise<WebSocket[]> {
-  const sockets: WebSocket[] = [];
-  for (let n = 0; n < MEMBERS; n++) {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
-    sockets.push(socket);
-    await new Promise((resolve, reject) => {
-      socket.once("open", resolve);
-      socket.once("error", reject);
-    });
-  }
-  members.set(port, sockets);
-  return sockets;
+async function enter(port: number): Promise<Room> {
+  const known = rooms.get(port);
+  if (known) return known;
+  const publisher = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
+  await once(publisher, "open");
+  const listeners: Socket[] = [];
+  while (listeners.length < MEMBERS - 1) listeners.push(await listen(port));
+  const room: Room = { publisher, listeners };
+  rooms.set(port, room);
+  return room;
+}
+
+/** Opens a WebSocket by hand; nothing follows the answer to its handshake until a round begins. */
+async function listen(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
+  );
+  const [answer] = await once(socket, "data");
+  if (!String(answer).startsWith("HTTP/1.1 101")) throw new Error(`refused: ${String(answer)}`);
+  return socket;
 }

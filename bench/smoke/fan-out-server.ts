@@ -2,8 +2,7 @@ import { application, consumer, createApp, createServer, forward } from "tidings
 import { WebSocketServer } from "ws";
 import { z } from "zod";
 
-/** About the size of a chat message. */
-const TEXT = "x".repeat(100);
+import { TEXT, toBroadcast } from "./fan-out-message.ts";
 
 /**
  * One of the two servers under load, in a process of its own: every message that a client sends goes
@@ -11,6 +10,12 @@ const TEXT = "x".repeat(100);
  */
 const [, , kind] = process.argv;
 process.send?.(kind === "tidings" ? await startTidings() : await startWs());
+
+process.on("message", () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.((user + system) / 1_000_000);
+});
+process.once("disconnect", () => process.exit());
 
 async function startTidings(): Promise<number> {
   const everybody = consumer({
@@ -33,7 +38,7 @@ async function startWs(): Promise<number> {
   server.on("connection", (socket) => {
     socket.on("message", (data: Buffer) => {
       const { n }: { readonly n: number } = JSON.parse(data.toString());
-      const text = JSON.stringify({ type: "said", n, text: TEXT });
+      const text = toBroadcast(n);
       for (const client of server.clients) client.send(text);
     });
   });

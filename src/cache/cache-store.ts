@@ -5,6 +5,8 @@
  *
  * - `get` MUST return what was last set under the key, or `undefined` when nothing was, when it was
  *   deleted, or when its time is over. It MAY forget an entry earlier, to keep its bounds.
+ * - Calls for one key MUST take effect in the order in which they were made.
+ * - `clear` MUST forget everything that was set before it.
  * - Values MUST be isolated: what anybody changes in a value that was set or got is seen by nobody.
  */
 export interface CacheStore extends AsyncDisposable {

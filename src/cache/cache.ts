@@ -10,7 +10,9 @@ export interface RememberOptions {
 /**
  * Remembers what is costly to load.
  *
- * Values are copies: change what you got, and nobody else sees it.
+ * Values are copies, as `structuredClone` makes them: change what you got, and nobody else sees it. What
+ * it cannot copy (a function, a class with private fields) cannot be remembered. Loads are shared, and
+ * protected from being outdated, among those who ask in this process.
  */
 export class Cache implements AsyncDisposable {
   readonly #store: CacheStore;

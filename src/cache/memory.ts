@@ -9,7 +9,12 @@ export interface MemoryCacheOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Cache entries in this process's memory. Survives: nothing. Reaches: this process. */
+/**
+ * Cache entries in this process's memory.
+ *
+ * Survives: nothing. Reaches: this process. Bound: `maxEntries`; an entry whose time is over goes when it
+ * is asked for, or when it is the one unused for longest.
+ */
 export class MemoryCacheStore implements CacheStore {
   readonly #maxEntries: number;
   readonly #now: () => number;

@@ -19,6 +19,9 @@ class ConsumerServer {
   readonly received: unknown[] = [];
   /** Answers the handshake instead: a status, and a body. */
   refusal: { readonly status: number; readonly body: string } | undefined;
+  /** Whether handshakes are left unanswered. */
+  isSilent = false;
+  readonly #asked = Promise.withResolvers<void>();
   /** How many handshakes there were. */
   handshakes = 0;
 
@@ -30,6 +33,11 @@ class ConsumerServer {
     });
     this.#http.on("upgrade", (request, socket, head) => {
       this.handshakes += 1;
+      this.#asked.resolve();
+      if (this.isSilent) {
+        socket.on("end", () => socket.end()).resume();
+        return;
+      }
       if (this.refusal) {
         socket.end("HTTP/1.1 400 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         return;
@@ -53,6 +61,11 @@ class ConsumerServer {
       await once(server.#http, "close");
     });
     return server;
+  }
+
+  /** Settles at the first handshake. */
+  get asked(): Promise<void> {
+    return this.#asked.promise;
   }
 
   get url(): string {
@@ -214,6 +227,18 @@ describe("connect", () => {
       code: 4403,
       reason: error.message,
     });
+  });
+
+  test("gives up a handshake that nobody answers", async () => {
+    const server = await ConsumerServer.start();
+    server.isSilent = true;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { reached } = begin(server);
+    await server.asked;
+    vi.advanceTimersByTime(14_999);
+    vi.advanceTimersByTime(1);
+    expect(await reached("waiting")).toMatchObject({ reason: "no answer in time" });
   });
 
   test("does not trust a connection when the network goes, and tries at once when it is back", async () => {

@@ -6,6 +6,7 @@ import {
   type Payload,
 } from "../channels/index.ts";
 import { frameText } from "../protocol/index.ts";
+import { toBuffer } from "./outbox.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
@@ -57,7 +58,7 @@ class WebSocketPort implements ConnectionPort {
 
   send(payload: Payload): void {
     let frame = frames.get(payload);
-    if (!frame) frames.set(payload, (frame = frameText(payload.json)));
+    if (!frame) frames.set(payload, (frame = toBuffer(frameText(payload.json))));
     this.#connection?.send(frame);
   }
 

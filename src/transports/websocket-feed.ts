@@ -1,5 +1,6 @@
 import type { FeedSource } from "../channels/index.ts";
 import { frameText, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
+import { toBuffer } from "./outbox.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
 const plainFrames = new WeakMap<FeedEvent, Uint8Array>();
@@ -61,12 +62,12 @@ function endFeed(connection: WebSocketConnection, isOurs: boolean, error: Error 
 
 function encodePlain(event: FeedEvent): Uint8Array {
   let frame = plainFrames.get(event);
-  if (!frame) plainFrames.set(event, (frame = frameText(JSON.stringify(event.data))));
+  if (!frame) plainFrames.set(event, (frame = toBuffer(frameText(JSON.stringify(event.data)))));
   return frame;
 }
 
 function encodeEnvelope(event: FeedEvent): Uint8Array {
   let frame = envelopeFrames.get(event);
-  if (!frame) envelopeFrames.set(event, (frame = frameText(JSON.stringify(event))));
+  if (!frame) envelopeFrames.set(event, (frame = toBuffer(frameText(JSON.stringify(event)))));
   return frame;
 }

@@ -25,8 +25,8 @@ async function violations({ page }: Person): Promise<readonly string[]> {
 for (const colorScheme of ["light", "dark"] as const) {
   test(`axe finds no violation on any page in ${colorScheme} colours`, async () => {
     await using square = await startSquare();
-    await using guest = await newPerson(browser, square, { colorScheme });
-    await using ada = await newPerson(browser, square, { colorScheme });
+    await using guest = await newPerson(browser, square, { colorScheme, reducedMotion: "reduce" });
+    await using ada = await newPerson(browser, square, { colorScheme, reducedMotion: "reduce" });
     await ada.signIn("ada");
     await ada.visit("/board");
     await ada.page.getByLabel("A new note").fill("For everybody");

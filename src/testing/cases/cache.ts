@@ -88,10 +88,15 @@ export const cacheCases: readonly CacheCase[] = [
     },
   },
   {
-    name: "does not remember what was loading when its key was deleted or set",
+    name: "does not remember what was loading when its key was deleted, set or cleared",
     async run(make) {
       await using cache = new Cache(await make());
-      for (const change of [() => cache.delete("key"), () => cache.set("key", "set", TTL)]) {
+      const changes = [
+        () => cache.delete("key"),
+        () => cache.set("key", "set", TTL),
+        () => cache.clear(),
+      ];
+      for (const change of changes) {
         const gate = Promise.withResolvers<string>();
         const loading = Promise.withResolvers<void>();
         const stale = cache.remember("key", TTL, () => {
@@ -107,6 +112,31 @@ export const cacheCases: readonly CacheCase[] = [
         assert.equal(await cache.get("key"), await fresh);
         await cache.delete("key");
       }
+    },
+  },
+  {
+    name: "loads the keys of others while one is loading, and remembers them apart",
+    async run(make) {
+      await using cache = new Cache(await make());
+      const gate = Promise.withResolvers<number>();
+      const slow = cache.remember("slow", TTL, () => gate.promise);
+      assert.equal(await cache.remember("quick", TTL, () => 2), 2);
+      gate.resolve(1);
+      assert.equal(await slow, 1);
+      assert.deepEqual([await cache.get("slow"), await cache.get("quick")], [1, 2]);
+    },
+  },
+  {
+    name: "lets calls for a key take effect in order",
+    async run(make) {
+      await using cache = new Cache(await make());
+      const last = 20;
+      const sets = Array.from({ length: last + 1 }, (_, n) => cache.set("key", n, TTL));
+      const got = cache.get("key");
+      const deleted = cache.delete("key");
+      await Promise.all([...sets, deleted]);
+      assert.equal(await got, last);
+      assert.equal(await cache.get("key"), undefined);
     },
   },
 ];

@@ -1,0 +1,178 @@
+import { gzipSync } from "node:zlib";
+
+import type { Browser, Page } from "playwright-core";
+import { rolldown } from "rolldown";
+import { consumer, feed, forward, refresh } from "tidings";
+import type * as client from "tidings/client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+
+import { serve, type TestServer } from "../integration/serve.ts";
+import { launchBrowser } from "./browser.ts";
+
+declare global {
+  /** The client in the page, and what it has heard. */
+  var tidings: typeof client;
+  var heard: Record<string, (readonly string[])[]>;
+  var room: client.ClientConnection;
+}
+
+const TRANSPORTS = ["websocket", "sse", "ndjson", "long-poll", "poll"] as const;
+const MAX_GZIP_BYTES = 8 * 1024;
+
+let browser: Browser;
+let script: string;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  script = await bundle(`export { connect, follow, followTask } from "tidings/client";`);
+});
+afterAll(() => browser.close());
+
+/** What a browser loads that uses these exports. */
+async function bundle(source: string): Promise<string> {
+  const build = await rolldown({
+    input: "entry",
+    resolve: { conditionNames: ["tidings-source"] },
+    plugins: [
+      {
+        name: "entry",
+        resolveId: (id) => (id === "entry" ? `${import.meta.dirname}/entry.js` : undefined),
+        load: (id) => (id.endsWith("/entry.js") ? source : undefined),
+      },
+    ],
+  });
+  const { output } = await build.generate({ format: "esm", minify: true });
+  return output[0].code;
+}
+
+/** What a page knows of the list: the type of what its events carry. */
+interface List {
+  readonly types?: { readonly data: readonly string[] };
+}
+
+function makeParts() {
+  const items = ["first"];
+  const list = feed({
+    path: "/list",
+    group: "list",
+    snapshot: () => [...items],
+    on: { "list.changed": refresh() },
+  });
+  const secret = feed({ path: "/secret", snapshot: () => 1, authorize: () => false });
+  const chat = consumer({
+    path: "/chat",
+    receives: z.object({ text: z.string() }),
+    events: { said: z.object({ text: z.string() }) },
+    async connect(connection) {
+      if (connection.request.url.endsWith("?guest"))
+        return connection.reject(4401, "sign in first");
+      await connection.groupAdd("chat");
+    },
+    receive: (connection, { text }) => connection.groupSend("chat", { type: "said", text }),
+    on: { said: forward() },
+  });
+  return {
+    routes: [list, chat, secret],
+    async add(server: TestServer, item: string): Promise<void> {
+      items.push(item);
+      await server.app.layer.groupSend("list", { type: "list.changed" });
+    },
+  };
+}
+
+const PAGE = `<!doctype html><title>client</title><link rel="icon" href="data:,"><script type="module">
+import * as client from "/client.js";
+globalThis.heard = {};
+globalThis.tidings = client;
+</script>`;
+
+/** The pages of the test: the client's script, and a page that loads it. */
+function site(request: Request): Response {
+  const isScript = new URL(request.url).pathname === "/client.js";
+  return new Response(isScript ? script : PAGE, {
+    headers: { "content-type": isScript ? "text/javascript" : "text/html" },
+  });
+}
+
+async function openPage(server: TestServer): Promise<Page> {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}/`);
+  await page.waitForFunction(() => "tidings" in globalThis);
+  return page;
+}
+
+test("the client follows a feed over every transport in a browser, and comes back", async () => {
+  const { routes, add } = makeParts();
+  await using server = await serve(() => ({ routes, http: site }));
+  const page = await openPage(server);
+  await page.evaluate((transports) => {
+    for (const transport of transports) {
+      const heard: (readonly string[])[] = (globalThis.heard[transport] = []);
+      void (async () => {
+        for await (const { data } of tidings.follow<List>("/list", {
+          transport,
+          pollMs: 50,
+        })) {
+          heard.push(data);
+        }
+      })();
+    }
+  }, TRANSPORTS);
+  const everyoneHeard = (count: number): Promise<unknown> =>
+    page.waitForFunction(
+      (length) => Object.values(heard).every((lists) => lists.at(-1)?.length === length),
+      count,
+    );
+  await everyoneHeard(1);
+  await add(server, "second");
+  await everyoneHeard(2);
+  await page.context().setOffline(true);
+  await add(server, "third");
+  await page.context().setOffline(false);
+  await everyoneHeard(3);
+  for (const transport of TRANSPORTS) {
+    const lists = await page.evaluate((name) => heard[name], transport);
+    expect(lists?.[0]).toEqual(["first"]);
+    expect(lists?.at(-1)).toEqual(["first", "second", "third"]);
+  }
+  await page.close();
+});
+
+test("the client talks with a consumer in a browser, and is told why it may not", async () => {
+  const { routes } = makeParts();
+  await using server = await serve(() => ({ routes, http: site }));
+  const page = await openPage(server);
+  const text = await page.evaluate(async () => {
+    globalThis.room = tidings.connect("/chat");
+    const said = new Promise((resolve) => room.on("said", (event) => resolve(event["text"])));
+    await room.send({ text: "hello" });
+    return await said;
+  });
+  expect(text).toBe("hello");
+  const closing = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        tidings.connect("/chat?guest", {
+          onStatus: (change) => {
+            if (change.status === "closed") resolve(change);
+          },
+        });
+      }),
+  );
+  expect(closing).toEqual({ status: "closed", code: 4401, reason: "sign in first" });
+  const refused = await page.evaluate(async () => {
+    try {
+      return await tidings.follow("/secret").next();
+    } catch (error) {
+      return error instanceof Error ? error.message : error;
+    }
+  });
+  expect(refused).toBe("sign in to follow this feed");
+  await page.close();
+});
+
+test("the client is small, and brings no validator and no server with it", async () => {
+  const code = await bundle(`export { connect, follow } from "tidings/client";`);
+  expect(gzipSync(code, { level: 9 }).length).toBeLessThan(MAX_GZIP_BYTES);
+  expect(code).not.toMatch(/node:|\bimport\b|standard-schema/);
+});

@@ -28,7 +28,11 @@ async function startTidings(): Promise<number> {
     on: { said: forward() },
   });
   const app = createApp({ name: "fan-out", broker: "memory:" });
-  const server = createServer(application({ app, routes: [everybody] }), { port: 0 });
+  const server = createServer(application({ app, routes: [everybody] }), {
+    port: 0,
+    // The members are bare sockets, which do not answer a ping.
+    limits: { heartbeatMs: 3_600_000 },
+  });
   await server.start();
   return server.port;
 }

@@ -7,7 +7,7 @@ import type { Round } from "./fan-out-members.ts";
 
 const MEMBERS = 1_000;
 const MESSAGES = 100;
-const ROUNDS = 15;
+const ROUNDS = 9;
 /** Ours at least as fast as `ws.send` to each. */
 const FLOOR = 1;
 

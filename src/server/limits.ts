@@ -8,6 +8,15 @@ export interface ServerLimits {
   readonly maxBodyBytes: number;
   /** What may wait for one slow client; beyond it the connection is cut off. @default 4 MiB */
   readonly maxOutboxBytes: number;
+  /**
+   * How often open connections are shown that we live, in milliseconds. A WebSocket that does not
+   * answer one ping before the next is cut off.
+   *
+   * The default is the advice of WHATWG HTML §9.2, and below the minute after which proxies give up.
+   *
+   * @default 15_000
+   */
+  readonly heartbeatMs: number;
 }
 
 const MIB = 1024 * 1024;
@@ -18,5 +27,6 @@ export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
     maxMessageBytes: assertPositiveInteger("maxMessageBytes", limits.maxMessageBytes ?? MIB),
     maxBodyBytes: assertPositiveInteger("maxBodyBytes", limits.maxBodyBytes ?? MIB),
     maxOutboxBytes: assertPositiveInteger("maxOutboxBytes", limits.maxOutboxBytes ?? 4 * MIB),
+    heartbeatMs: assertPositiveInteger("heartbeatMs", limits.heartbeatMs ?? 15_000),
   };
 }

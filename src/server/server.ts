@@ -125,7 +125,7 @@ function createContext(
   limits: ServerLimits,
 ): ServerContext {
   const { layer } = application.app;
-  const connections = new OpenConnections();
+  const connections = new OpenConnections(limits.heartbeatMs);
   const dispatches = new Map<ConsumerDefinition, EventDispatch>();
   for (const { definition } of application.router.routes) {
     if (definition.kind === "consumer") {

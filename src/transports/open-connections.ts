@@ -1,6 +1,6 @@
 /** A connection that stays open: a WebSocket or a stream. */
 export interface OpenConnection {
-  /** Shows the peer that we live, and finds out whether it does. Called every 15 s. */
+  /** Shows the peer that we live, and finds out whether it does. */
   beat(): void;
   /** Asks the peer to come back later, and closes. */
   goAway(): void;
@@ -8,25 +8,23 @@ export interface OpenConnection {
   destroy(): void;
 }
 
-/** Below the minute after which proxies give up an idle connection; the advice of WHATWG HTML §9.2. */
-const BEAT_MS = 15_000;
-
 /** The connections that a server holds open: one timer keeps all of them alive. */
 export class OpenConnections {
+  readonly #heartbeatMs: number;
   readonly #connections = new Set<OpenConnection>();
   #timer: NodeJS.Timeout | undefined;
   #onEmpty: (() => void) | undefined;
   #isClosing = false;
 
-  get size(): number {
-    return this.#connections.size;
+  constructor(heartbeatMs: number) {
+    this.#heartbeatMs = heartbeatMs;
   }
 
   /** Adds a connection; returns what takes it out again. */
   add(connection: OpenConnection): () => void {
     if (this.#isClosing) connection.goAway();
     this.#connections.add(connection);
-    this.#timer ??= setInterval(() => this.#beat(), BEAT_MS).unref();
+    this.#timer ??= setInterval(() => this.#beat(), this.#heartbeatMs).unref();
     return () => {
       if (!this.#connections.delete(connection) || this.#connections.size > 0) return;
       clearInterval(this.#timer);

@@ -38,7 +38,7 @@ const GOING_AWAY = 1001;
 /** What a close frame can carry beside its code (RFC 6455 §5.5: 125 bytes in all). */
 const MAX_REASON_BYTES = 123;
 /** After our close frame, a client has this long to answer before the socket is cut. */
-const CLOSE_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Completes handshakes and carries what follows. One for each server. */
 export class WebSocketTransport {

@@ -5,6 +5,7 @@ import {
   type App,
   type ApplicationOptions,
   type Server,
+  type ServerOptions,
 } from "tidings";
 
 import type { Logger } from "../../src/core/logger.ts";
@@ -28,11 +29,13 @@ export interface TestServer extends AsyncDisposable {
 /** Starts a server for one test. */
 export async function serve(
   options: (app: App) => Omit<ApplicationOptions, "app">,
+  limits: ServerOptions["limits"] = {},
 ): Promise<TestServer> {
   const app = createApp({ name: "test", broker: "memory:" });
   const log: LogLine[] = [];
   const server = createServer(application({ app, ...options(app) }), {
     port: 0,
+    limits,
     logger: collectLog(log),
   });
   await server.start();

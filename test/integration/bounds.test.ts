@@ -1,0 +1,90 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+
+import { consumer, feed } from "tidings";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+
+import { serve } from "./serve.ts";
+import { Socket } from "./socket.ts";
+import { openStream } from "./stream.ts";
+
+const HANDSHAKE =
+  "GET /ws/quiet HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+
+describe("a server", () => {
+  test("cuts off a WebSocket that does not answer a ping, and keeps one that does", async () => {
+    const { promise: cutOff, resolve } = Promise.withResolvers<number>();
+    const quiet = consumer({
+      path: "/ws/quiet",
+      receives: z.string(),
+      receive: (connection, text) => connection.send(text),
+      disconnect: (_connection, { code }) => resolve(code),
+    });
+    await using server = await serve(() => ({ routes: [quiet] }), { heartbeatMs: 50 });
+    await using living = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
+    const dead = connect(server.server.port, "127.0.0.1");
+    dead.write(HANDSHAKE);
+    dead.resume();
+    expect(await cutOff).toBe(1006);
+    living.send("still here");
+    expect(await living.next()).toBe("still here");
+  });
+
+  test("shows a stream that it lives while nothing happens", async () => {
+    const still = feed({ path: "/still", snapshot: () => 1 });
+    await using server = await serve(() => ({ routes: [still] }), { heartbeatMs: 20 });
+    await using sse = await openStream(`${server.url}/still`, { accept: "text/event-stream" });
+    await sse.until("data: 1\n\n");
+    expect(await sse.until("\n\n")).toMatch(/^:.*\n\n$/);
+    await using ndjson = await openStream(`${server.url}/still`, {
+      accept: "application/x-ndjson",
+    });
+    await ndjson.until("}\n");
+    expect(await ndjson.until("\n")).toBe("\n");
+  });
+
+  test("cuts off a client that does not read, and its neighbour misses nothing", async () => {
+    const codes: number[] = [];
+    const loud = consumer({
+      path: "/ws/quiet",
+      events: { noise: z.object({ text: z.string() }) },
+      connect: (connection) => connection.groupAdd("loud"),
+      on: { noise: (connection, { text }) => connection.send(text) },
+      disconnect: (_connection, { code }) => void codes.push(code),
+    });
+    await using server = await serve(() => ({ routes: [loud] }), { maxOutboxBytes: 256 * 1024 });
+    const slow = connect(server.server.port, "127.0.0.1");
+    slow.write(HANDSHAKE);
+    await once(slow, "readable");
+    slow.pause();
+    await using quick = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
+    const text = "x".repeat(64 * 1024);
+    while (codes.length === 0) {
+      await server.app.layer.groupSend("loud", { type: "noise", text });
+      expect(await quick.next()).toBe(text);
+    }
+    expect(codes).toEqual([1006]);
+    slow.destroy();
+  });
+
+  test("reads a client no faster than its handler works", async () => {
+    const gate = Promise.withResolvers<void>();
+    let handled = 0;
+    const slow = consumer({
+      path: "/ws/slow",
+      receives: z.number(),
+      async receive(connection, n) {
+        await gate.promise;
+        handled += 1;
+        if (n === 4_999) connection.send(handled);
+      },
+    });
+    await using server = await serve(() => ({ routes: [slow] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/slow`);
+    for (let n = 0; n < 5_000; n++) socket.send(n);
+    gate.resolve();
+    expect(await socket.next()).toBe(5_000);
+  });
+});

@@ -21,13 +21,15 @@ const IGNORE: Reaction = { kind: "ignore" };
 /**
  * Decides what a consumer does with a group's message, once per process and message.
  *
- * The members of a group are handed the same frozen message, so what was decided for the first of
- * them, its check against the schema and its JSON included, holds for all of them.
+ * The members of a group are handed the same frozen message, one right after the other, so what was
+ * decided for the first of them, its check against the schema and its JSON included, holds for all.
  */
 export class EventDispatch {
   readonly #definition: ConsumerDefinition;
   readonly #logger: Logger;
-  readonly #decided = new WeakMap<LayerMessage, Reaction>();
+  // One remembered message is enough, and a look-up per member would be a tenth of all the work.
+  #lastMessage: LayerMessage | undefined;
+  #lastReaction: Reaction = IGNORE;
 
   constructor(definition: ConsumerDefinition, logger: Logger) {
     this.#definition = definition;
@@ -35,9 +37,11 @@ export class EventDispatch {
   }
 
   reactionTo(message: LayerMessage): Reaction {
-    let reaction = this.#decided.get(message);
-    if (!reaction) this.#decided.set(message, (reaction = this.#decide(message)));
-    return reaction;
+    if (message !== this.#lastMessage) {
+      this.#lastReaction = this.#decide(message);
+      this.#lastMessage = message;
+    }
+    return this.#lastReaction;
   }
 
   #decide(message: LayerMessage): Reaction {

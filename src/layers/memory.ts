@@ -34,8 +34,6 @@ export class MemoryLayer implements ChannelLayer {
   readonly #now: () => number;
   readonly #channels = new Map<string, Channel>();
   readonly #groups = new Map<string, Map<string, Membership>>();
-  /** The groups of each channel, so that leaving costs nothing for the groups it was never in. */
-  readonly #groupsOf = new Map<string, Set<string>>();
   #nextSweep = 0;
   #closed = false;
 
@@ -61,7 +59,7 @@ export class MemoryLayer implements ChannelLayer {
     assertChannelName(channel);
     const isolated = isolateMessage(message);
     const now = this.#sweep();
-    if (this.#deliver(channel, isolated, now)) return;
+    if (this.#deliver(this.#channel(channel), isolated, now)) return;
     throw new TidingsError(
       "LAYER_CHANNEL_FULL",
       `channel \`${channel}\` is full: ${this.#capacity} messages wait to be read`,
@@ -74,15 +72,15 @@ export class MemoryLayer implements ChannelLayer {
     signal?.throwIfAborted();
     const now = this.#sweep();
     const state = this.#channel(channel);
-    const unread = this.#nextUnread(channel, state, now);
+    const unread = this.#nextUnread(state, now);
     if (unread) {
-      this.#forget(channel, state);
+      this.#forget(state);
       return unread;
     }
     return await new Promise<LayerMessage>((resolve, reject) => {
       const onAbort = (): void => {
         state.receivers.delete(receiver);
-        this.#forget(channel, state);
+        this.#forget(state);
         reject(toAbortError(signal));
       };
       const receiver: Receiver = {
@@ -107,16 +105,16 @@ export class MemoryLayer implements ChannelLayer {
     if (state.listener)
       throw new TidingsError("OPTION_INVALID", `channel \`${channel}\` has a listener`);
     const now = this.#now();
-    for (let unread = this.#nextUnread(channel, state, now); unread;) {
+    for (let unread = this.#nextUnread(state, now); unread;) {
       if (!listener(unread)) break;
-      unread = this.#nextUnread(channel, state, now);
+      unread = this.#nextUnread(state, now);
     }
     state.listener = listener;
     return () => {
       if (state.listener !== listener) return;
       state.listener = undefined;
-      this.#leaveGroups(channel);
-      this.#forget(channel, state);
+      this.#leaveGroups(state);
+      this.#forget(state);
     };
   }
 
@@ -127,17 +125,19 @@ export class MemoryLayer implements ChannelLayer {
     const now = this.#sweep();
     let members = this.#groups.get(group);
     if (!members) this.#groups.set(group, (members = new Map()));
-    members.set(channel, { expiresAt: now + this.#groupExpiryMs });
-    let groups = this.#groupsOf.get(channel);
-    if (!groups) this.#groupsOf.set(channel, (groups = new Set()));
-    groups.add(group);
+    const state = this.#channel(channel);
+    members.set(channel, { state, expiresAt: now + this.#groupExpiryMs });
+    state.groups.add(group);
   }
 
   async groupDiscard(group: string, channel: string): Promise<void> {
     this.#assertOpen();
     assertGroupName(group);
     assertChannelName(channel);
-    this.#leave(group, channel);
+    const state = this.#channels.get(channel);
+    if (!state) return;
+    this.#leave(group, state);
+    this.#forget(state);
   }
 
   async groupSend(group: string, message: OutgoingMessage): Promise<void> {
@@ -145,25 +145,25 @@ export class MemoryLayer implements ChannelLayer {
     assertGroupName(group);
     const isolated = isolateMessage(message);
     const now = this.#sweep();
-    for (const channel of this.#groups.get(group)?.keys() ?? []) {
-      if (this.#isMember(group, channel, now)) this.#deliver(channel, isolated, now);
+    for (const membership of this.#groups.get(group)?.values() ?? []) {
+      if (isAlive(membership, now)) this.#deliver(membership.state, isolated, now);
+      else this.#leave(group, membership.state);
     }
   }
 
   async flush(): Promise<void> {
     this.#assertOpen();
     this.#groups.clear();
-    this.#groupsOf.clear();
-    for (const [name, state] of this.#channels) {
+    for (const state of this.#channels.values()) {
+      state.groups.clear();
       state.unread.clear();
-      this.#forget(name, state);
+      this.#forget(state);
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#groups.clear();
-    this.#groupsOf.clear();
     for (const state of this.#channels.values()) {
       for (const receiver of state.receivers) receiver.reject(closedError());
     }
@@ -175,28 +175,27 @@ export class MemoryLayer implements ChannelLayer {
   }
 
   /** Gives a message to whoever reads the channel, or keeps it; `false` when there is no room. */
-  #deliver(name: string, isolated: IsolatedMessage, now: number): boolean {
-    const state = this.#channel(name);
+  #deliver(state: Channel, isolated: IsolatedMessage, now: number): boolean {
     if (state.listener) return state.listener(ownMessage(isolated));
     const [receiver] = state.receivers;
     if (receiver) {
       state.receivers.delete(receiver);
       receiver.resolve(ownMessage(isolated));
-      this.#forget(name, state);
+      this.#forget(state);
       return true;
     }
-    if (state.unread.isFull) this.#dropExpired(name, state, now);
+    if (state.unread.isFull) this.#dropExpired(state, now);
     return state.unread.push({ isolated, expiresAt: now + this.#expiryMs });
   }
 
-  #nextUnread(name: string, state: Channel, now: number): LayerMessage | undefined {
-    this.#dropExpired(name, state, now);
+  #nextUnread(state: Channel, now: number): LayerMessage | undefined {
+    this.#dropExpired(state, now);
     const next = state.unread.shift();
     return next && ownMessage(next.isolated);
   }
 
   /** Drops messages past their time; nobody read them, so the channel leaves its groups. */
-  #dropExpired(name: string, state: Channel, now: number): void {
+  #dropExpired(state: Channel, now: number): void {
     let dropped = false;
     for (
       let next = state.unread.peek();
@@ -206,26 +205,17 @@ export class MemoryLayer implements ChannelLayer {
       state.unread.shift();
       dropped = true;
     }
-    if (dropped && state.receivers.size === 0) this.#leaveGroups(name);
+    if (dropped && state.receivers.size === 0) this.#leaveGroups(state);
   }
 
-  #isMember(group: string, channel: string, now: number): boolean {
-    const membership = this.#groups.get(group)?.get(channel);
-    if (!membership) return false;
-    if (membership.expiresAt > now || this.#channels.get(channel)?.listener) return true;
-    this.#leave(group, channel);
-    return false;
-  }
-
-  #leave(group: string, channel: string): void {
+  #leave(group: string, state: Channel): void {
     const members = this.#groups.get(group);
-    if (members?.delete(channel) && members.size === 0) this.#groups.delete(group);
-    const groups = this.#groupsOf.get(channel);
-    if (groups?.delete(group) && groups.size === 0) this.#groupsOf.delete(channel);
+    if (members?.delete(state.name) && members.size === 0) this.#groups.delete(group);
+    state.groups.delete(group);
   }
 
-  #leaveGroups(channel: string): void {
-    for (const group of this.#groupsOf.get(channel) ?? []) this.#leave(group, channel);
+  #leaveGroups(state: Channel): void {
+    for (const group of state.groups) this.#leave(group, state);
   }
 
   /** Once per expiry, drops what nobody will read, and returns the time. */
@@ -233,12 +223,14 @@ export class MemoryLayer implements ChannelLayer {
     const now = this.#now();
     if (now < this.#nextSweep) return now;
     this.#nextSweep = now + this.#expiryMs;
-    for (const [name, state] of this.#channels) {
-      this.#dropExpired(name, state, now);
-      this.#forget(name, state);
-    }
     for (const [group, members] of this.#groups) {
-      for (const channel of members.keys()) this.#isMember(group, channel, now);
+      for (const membership of members.values()) {
+        if (!isAlive(membership, now)) this.#leave(group, membership.state);
+      }
+    }
+    for (const state of this.#channels.values()) {
+      this.#dropExpired(state, now);
+      this.#forget(state);
     }
     return now;
   }
@@ -247,8 +239,10 @@ export class MemoryLayer implements ChannelLayer {
     let state = this.#channels.get(name);
     if (!state) {
       state = {
+        name,
         unread: new BoundedQueue(this.#capacity),
         receivers: new Set(),
+        groups: new Set(),
         listener: undefined,
       };
       this.#channels.set(name, state);
@@ -256,9 +250,10 @@ export class MemoryLayer implements ChannelLayer {
     return state;
   }
 
-  #forget(name: string, state: Channel): void {
-    if (state.unread.size > 0 || state.receivers.size > 0 || state.listener) return;
-    if (this.#channels.get(name) === state) this.#channels.delete(name);
+  #forget(state: Channel): void {
+    if (state.unread.size > 0 || state.receivers.size > 0) return;
+    if (state.groups.size > 0 || state.listener) return;
+    if (this.#channels.get(state.name) === state) this.#channels.delete(state.name);
   }
 
   #assertOpen(): void {
@@ -267,8 +262,10 @@ export class MemoryLayer implements ChannelLayer {
 }
 
 interface Channel {
+  readonly name: string;
   readonly unread: BoundedQueue<{ readonly isolated: IsolatedMessage; readonly expiresAt: number }>;
   readonly receivers: Set<Receiver>;
+  readonly groups: Set<string>;
   listener: ChannelListener | undefined;
 }
 
@@ -278,7 +275,14 @@ interface Receiver {
 }
 
 interface Membership {
+  /** The member itself, so that a group's message need not look up each of them. */
+  readonly state: Channel;
   readonly expiresAt: number;
+}
+
+/** A member that is listened to is alive, however long ago it joined. */
+function isAlive({ state, expiresAt }: Membership, now: number): boolean {
+  return expiresAt > now || state.listener !== undefined;
 }
 
 function ownMessage({ message, hasBytes }: IsolatedMessage): LayerMessage {

@@ -1,8 +1,7 @@
 import { formatNdjson, type FeedEvent } from "../protocol/index.ts";
+import { encodeOnce } from "./encode-once.ts";
 import type { FeedExchange } from "./feed-exchange.ts";
 import { serveStream, type StreamFormat } from "./feed-stream.ts";
-
-const encoded = new WeakMap<FeedEvent, Uint8Array>();
 
 /** One JSON object per line; an empty line is a heartbeat. */
 const ndjson: StreamFormat = {
@@ -10,11 +9,7 @@ const ndjson: StreamFormat = {
   opening: Buffer.from("\n"),
   heartbeat: Buffer.from("\n"),
   end: Buffer.from(formatNdjson({ end: true })),
-  encode(event) {
-    let bytes = encoded.get(event);
-    if (!bytes) encoded.set(event, (bytes = Buffer.from(formatNdjson(event))));
-    return bytes;
-  },
+  encode: encodeOnce((event: FeedEvent) => formatNdjson(event)),
 };
 
 /** Serves a feed as lines of JSON in a response that stays open. */

@@ -92,12 +92,3 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   }
   return lastJoined;
 }
-
-/**
- * The same bytes as a `Buffer`.
- *
- * A stream makes one of every other `Uint8Array` that it is given, for each connection anew.
- */
-export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}

@@ -1,8 +1,7 @@
 import { formatSseComment, formatSseEvent, type FeedEvent } from "../protocol/index.ts";
+import { encodeOnce } from "./encode-once.ts";
 import type { FeedExchange } from "./feed-exchange.ts";
 import { serveStream, type StreamFormat } from "./feed-stream.ts";
-
-const encoded = new WeakMap<FeedEvent, Uint8Array>();
 
 /** `text/event-stream`, as WHATWG HTML §9.2 describes it. */
 const sse: StreamFormat = {
@@ -11,14 +10,9 @@ const sse: StreamFormat = {
   heartbeat: Buffer.from(formatSseComment("")),
   // Nothing says "the end" in an event stream: the client asks again and is answered with 204.
   end: new Uint8Array(),
-  encode(event) {
-    let bytes = encoded.get(event);
-    if (!bytes) {
-      bytes = Buffer.from(formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }));
-      encoded.set(event, bytes);
-    }
-    return bytes;
-  },
+  encode: encodeOnce((event: FeedEvent) =>
+    formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }),
+  ),
 };
 
 /** Serves a feed to an `EventSource`. */

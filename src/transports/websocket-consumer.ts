@@ -6,12 +6,11 @@ import {
   type Payload,
 } from "../channels/index.ts";
 import { frameText } from "../protocol/index.ts";
-import { toBuffer } from "./outbox.ts";
+import { encodeOnce } from "./encode-once.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
-/** A payload that goes to many connections is framed for the first of them. */
-const frames = new WeakMap<Payload, Uint8Array>();
+const toFrame = encodeOnce<Payload>(({ json }) => frameText(json));
 
 /**
  * Serves a consumer over a WebSocket; settles when the connection is over.
@@ -57,9 +56,7 @@ class WebSocketPort implements ConnectionPort {
   }
 
   send(payload: Payload): void {
-    let frame = frames.get(payload);
-    if (!frame) frames.set(payload, (frame = toBuffer(frameText(payload.json))));
-    this.#connection?.send(frame);
+    this.#connection?.send(toFrame(payload));
   }
 
   close(code: number, reason: string): void {

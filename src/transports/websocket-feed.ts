@@ -1,10 +1,12 @@
 import type { FeedSource } from "../channels/index.ts";
 import { frameText, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
-import { toBuffer } from "./outbox.ts";
+import { encodeOnce } from "./encode-once.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
-const plainFrames = new WeakMap<FeedEvent, Uint8Array>();
-const envelopeFrames = new WeakMap<FeedEvent, Uint8Array>();
+/** What a plain client gets: the data alone. */
+const toPlainFrame = encodeOnce<FeedEvent>(({ data }) => frameText(JSON.stringify(data)));
+/** What a client of our subprotocol gets: the whole event. */
+const toEventFrame = encodeOnce<FeedEvent>((event) => frameText(JSON.stringify(event)));
 const END_FRAME = frameText(JSON.stringify({ end: true }));
 const NO_MESSAGES = frameText(
   JSON.stringify({ type: "error", code: "MESSAGE_INVALID", message: "a feed takes no messages" }),
@@ -38,7 +40,7 @@ export async function serveFeedOverWebSocket(
     },
   );
   if (!connection) return;
-  const encode = isOurs ? encodeEnvelope : encodePlain;
+  const encode = isOurs ? toEventFrame : toPlainFrame;
   try {
     const leave = await upgrade.source.follow(
       {
@@ -58,16 +60,4 @@ function endFeed(connection: WebSocketConnection, isOurs: boolean, error: Error 
   if (error) return connection.close(1011, "feed failed");
   if (isOurs) connection.send(END_FRAME);
   connection.close(1000, "end");
-}
-
-function encodePlain(event: FeedEvent): Uint8Array {
-  let frame = plainFrames.get(event);
-  if (!frame) plainFrames.set(event, (frame = toBuffer(frameText(JSON.stringify(event.data)))));
-  return frame;
-}
-
-function encodeEnvelope(event: FeedEvent): Uint8Array {
-  let frame = envelopeFrames.get(event);
-  if (!frame) envelopeFrames.set(event, (frame = toBuffer(frameText(JSON.stringify(event)))));
-  return frame;
 }

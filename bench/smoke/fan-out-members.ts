@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 
 import { WebSocket } from "ws";
 
@@ -14,10 +14,10 @@ export interface Round {
   readonly window: number;
 }
 
-/** Everybody on one port: the one who speaks, and all who only listen. */
+/** Everybody on one port: the one who speaks, and what is called with all that anybody receives. */
 interface Room {
   readonly publisher: WebSocket;
-  readonly listeners: readonly Socket[];
+  onBytes(count: number): void;
 }
 
 /**
@@ -39,56 +39,53 @@ process.on("message", (round: Round) => {
 process.once("disconnect", () => process.exit());
 
 async function run({ port, messages, window }: Round): Promise<number> {
-  const { publisher, listeners } = await enter(port);
-  const everything = messages * MEMBERS * FRAME_BYTES;
+  const room = rooms.get(port) ?? (await enter(port));
+  const toEach = (count: number): number => count * MEMBERS * FRAME_BYTES;
   let received = 0;
   let sent = 0;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const publish = (): void => publisher.send(JSON.stringify({ n: FIRST + sent++ }));
-  const onBytes = (count: number): void => {
+  const publish = (): void => room.publisher.send(JSON.stringify({ n: FIRST + sent++ }));
+  room.onBytes = (count) => {
     received += count;
-    if (received === everything) resolve();
     // The next message follows when everybody has the one `window` before it.
-    while (
-      sent < messages &&
-      (sent - window) * MEMBERS * FRAME_BYTES <= received - MEMBERS * FRAME_BYTES
-    ) {
-      publish();
-    }
+    while (sent < messages && received >= toEach(sent - window + 1)) publish();
+    if (received === toEach(messages)) resolve();
   };
-  const onMessage = (): void => onBytes(FRAME_BYTES);
-  const onChunk = (chunk: Buffer): void => onBytes(chunk.length);
-  publisher.on("message", onMessage);
-  for (const socket of listeners) socket.on("data", onChunk);
   const startedAt = performance.now();
   while (sent < window) publish();
   await promise;
-  const elapsedMs = performance.now() - startedAt;
-  publisher.off("message", onMessage);
-  for (const socket of listeners) socket.off("data", onChunk);
-  return elapsedMs;
+  return performance.now() - startedAt;
 }
 
 async function enter(port: number): Promise<Room> {
-  const known = rooms.get(port);
-  if (known) return known;
   const publisher = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false });
+  const room: Room = { publisher, onBytes() {} };
+  publisher.on("message", () => room.onBytes(FRAME_BYTES));
   await once(publisher, "open");
-  const listeners: Socket[] = [];
-  while (listeners.length < MEMBERS - 1) listeners.push(await listen(port));
-  const room: Room = { publisher, listeners };
+  for (let n = 1; n < MEMBERS; n++) await listen(port, (count) => room.onBytes(count));
   rooms.set(port, room);
   return room;
 }
 
-/** Opens a WebSocket by hand; nothing follows the answer to its handshake until a round begins. */
-async function listen(port: number): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1");
+/** What is read goes into one buffer for all: only its length matters. */
+const scrap = Buffer.alloc(64 * 1024);
+
+/** Opens a WebSocket by hand; what follows the answer to its handshake is counted. */
+async function listen(port: number, onBytes: (count: number) => void): Promise<void> {
+  const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
+  let isOpen = false;
+  const onRead = (count: number): boolean => {
+    if (isOpen) onBytes(count);
+    else if (scrap.toString("latin1", 0, count).startsWith("HTTP/1.1 101")) {
+      isOpen = true;
+      resolve();
+    } else reject(new Error(`refused: ${scrap.toString("latin1", 0, count)}`));
+    return true;
+  };
+  const socket = connect({ port, host: "127.0.0.1", onread: { buffer: scrap, callback: onRead } });
   socket.write(
     `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
   );
-  const [answer] = await once(socket, "data");
-  if (!String(answer).startsWith("HTTP/1.1 101")) throw new Error(`refused: ${String(answer)}`);
-  return socket;
+  await opened;
 }

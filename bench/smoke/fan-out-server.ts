@@ -11,10 +11,6 @@ import { TEXT, toBroadcast } from "./fan-out-message.ts";
 const [, , kind] = process.argv;
 process.send?.(kind === "tidings" ? await startTidings() : await startWs());
 
-process.on("message", () => {
-  const { user, system } = process.cpuUsage();
-  process.send?.((user + system) / 1_000_000);
-});
 process.once("disconnect", () => process.exit());
 
 async function startTidings(): Promise<number> {

@@ -12,12 +12,10 @@ const ROUNDS = 9;
 const FLOOR = 1;
 
 /**
- * Fan-out of one publisher to 1,000 WebSocket members, beside `ws.send` to each.
+ * Measures the fan-out of one publisher to 1,000 WebSocket members, beside `ws.send` to each.
  *
  * Servers and members are processes of their own. With one message under way, the next is sent when
- * everybody has the last one; with ten, we write less often than `ws`. Each is given per second of the
- * clock and per second of the server's processor: on few cores the members take as long to read as a
- * server to write, and the clock then shows the members.
+ * everybody has the last one; with ten, we write less often than `ws` does.
  */
 export async function measureFanOut(): Promise<readonly Figure[]> {
   const ours = await startServer("tidings");
@@ -26,22 +24,15 @@ export async function measureFanOut(): Promise<readonly Figure[]> {
   try {
     const figures: Figure[] = [];
     for (const window of [1, 10]) {
-      const rounds: { readonly ours: Rates; readonly peer: Rates }[] = [];
+      const rounds: { readonly ours: number; readonly peer: number }[] = [];
       for (let round = 0; round <= ROUNDS; round++) {
         rounds.push({
-          ours: await measure(members, ours, window),
-          peer: await measure(members, peer, window),
+          ours: await measure(members, ours.port, window),
+          peer: await measure(members, peer.port, window),
         });
       }
       rounds.shift(); // the first one opened the connections and warmed up
-      for (const per of ["clock", "processor"] as const) {
-        figures.push(
-          toFigure(
-            `fan-out to 1,000 WebSockets, ${window} under way, per second of the ${per}`,
-            rounds.map((round) => ({ ours: round.ours[per], peer: round.peer[per] })),
-          ),
-        );
-      }
+      figures.push(toFigure(window, rounds));
     }
     return figures;
   } finally {
@@ -49,45 +40,21 @@ export async function measureFanOut(): Promise<readonly Figure[]> {
   }
 }
 
-/** Deliveries per second. */
-interface Rates {
-  readonly clock: number;
-  /** Of the server's processor time, in user and kernel. */
-  readonly processor: number;
-}
-
-interface ServerProcess {
-  readonly child: ChildProcess;
-  readonly port: number;
-}
-
-async function measure(
-  members: ChildProcess,
-  server: ServerProcess,
-  window: number,
-): Promise<Rates> {
-  const round: Round = { port: server.port, messages: MESSAGES, window };
-  const before = await processorSeconds(server.child);
+/** Runs one round, and returns deliveries per second. */
+async function measure(members: ChildProcess, port: number, window: number): Promise<number> {
+  const round: Round = { port, messages: MESSAGES, window };
   members.send(round);
   const [elapsedMs] = await once(members, "message");
-  const spent = (await processorSeconds(server.child)) - before;
-  const deliveries = MESSAGES * MEMBERS;
-  return { clock: (deliveries * 1000) / Number(elapsedMs), processor: deliveries / spent };
-}
-
-async function processorSeconds(child: ChildProcess): Promise<number> {
-  child.send("processor");
-  const [seconds] = await once(child, "message");
-  return Number(seconds);
+  return (MESSAGES * MEMBERS * 1000) / Number(elapsedMs);
 }
 
 function toFigure(
-  name: string,
+  window: number,
   rounds: readonly { readonly ours: number; readonly peer: number }[],
 ): Figure {
   const ratio = median(rounds.map(({ ours, peer }) => ours / peer));
   return {
-    name,
+    name: `fan-out to 1,000 WebSockets, ${window} under way, deliveries per second`,
     ours: median(rounds.map(({ ours }) => ours)),
     peer: median(rounds.map(({ peer }) => peer)),
     ratio,
@@ -96,7 +63,9 @@ function toFigure(
   };
 }
 
-async function startServer(kind: string): Promise<ServerProcess> {
+async function startServer(
+  kind: string,
+): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const child = fork(path("fan-out-server.ts"), [kind]);
   const [port] = await once(child, "message");
   return { child, port: Number(port) };

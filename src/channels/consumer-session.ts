@@ -1,8 +1,8 @@
 import { BoundedQueue } from "../core/bounded-queue.ts";
 import { toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { SchemaError, validate } from "../core/schema.ts";
 import type { ChannelLayer, LayerMessage, OutgoingMessage } from "../layers/index.ts";
+import { readClientMessage } from "./client-message.ts";
 import type { ConnectionPort } from "./connection-port.ts";
 import type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
 import type { ConsumerDefinition } from "./consumer.ts";
@@ -36,7 +36,7 @@ const INTERNAL_ERROR = 1011;
  * | ---------- | ---------------------------------------------- | ------------------------------------ |
  * | connecting | `connect` runs, the handshake is not answered   | accepted, rejected, gone, or failed |
  * | open       | messages and events are handled as they come    | closed by either side, or an error  |
- * | closed     | nothing more is sent; `disconnect` runs, if it was open, after the running handler | never |
+ * | closed     | nothing is sent or taken; the handler under way ends, then those of the messages that a client sent before it closed, then `disconnect`, if it was open | never |
  *
  * Events that are only forwarded skip the queue while it is empty. Bounds: 100 waiting events, 64
  * waiting client messages (then the client is no longer read; what one read brought may still wait).
@@ -151,6 +151,7 @@ export class ConsumerSession implements Connection {
     if (this.#state === "connecting") this.accept();
     if (this.#state !== "open") return;
     this.#options.port.close(code, reason);
+    this.#messages = [];
     this.#end({ code, reason });
   }
 
@@ -188,7 +189,7 @@ export class ConsumerSession implements Connection {
   async #pump(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    while (this.#state === "open" && (this.#events.size > 0 || this.#messages.length > 0)) {
+    while (this.#events.size > 0 || this.#messages.length > 0) {
       await this.#guard(() => this.#handleEvent());
       await this.#guard(() => this.#handleMessage());
     }
@@ -197,37 +198,22 @@ export class ConsumerSession implements Connection {
   }
 
   async #handleEvent(): Promise<void> {
-    const reaction = this.#state === "open" ? this.#events.shift() : undefined;
+    const reaction = this.#events.shift();
     if (reaction?.kind === "send") this.#options.port.send(reaction.payload);
     if (reaction?.kind === "handle") await reaction.handler(this, reaction.event);
   }
 
   async #handleMessage(): Promise<void> {
-    const text = this.#state === "open" ? this.#messages.shift() : undefined;
+    const text = this.#messages.shift();
     if (text === undefined) return;
     if (this.#isPaused && this.#messages.length <= RESUME_AT) {
       this.#isPaused = false;
       this.#options.port.resume();
     }
     const { handlers } = this.#options.definition;
-    const parsed = parseJson(text);
-    if (!parsed) return this.#complain("MESSAGE_NOT_JSON", "expected a message in JSON");
-    if (!handlers.receives) {
-      return this.#complain("MESSAGE_INVALID", "this consumer takes no messages");
-    }
-    let message: unknown;
-    try {
-      message = await validate(handlers.receives, parsed.value, "the message");
-    } catch (thrown) {
-      if (!(thrown instanceof SchemaError)) throw thrown;
-      return this.#complain(thrown.code, thrown.message, thrown.issues);
-    }
-    await handlers.receive(this, message);
-  }
-
-  /** Tells the client what was wrong with its message; the connection stays open. */
-  #complain(code: string, message: string, issues: SchemaError["issues"] = []): void {
-    this.send({ type: "error", code, message, issues });
+    const read = await readClientMessage(text, handlers.receives);
+    if ("complaint" in read) this.send(read.complaint);
+    else await handlers.receive(this, read.message);
   }
 
   /** Runs a step; what it throws is logged and ends this connection, and no other. */
@@ -243,8 +229,10 @@ export class ConsumerSession implements Connection {
       );
       if (this.#state === "connecting") {
         port.refuse(500, "internal error");
-        this.#abandon();
-      } else this.close(INTERNAL_ERROR, "internal error");
+        return this.#abandon();
+      }
+      this.#messages = [];
+      this.close(INTERNAL_ERROR, "internal error");
     }
   }
 
@@ -277,7 +265,6 @@ export class ConsumerSession implements Connection {
     this.#abort.abort();
     this.#unlisten?.();
     this.#events.clear();
-    this.#messages = [];
     const { layer, logger } = this.#options;
     for (const group of this.#groups) {
       layer.groupDiscard(group, this.channelName).catch((thrown: unknown) => {
@@ -298,12 +285,4 @@ function isRejectCode(code: number): boolean {
 
 function isAbort(thrown: unknown): boolean {
   return Error.isError(thrown) && thrown.name === "AbortError";
-}
-
-function parseJson(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined; // the caller tells the client
-  }
 }

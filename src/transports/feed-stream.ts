@@ -1,3 +1,4 @@
+import { isTidingsError } from "../core/errors.ts";
 import type { FeedEvent } from "../protocol/index.ts";
 import { requestedCursor, type FeedExchange } from "./feed-exchange.ts";
 import type { OpenConnection } from "./open-connections.ts";
@@ -12,12 +13,24 @@ export interface StreamFormat {
   readonly heartbeat: Uint8Array;
   /** Sent last when the feed has ended. */
   readonly end: Uint8Array;
+  /** Answers a request for a feed that has failed; without it, the request fails. */
+  readonly failure?: Uint8Array | undefined;
   /** The bytes of an event, the same ones for every stream. */
   encode(event: FeedEvent): Uint8Array;
 }
 
 /** Serves a feed as an HTTP response that stays open; settles when it is over. */
 export async function serveStream(exchange: FeedExchange, format: StreamFormat): Promise<void> {
+  try {
+    await followInto(exchange, format);
+  } catch (thrown) {
+    if (!format.failure || !isTidingsError(thrown, "FEED_FAILED")) throw thrown;
+    const { response } = exchange;
+    response.writeHead(200, toHeaders(format)).end(format.failure);
+  }
+}
+
+async function followInto(exchange: FeedExchange, format: StreamFormat): Promise<void> {
   const { request, response, source, connections } = exchange;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   response.once("close", resolve);
@@ -72,11 +85,7 @@ class StreamConnection implements OpenConnection {
       response.writeHead(204, { "cache-control": "no-store" }).end();
       return;
     }
-    response.writeHead(200, {
-      "content-type": this.#format.contentType,
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    });
+    response.writeHead(200, toHeaders(this.#format));
     if (request.method === "HEAD") {
       response.end();
       return;
@@ -110,4 +119,12 @@ class StreamConnection implements OpenConnection {
   destroy(): void {
     this.#exchange.response.destroy();
   }
+}
+
+function toHeaders({ contentType }: StreamFormat): Readonly<Record<string, string>> {
+  return {
+    "content-type": contentType,
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  };
 }

@@ -3,6 +3,9 @@ import { encodeOnce } from "./encode-once.ts";
 import type { FeedExchange } from "./feed-exchange.ts";
 import { serveStream, type StreamFormat } from "./feed-stream.ts";
 
+/** How long an event source waits before it asks again for a feed that has failed. */
+const RETRY_MS = 5_000;
+
 /** `text/event-stream`, as WHATWG HTML §9.2 describes it. */
 const sse: StreamFormat = {
   contentType: "text/event-stream",
@@ -10,6 +13,9 @@ const sse: StreamFormat = {
   heartbeat: Buffer.from(formatSseComment("")),
   // Nothing says "the end" in an event stream: the client asks again and is answered with 204.
   end: new Uint8Array(),
+  // "Any other HTTP response status" than 200 and 204 ends an EventSource for good; this one comes
+  // back after the time that we give it.
+  failure: Buffer.from(`retry: ${RETRY_MS}\n${formatSseComment("the feed has failed")}`),
   encode: encodeOnce((event: FeedEvent) =>
     formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }),
   ),

@@ -148,6 +148,8 @@ export class WebSocketConnection {
   }
 
   beat(): void {
+    // What we do not read may well be its answer.
+    if (this.#websocket.isPaused) return;
     if (!this.#isAlive) return this.#websocket.terminate();
     this.#isAlive = false;
     if (this.#websocket.readyState === this.#websocket.OPEN) this.#websocket.ping();

@@ -149,6 +149,32 @@ describe("a consumer over WebSocket", () => {
     expect(await ended).toEqual({ count: 2, code: 4000, reason: "bye" });
   });
 
+  test("handles what a client sent before it closed, then disconnect", async () => {
+    const gate = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    const done: (number | string)[] = [];
+    const patient = consumer({
+      path: "/ws/patient",
+      receives: z.number(),
+      async receive(_connection, n) {
+        await gate.promise;
+        done.push(n);
+      },
+      disconnect() {
+        done.push("disconnect");
+        over.resolve();
+      },
+    });
+    await using server = await serve(() => ({ routes: [patient] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/patient`);
+    for (const n of [1, 2, 3]) socket.send(n);
+    socket.raw.close();
+    await socket.closed;
+    gate.resolve();
+    await over.promise;
+    expect(done).toEqual([1, 2, 3, "disconnect"]);
+  });
+
   test("leaves its groups when the client is cut off", async () => {
     const { promise: ended, resolve } = Promise.withResolvers<number>();
     const member = consumer({

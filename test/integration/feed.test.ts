@@ -161,6 +161,9 @@ describe("a feed with a snapshot", () => {
     const response = await fetch(`${server.url}/flaky`);
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ error: { code: "FEED_FAILED" } });
+    await using sse = await openStream(`${server.url}/flaky`, { accept: "text/event-stream" });
+    expect(sse.response.status).toBe(200); // anything else would end an EventSource for good
+    expect(await sse.until("\n\n")).toBe("retry: 5000\n: the feed has failed\n\n");
     await using socket = await Socket.open(`${server.webSocketUrl}/flaky`);
     expect(await socket.closed).toEqual({ code: 1011, reason: "feed failed" });
     expect(server.log[0]).toMatchObject({

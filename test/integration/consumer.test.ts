@@ -96,6 +96,22 @@ describe("a consumer over WebSocket", () => {
     expect(disconnected).toEqual([]);
   });
 
+  test("answers the handshake with a subprotocol and headers of its choice", async () => {
+    const choosy = consumer({
+      path: "/ws/choosy",
+      connect: (connection) =>
+        connection.accept({ subprotocol: "chat.v2", headers: { "x-room": "lobby" } }),
+    });
+    await using server = await serve(() => ({ routes: [choosy] }));
+    const headers = Promise.withResolvers<unknown>();
+    const socket = Socket.dial(`${server.webSocketUrl}/ws/choosy`, ["chat.v1", "chat.v2"]);
+    socket.raw.once("upgrade", (response) => headers.resolve(response.headers["x-room"]));
+    await socket.opened;
+    expect(socket.protocol).toBe("chat.v2");
+    expect(await headers.promise).toBe("lobby");
+    await socket[Symbol.asyncDispose]();
+  });
+
   test("runs the handlers of one connection one after another, and those of two side by side", async () => {
     const gates = new Map<string, () => void>();
     const order: string[] = [];

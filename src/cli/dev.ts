@@ -60,6 +60,7 @@ async function dev(path: string, options: DevOptions): Promise<void> {
     process.exit(1); // the process that could not start has said why
   });
   await runUntilStopped({
+    name: "dev",
     logger,
     // The children have their own timeout; what is left after it is killed.
     stopTimeoutMs: (options.stopTimeout + 3) * 1000,

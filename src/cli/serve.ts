@@ -52,6 +52,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
   await worker?.start();
   printServerBanner(application, server.url, logger);
   await runUntilStopped({
+    name: "server",
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
     async stop(signal) {

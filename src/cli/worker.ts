@@ -36,6 +36,7 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
   await worker.start();
   printWorkerBanner(application, worker, logger);
   await runUntilStopped({
+    name: "worker",
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
     stop: (signal) => worker.stop({ signal }),

@@ -1,4 +1,4 @@
-import { toError, TidingsError } from "../core/errors.ts";
+import { isTidingsError, toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ChannelLayer, LayerMessage } from "../layers/index.ts";
 import type { FeedEvent } from "../protocol/index.ts";
@@ -201,6 +201,14 @@ export class FeedSource {
 
   async #missed(cursor: string | undefined): Promise<readonly FeedEvent[]> {
     await this.#started;
+    try {
+      return await this.#missedSince(cursor);
+    } catch (thrown) {
+      throw isTidingsError(thrown, "FEED_FAILED") ? thrown : this.#fail(thrown);
+    }
+  }
+
+  async #missedSince(cursor: string | undefined): Promise<readonly FeedEvent[]> {
     await this.#freshen();
     const since = cursor === undefined ? undefined : this.#log.since(cursor);
     if (since) return since;

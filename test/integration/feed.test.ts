@@ -175,6 +175,26 @@ describe("a feed with a snapshot", () => {
   });
 });
 
+test("a feed whose snapshot fails later is told to followers and pollers alike, and starts anew", async () => {
+  let loads = 0;
+  const fragile = feed({
+    path: "/fragile",
+    group: "fragile",
+    snapshot: () => {
+      loads += 1;
+      if (loads === 2) throw new Error("database is away");
+      return loads;
+    },
+    on: { changed: refresh() },
+  });
+  await using server = await serve(() => ({ routes: [fragile] }));
+  expect((await poll(`${server.url}/fragile`)).events).toMatchObject([{ data: 1 }]);
+  await server.app.layer.groupSend("fragile", { type: "changed" });
+  expect((await fetch(`${server.url}/fragile`)).status).toBe(503);
+  expect((await poll(`${server.url}/fragile`)).events).toMatchObject([{ data: 3 }]);
+  expect(server.log).toHaveLength(1);
+});
+
 describe("a feed with a live tail", () => {
   test("sends the snapshot first and then each message of its group", async () => {
     const tail = feed({

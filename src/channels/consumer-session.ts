@@ -83,6 +83,7 @@ export class ConsumerSession implements Connection {
     const { definition, layer } = this.#options;
     await this.#guard(async () => {
       this.#channelName = await layer.newChannel();
+      if (this.#isClosed()) return;
       this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
       await definition.handlers.connect(this);
       if (this.#state === "connecting") this.accept();
@@ -111,8 +112,9 @@ export class ConsumerSession implements Connection {
   accept(options: AcceptOptions = {}): void {
     if (this.#state === "closed") return;
     if (this.#state === "open") throw new TidingsError("CHANNEL_CLOSED", "accepted already");
-    this.#state = "open";
+    // Refusing what `options` say comes before anything has been answered.
     this.#options.port.accept(options);
+    if (!this.#isClosed()) this.#state = "open";
   }
 
   reject(code: number, reason = ""): void {
@@ -181,7 +183,8 @@ export class ConsumerSession implements Connection {
       return true;
     }
     if (!this.#events.push(reaction)) return false;
-    void this.#pump();
+    // Not at once: what a handler sends must not reach other members before what it answers.
+    queueMicrotask(() => void this.#pump());
     return true;
   }
 

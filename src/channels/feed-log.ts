@@ -49,16 +49,17 @@ export class FeedLog {
   since(cursor: string): readonly FeedEvent[] | undefined {
     const position = parseCursor(cursor);
     if (!position || position.epoch !== this.#epoch) return undefined;
-    return this.#after(position.offset);
+    return this.after(position.offset);
   }
 
   /** The state and what came after it, or `undefined` when there is none that leads up to now. */
   state(): readonly FeedEvent[] | undefined {
-    const later = this.#state && this.#after(this.#state.offset);
+    const later = this.#state && this.after(this.#state.offset);
     return this.#state && later && [this.#state.event, ...later];
   }
 
-  #after(offset: number): readonly FeedEvent[] | undefined {
+  /** What came after an offset, or `undefined` when that is no longer kept. */
+  after(offset: number): readonly FeedEvent[] | undefined {
     const count = this.#offset - offset;
     if (count < 0 || count > this.#events.length) return undefined;
     return count === 0 ? [] : this.#events.slice(-count);

@@ -41,6 +41,8 @@ export interface FeedSourceOptions {
   readonly onStop: () => void;
 }
 
+/** For those who poll: the feed goes on this long after the last of them. */
+const LINGER_MS = 30_000;
 /** A generator that has just started gets this long for a first event, before a poll goes without. */
 const FIRST_EVENT_MS = 2_000;
 
@@ -66,6 +68,8 @@ export class FeedSource {
   #state: "starting" | "live" | "ended" | "stopped" = "starting";
   #unlisten: (() => void) | undefined;
   #linger: NodeJS.Timeout | undefined;
+  /** Those who wait in `follow` for what they have missed. */
+  #arrivals = 0;
   /** The load under way, and whether a change since it began asks for another. */
   #loading: Promise<void> | undefined;
   #isStale = false;
@@ -75,27 +79,32 @@ export class FeedSource {
     this.#log = new FeedLog(options.definition.keep);
     this.#started = this.#start();
     this.#started.catch(() => {}); // whoever follows awaits it; without anybody it is logged
+    this.#lingerIfAlone();
   }
 
   /**
    * Delivers what the follower has missed, then everything that comes, until the returned function
    * is called.
    *
-   * @throws {TidingsError} FEED_FAILED when the snapshot cannot be loaded.
+   * @throws {TidingsError} FEED_FAILED when the snapshot cannot be loaded, or the source has stopped.
    */
   async follow(follower: Follower, cursor?: string): Promise<() => void> {
-    this.#stay();
-    const missed = await this.#missed(cursor);
-    // From here to the end nothing is awaited, so nothing can come in between.
-    for (const event of missed) follower.deliver(event);
-    if (this.#state !== "live") {
-      follower.end();
-      this.#leave(follower);
-      return () => {};
+    this.#arrivals += 1;
+    this.#lingerIfAlone();
+    try {
+      const missed = await this.#missed(cursor);
+      // From here to the end nothing is awaited, so nothing can come in between.
+      for (const event of missed) follower.deliver(event);
+      if (this.#state === "ended") follower.end();
+      else this.#followers.add(follower);
+    } finally {
+      this.#arrivals -= 1;
+      this.#lingerIfAlone();
     }
-    this.#stay();
-    this.#followers.add(follower);
-    return () => this.#leave(follower);
+    return () => {
+      this.#followers.delete(follower);
+      this.#lingerIfAlone();
+    };
   }
 
   /** Returns what came since a cursor; without one, the state now. */
@@ -132,44 +141,56 @@ export class FeedSource {
 
   async #start(): Promise<void> {
     try {
-      const { definition, params, layer } = this.#options;
-      if (definition.group) {
-        const channel = await layer.newChannel("feed");
-        this.#unlisten = layer.listen(channel, (message) => this.#onMessage(message));
-        await layer.groupAdd(definition.group(params), channel);
-      }
+      await this.#join();
       // Position first, then load: what comes while the snapshot loads is in the log behind it.
-      await this.#load((data, offset) => this.#log.setState(data, offset));
-      if (this.#state === "starting") this.#state = "live";
-      if (definition.events) void this.#run(definition.events(this.#context()));
+      await this.#loadState();
+      this.#assertRunning();
+      this.#state = "live";
+      const { events } = this.#options.definition;
+      if (events) void this.#run(events(this.#context()));
     } catch (thrown) {
       throw this.#fail(thrown);
     }
+  }
+
+  async #join(): Promise<void> {
+    const { definition, params, layer } = this.#options;
+    if (!definition.group) return;
+    const group = definition.group(params);
+    const channel = await layer.newChannel("feed");
+    this.#assertRunning();
+    this.#unlisten = layer.listen(channel, (message) => this.#onMessage(message));
+    await layer.groupAdd(group, channel);
+    if (this.#state === "stopped") await layer.groupDiscard(group, channel);
   }
 
   async #run(events: AsyncIterable<{ readonly data: unknown }>): Promise<void> {
     try {
       for await (const { data } of events) {
         if (this.#state !== "live") return;
-        this.#publish(this.#log.append(data, true));
+        this.#publish(this.#log.append(toJsonValue(data), true));
       }
       if (this.#state !== "live") return;
       this.#state = "ended";
       for (const follower of this.#followers) follower.end();
       this.#followers.clear();
-      this.#lingerOn();
+      this.#lingerIfAlone();
     } catch (thrown) {
       if (!this.#abort.signal.aborted) this.#fail(thrown);
     }
   }
 
   #onMessage(message: LayerMessage): boolean {
-    const { on } = this.#options.definition;
-    const reaction = on ? on.get(message.type) : FORWARD_AS_IT_IS;
+    const { definition, logger } = this.#options;
+    const reaction = definition.on ? definition.on.get(message.type) : FORWARD_AS_IT_IS;
     if (reaction?.kind === "refresh") this.#refresh();
     if (reaction?.kind !== "forward") return true;
-    const data = reaction.map ? reaction.map(message) : toJsonValue(message);
-    if (data !== undefined) this.#publish(this.#log.append(data, false));
+    try {
+      const data = toJsonValue(reaction.map ? reaction.map(message) : message);
+      if (data !== undefined) this.#publish(this.#log.append(data, false));
+    } catch (thrown) {
+      logger.error({ err: toError(thrown), feed: definition.path.path }, "message dropped");
+    }
     return true;
   }
 
@@ -181,52 +202,56 @@ export class FeedSource {
     this.#freshen().catch((thrown: unknown) => this.#fail(thrown));
   }
 
+  /** Waits until the state is newer than every change that has been heard of. */
   async #freshen(): Promise<void> {
-    while (this.#isStale && this.#state !== "stopped") {
-      this.#loading ??= this.#load((data) => this.#publish(this.#log.append(data, true))).finally(
-        () => (this.#loading = undefined),
-      );
+    while ((this.#isStale || this.#loading) && this.#state !== "stopped") {
+      this.#loading ??= this.#reload().finally(() => (this.#loading = undefined));
       await this.#loading;
     }
   }
 
-  async #load(store: (data: unknown, offset: number) => void): Promise<void> {
-    const { snapshot } = this.#options.definition;
-    if (!snapshot) return;
+  async #reload(): Promise<void> {
+    const { data, offset } = await this.#load();
+    const meanwhile = this.#log.after(offset);
+    this.#publish(this.#log.append(data, true));
+    // What came while it loaded may or may not be in it, so it comes again after it.
+    if (!meanwhile) this.#isStale = true;
+    for (const event of meanwhile ?? []) this.#publish(this.#log.append(event.data, false));
+  }
+
+  async #loadState(): Promise<void> {
+    if (!this.#options.definition.snapshot) return;
+    const { data, offset } = await this.#load();
+    this.#log.setState(data, offset);
+  }
+
+  async #load(): Promise<{ readonly data: unknown; readonly offset: number }> {
     this.#isStale = false;
     const { offset } = this.#log;
-    const data = await snapshot(this.#context());
-    if (this.#state !== "stopped") store(data, offset);
+    const data = toJsonValue(await this.#options.definition.snapshot?.(this.#context()));
+    this.#assertRunning();
+    return { data, offset };
   }
 
   async #missed(cursor: string | undefined): Promise<readonly FeedEvent[]> {
     await this.#started;
     try {
-      return await this.#missedSince(cursor);
+      await this.#freshen();
+      this.#assertRunning();
+      const since = cursor === undefined ? undefined : this.#log.since(cursor);
+      if (since) return since;
+      const [first, ...rest] = await this.#stateNow();
+      if (!first) return [];
+      return [cursor === undefined ? first : { ...first, reset: true }, ...rest];
     } catch (thrown) {
-      throw isTidingsError(thrown, "FEED_FAILED") ? thrown : this.#fail(thrown);
+      throw this.#fail(thrown);
     }
-  }
-
-  async #missedSince(cursor: string | undefined): Promise<readonly FeedEvent[]> {
-    await this.#freshen();
-    const since = cursor === undefined ? undefined : this.#log.since(cursor);
-    if (since) return since;
-    const state = await this.#stateNow();
-    const [first, ...rest] = state;
-    if (!first || cursor === undefined) return state;
-    return [{ ...first, reset: true }, ...rest];
   }
 
   async #stateNow(): Promise<readonly FeedEvent[]> {
     // With a busy tail the state may be out of the log's reach again when its load ends; then the
     // next try is likely to be quicker than `keep` events.
-    while (this.#options.definition.snapshot && this.#state !== "stopped") {
-      const state = this.#log.state();
-      if (state) return state;
-      await this.#load((data, offset) => this.#log.setState(data, offset));
-    }
-    if (this.#state === "stopped") throw new TidingsError("FEED_FAILED", "the feed has stopped");
+    while (this.#options.definition.snapshot && !this.#log.state()) await this.#loadState();
     return this.#log.state() ?? [];
   }
 
@@ -234,34 +259,32 @@ export class FeedSource {
     for (const follower of this.#followers) follower.deliver(event);
   }
 
+  /** Stops because of an error, which is logged here and nowhere else. */
   #fail(thrown: unknown): TidingsError {
+    if (isTidingsError(thrown, "FEED_FAILED")) return thrown;
     const { definition, logger } = this.#options;
+    const { path } = definition.path;
     const cause = toError(thrown);
-    const error = new TidingsError("FEED_FAILED", `feed \`${definition.path.path}\` failed`, {
-      cause,
-    });
-    logger.error(
-      { err: cause, feed: definition.path.path },
-      "feed failed; its followers are cut off",
-    );
+    logger.error({ err: cause, feed: path }, "feed failed; its followers are cut off");
+    const error = new TidingsError("FEED_FAILED", `feed \`${path}\` failed`, { cause });
     this.stop(error);
     return error;
   }
 
-  #leave(follower: Follower): void {
-    this.#followers.delete(follower);
-    if (this.#followers.size === 0) this.#lingerOn();
+  #assertRunning(): void {
+    if (this.#state === "stopped") throw new TidingsError("FEED_FAILED", "the feed has stopped");
   }
 
-  #stay(): void {
-    clearTimeout(this.#linger);
-    this.#linger = undefined;
+  /** Whether nobody follows, nor is about to. */
+  get isAlone(): boolean {
+    return this.#arrivals === 0 && this.#followers.size === 0;
   }
 
-  #lingerOn(): void {
-    if (this.#state === "stopped") return;
+  /** Stops after a while without followers; whoever comes before that takes it back. */
+  #lingerIfAlone(): void {
     clearTimeout(this.#linger);
-    this.#linger = setTimeout(() => this.stop(), this.#options.lingerMs ?? 30_000).unref();
+    if (this.#state === "stopped" || !this.isAlone) return;
+    this.#linger = setTimeout(() => this.stop(), this.#options.lingerMs ?? LINGER_MS).unref();
   }
 
   #context(): { readonly params: Params; readonly signal: AbortSignal } {
@@ -273,7 +296,7 @@ const FORWARD_AS_IT_IS = { kind: "forward", map: undefined } as const;
 
 /** Waits for a promise, for a time, or for an abort, whichever comes first. */
 async function wait(promise: Promise<void>, ms: number, signal?: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
+  if (ms <= 0 || signal?.aborted) return;
   const { promise: over, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   signal?.addEventListener("abort", () => resolve(), { once: true });

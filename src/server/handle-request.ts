@@ -8,8 +8,8 @@ import {
   type RouteContext,
   type RouteMatch,
 } from "../channels/index.ts";
-import { isTidingsError, toError } from "../core/errors.ts";
-import { serveFeed } from "../transports/index.ts";
+import { chooseDelivery, serveFeed } from "../transports/index.ts";
+import { tooLarge, toFailure } from "./failure.ts";
 import { authorizeFeed, passMiddleware } from "./route-request.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -24,16 +24,9 @@ export async function handleRequest(
     if (response) await sendNodeResponse(outgoing, response);
   } catch (thrown) {
     if (outgoing.destroyed) return;
-    // The feed's source has logged why, once for everybody who asked for it.
-    if (isTidingsError(thrown, "FEED_FAILED") && !outgoing.headersSent) {
-      return await sendNodeResponse(outgoing, feedFailed());
-    }
-    if (isBodyTooLarge(thrown) && !outgoing.headersSent) {
-      return await sendNodeResponse(outgoing, tooLarge(server.limits.maxBodyBytes));
-    }
-    server.logger.error({ err: toError(thrown), url: incoming.url }, "request failed");
+    const failure = toFailure(server, thrown, incoming.url);
     if (outgoing.headersSent) outgoing.destroy();
-    else await sendNodeResponse(outgoing, failed());
+    else await sendNodeResponse(outgoing, failure);
   }
 }
 
@@ -44,7 +37,7 @@ async function respond(
 ): Promise<Response | undefined> {
   const { application, limits } = server;
   if (Number(incoming.headers["content-length"] ?? 0) > limits.maxBodyBytes)
-    return tooLarge(limits.maxBodyBytes);
+    return toErrorResponse(tooLarge(limits.maxBodyBytes));
   const request = new NodeRequest({
     req: incoming,
     res: outgoing,
@@ -74,32 +67,23 @@ async function respondWithFeed(
 ): Promise<Response | undefined> {
   const { request } = context;
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
+  const delivery = chooseDelivery(request.headers);
+  if (!delivery) return notAcceptable();
   const refusal = await authorizeFeed(definition, context);
   if (refusal) return refusal;
-  return await serveFeed({
-    request,
-    response: outgoing,
-    source: sources.get(definition, match.params),
-    connections,
-    maxOutboxBytes: limits.maxOutboxBytes,
-  });
+  const source = sources.get(definition, match.params);
+  const { maxOutboxBytes } = limits;
+  return await serveFeed(
+    { request, response: outgoing, source, connections, maxOutboxBytes },
+    delivery,
+  );
 }
 
-/** The pages' handler read a body that does not say its length, and let the error pass. */
-function isBodyTooLarge(thrown: unknown): boolean {
-  return Error.isError(thrown) && "code" in thrown && thrown.code === "ERR_BODY_TOO_LARGE";
-}
-
-function failed(): Response {
-  return toErrorResponse({ status: 500, code: "REQUEST_FAILED", message: "internal error" });
-}
-
-function feedFailed(): Response {
+function notAcceptable(): Response {
   return toErrorResponse({
-    status: 503,
-    code: "FEED_FAILED",
-    message: "the feed has failed; ask again",
-    headers: { "retry-after": "1" },
+    status: 406,
+    code: "REQUEST_NOT_ACCEPTABLE",
+    message: "a feed is text/event-stream, application/x-ndjson or application/json",
   });
 }
 
@@ -116,15 +100,6 @@ function notFound(pathname: string): Response {
     status: 404,
     code: "REQUEST_NOT_FOUND",
     message: `nothing is at ${pathname}`,
-  });
-}
-
-function tooLarge(maxBodyBytes: number): Response {
-  return toErrorResponse({
-    status: 413,
-    code: "REQUEST_TOO_LARGE",
-    message: `a body may have ${maxBodyBytes} bytes`,
-    headers: { connection: "close" },
   });
 }
 

@@ -3,13 +3,14 @@ import type { IncomingMessage } from "node:http";
 import { NodeRequest } from "srvx/node";
 
 import { toErrorResponse, type RouteContext, type RouteMatch } from "../channels/index.ts";
-import { toError } from "../core/errors.ts";
 import {
   answerUpgrade,
+  offeredSubprotocols,
   serveConsumerOverWebSocket,
   serveFeedOverWebSocket,
   type Upgrade,
 } from "../transports/index.ts";
+import { toFailure } from "./failure.ts";
 import { authorizeFeed, passMiddleware } from "./route-request.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -21,8 +22,8 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
     const refusal = await respond(server, upgrade);
     if (refusal) await answerUpgrade(upgrade.socket, refusal);
   } catch (thrown) {
-    server.logger.error({ err: toError(thrown), url: upgrade.request.url }, "upgrade failed");
-    upgrade.socket.destroy();
+    // What fails after a connection is open is its own business: here, nothing has been answered.
+    await answerUpgrade(upgrade.socket, toFailure(server, thrown, upgrade.request.url));
   }
 }
 
@@ -98,8 +99,4 @@ function malformedHandshake(
   headers?: Readonly<Record<string, string>>,
 ): Response {
   return toErrorResponse({ status, code: "REQUEST_MALFORMED", message, headers });
-}
-
-function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
-  return (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
 }

@@ -10,6 +10,7 @@ import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
 import { toLimits, type ServerLimits } from "./limits.ts";
 import type { ServerContext } from "./server-context.ts";
+import { Sockets } from "./sockets.ts";
 
 /** Options of {@link createServer}. */
 export interface ServerOptions {
@@ -42,6 +43,7 @@ export function createServer(application: Application, options: ServerOptions = 
  */
 class NodeServer implements Service {
   readonly #http: HttpServer;
+  readonly #sockets: Sockets;
   readonly #context: ServerContext;
   readonly #host: string;
   readonly #port: number;
@@ -58,6 +60,7 @@ class NodeServer implements Service {
       // Anything else that asks for an upgrade (h2c) is answered as a plain request.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     });
+    this.#sockets = new Sockets(this.#http);
     this.#http.on(
       "request",
       (request, response) => void handleRequest(this.#context, request, response),
@@ -103,11 +106,12 @@ class NodeServer implements Service {
     this.#state = "stopping";
     const { connections, sessions, sources } = this.#context;
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    const cut = (): void => this.#http.closeAllConnections();
+    const cut = (): void => this.#sockets.destroy();
     signal?.addEventListener("abort", cut, { once: true });
+    this.#sockets.stop();
     await connections.closeAll(signal);
-    await untilAborted(Promise.allSettled(sessions), signal);
     sources.stop();
+    await untilAborted(Promise.allSettled(sessions), signal);
     if (signal?.aborted) cut();
     await closed;
     signal?.removeEventListener("abort", cut);

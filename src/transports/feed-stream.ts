@@ -11,8 +11,8 @@ export interface StreamFormat {
   readonly opening: Uint8Array;
   /** Sent when nothing else was, to show both ends that the other lives. */
   readonly heartbeat: Uint8Array;
-  /** Sent last when the feed has ended. */
-  readonly end: Uint8Array;
+  /** Sent last when the feed has ended; without it, 204 says so to those who come back. */
+  readonly end?: Uint8Array | undefined;
   /** Answers a request for a feed that has failed; without it, the request fails. */
   readonly failure?: Uint8Array | undefined;
   /** The bytes of an event, the same ones for every stream. */
@@ -56,14 +56,17 @@ async function followInto(exchange: FeedExchange, format: StreamFormat): Promise
     },
     requestedCursor(request),
   );
-  isOpen = true;
-  stream.open(missed, end);
   const remove = connections.add(stream);
-  if (response.destroyed) resolve();
-  await closed;
-  remove();
-  leave();
-  outbox.close();
+  try {
+    isOpen = true;
+    stream.open(missed, end);
+    if (response.destroyed) resolve();
+    await closed;
+  } finally {
+    remove();
+    leave();
+    outbox.close();
+  }
 }
 
 class StreamConnection implements OpenConnection {
@@ -80,8 +83,8 @@ class StreamConnection implements OpenConnection {
   open(missed: readonly FeedEvent[], end: { readonly error: Error | undefined } | undefined): void {
     const { request, response } = this.#exchange;
     // "An HTTP 204 No Content response" is how a server tells an EventSource not to come back
-    // (WHATWG HTML §9.2.3); for other streams it says as well that there is nothing more.
-    if (end && !end.error && missed.length === 0 && requestedCursor(request) !== undefined) {
+    // (WHATWG HTML §9.2.3).
+    if (end && !end.error && missed.length === 0 && !this.#format.end) {
       response.writeHead(204, { "cache-control": "no-store" }).end();
       return;
     }
@@ -102,7 +105,7 @@ class StreamConnection implements OpenConnection {
 
   /** Without the format's end the client knows that the stream broke off, and comes back. */
   end(error: Error | undefined): void {
-    if (!error) this.#outbox.push(this.#format.end);
+    if (!error && this.#format.end) this.#outbox.push(this.#format.end);
     this.goAway();
   }
 

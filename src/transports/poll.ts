@@ -10,7 +10,8 @@ export async function servePoll({ request, source }: FeedExchange): Promise<Resp
   const page = await source.read(requestedCursor(request));
   const etag = `"${page.cursor}"`;
   const headers = { etag, "cache-control": "no-cache", vary: "accept, prefer" };
-  if (matches(request.headers.get("if-none-match"), etag)) {
+  // The end is news, even when no event came with it.
+  if (!page.end && matches(request.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers });
   }
   return Response.json(toBody(page), { headers });

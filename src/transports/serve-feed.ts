@@ -1,5 +1,4 @@
-import { toErrorResponse } from "../channels/index.ts";
-import { chooseDelivery } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import type { FeedExchange } from "./feed-exchange.ts";
 import { serveLongPoll } from "./long-poll.ts";
 import { serveNdjson } from "./ndjson.ts";
@@ -7,13 +6,15 @@ import { servePoll } from "./poll.ts";
 import { serveSse } from "./sse.ts";
 
 /**
- * Serves a feed over HTTP, by what the client asks for.
+ * Serves a feed over HTTP, in the way that was chosen.
  *
  * Returns the response to send, or nothing when it was a stream, which is over by then.
  */
-export async function serveFeed(exchange: FeedExchange): Promise<Response | undefined> {
-  const delivery = chooseDelivery(exchange.request.headers);
-  switch (delivery?.kind) {
+export async function serveFeed(
+  exchange: FeedExchange,
+  delivery: Delivery,
+): Promise<Response | undefined> {
+  switch (delivery.kind) {
     case "sse":
       await serveSse(exchange);
       return undefined;
@@ -24,11 +25,5 @@ export async function serveFeed(exchange: FeedExchange): Promise<Response | unde
       return await serveLongPoll(exchange, delivery.waitMs);
     case "poll":
       return await servePoll(exchange);
-    case undefined:
-      return toErrorResponse({
-        status: 406,
-        code: "REQUEST_NOT_ACCEPTABLE",
-        message: "a feed is text/event-stream, application/x-ndjson or application/json",
-      });
   }
 }

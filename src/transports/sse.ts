@@ -11,8 +11,6 @@ const sse: StreamFormat = {
   contentType: "text/event-stream",
   opening: Buffer.from(formatSseComment("ok")),
   heartbeat: Buffer.from(formatSseComment("")),
-  // Nothing says "the end" in an event stream: the client asks again and is answered with 204.
-  end: new Uint8Array(),
   // "Any other HTTP response status" than 200 and 204 ends an EventSource for good; this one comes
   // back after the time that we give it.
   failure: Buffer.from(`retry: ${RETRY_MS}\n${formatSseComment("the feed has failed")}`),

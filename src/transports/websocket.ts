@@ -1,8 +1,9 @@
-import type { IncomingMessage } from "node:http";
+import { validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
 import { WebSocketServer, type WebSocket } from "ws";
 
+import { invalidOption } from "../core/options.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -66,12 +67,18 @@ export class WebSocketTransport {
     });
   }
 
-  /** Completes the handshake; `undefined` when the client is gone or its handshake is malformed. */
+  /**
+   * Completes the handshake; `undefined` when the client is gone or its handshake is malformed.
+   *
+   * @throws {TidingsError} OPTION_INVALID for a subprotocol that the client does not offer.
+   * @throws {TypeError} for a header that HTTP cannot carry, line ends above all.
+   */
   accept(
     { request, socket, head }: Upgrade,
     handshake: HandshakeOptions,
     listener: WebSocketListener,
   ): WebSocketConnection | undefined {
+    checkHandshake(request, handshake);
     let connection: WebSocketConnection | undefined;
     this.#handshake = handshake;
     this.#server.handleUpgrade(request, socket, head, (websocket) => {
@@ -144,6 +151,7 @@ export class WebSocketConnection {
   }
 
   resume(): void {
+    this.#isAlive = true;
     this.#websocket.resume();
   }
 
@@ -179,4 +187,22 @@ function cutReason(reason: string): string {
   if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason;
   const bytes = Buffer.from(reason).subarray(0, MAX_REASON_BYTES);
   return new TextDecoder().decode(bytes).replace(/\uFFFD+$/, "");
+}
+
+/** The subprotocols that a client offers, in its order of preference. */
+export function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
+  return (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+}
+
+function checkHandshake(
+  request: IncomingMessage,
+  { subprotocol, headers }: HandshakeOptions,
+): void {
+  if (subprotocol !== undefined && !offeredSubprotocols(request).includes(subprotocol)) {
+    throw invalidOption("subprotocol", "one that the client offers", subprotocol);
+  }
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  }
 }

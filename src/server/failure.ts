@@ -1,0 +1,45 @@
+import { toErrorResponse, type Refusal } from "../channels/index.ts";
+import { isTidingsError, toError } from "../core/errors.ts";
+import type { ServerContext } from "./server-context.ts";
+
+/**
+ * What a client is told when answering it failed: nothing of the reason, unless it can act on it.
+ *
+ * Errors that nobody has logged yet are logged here.
+ */
+export function toFailure(
+  { logger, limits }: ServerContext,
+  thrown: unknown,
+  url: string | undefined,
+): Response {
+  const refusal = toRefusal(thrown, limits.maxBodyBytes);
+  if (refusal) return toErrorResponse(refusal);
+  logger.error({ err: toError(thrown), url }, "request failed");
+  return toErrorResponse({ status: 500, code: "REQUEST_FAILED", message: "internal error" });
+}
+
+/** The answer to a body that is larger than a server takes. */
+export function tooLarge(maxBodyBytes: number): Refusal {
+  return {
+    status: 413,
+    code: "REQUEST_TOO_LARGE",
+    message: `a body may have ${maxBodyBytes} bytes`,
+    headers: { connection: "close" },
+  };
+}
+
+function toRefusal(thrown: unknown, maxBodyBytes: number): Refusal | undefined {
+  const again = { status: 503, headers: { "retry-after": "1" } };
+  // The feed's source has logged why, once for everybody who asked for it.
+  if (isTidingsError(thrown, "FEED_FAILED")) {
+    return { ...again, code: "FEED_FAILED", message: "the feed has failed; ask again" };
+  }
+  if (isTidingsError(thrown, "FEED_OVERLOADED")) {
+    return { ...again, code: "FEED_OVERLOADED", message: "too many are followed; ask again later" };
+  }
+  // The pages' handler read a body that does not say its length, and let the error pass.
+  if (Error.isError(thrown) && "code" in thrown && thrown.code === "ERR_BODY_TOO_LARGE") {
+    return tooLarge(maxBodyBytes);
+  }
+  return undefined;
+}

@@ -19,6 +19,7 @@ test("types flow from the path and the schemas to every handler", () => {
       expectTypeOf(connection.state).toEqualTypeOf<{ count: number }>();
       // @ts-expect-error -- the path names no such parameter
       void connection.params.other;
+      void connection.groupSend("g", { type: "chat.left" });
       // @ts-expect-error -- the event's schema wants a user
       void connection.groupSend("g", { type: "chat.message" });
       // @ts-expect-error -- there is no such event

@@ -12,8 +12,11 @@ export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
 
 /** An event with its type, as it travels through a group. */
 export type EventOf<TEvents extends EventSchemas, TType extends keyof TEvents = keyof TEvents> = {
-  [TKey in TType & string]: { readonly type: TKey } & SchemaOutput<TEvents[TKey]>;
+  [TKey in TType & string]: { readonly type: TKey } & FieldsOf<SchemaOutput<TEvents[TKey]>>;
 }[TType & string];
+
+/** An event without fields is described as one whose fields are all `never`, `type` among them. */
+type FieldsOf<TOutput> = TOutput extends Readonly<Record<string, never>> ? unknown : TOutput;
 
 /** The events of a consumer that declares none. */
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- no event has a schema

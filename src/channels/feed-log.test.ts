@@ -21,7 +21,10 @@ describe("FeedLog", () => {
     const start = log.cursor;
     const future = log.cursor.replace(/0$/, "9");
     for (const text of ["a", "b", "c"]) log.append(text, false);
-    expect(log.since(new FeedLog(2).cursor)).toBeUndefined();
+    const other = new FeedLog(9);
+    for (const text of ["x", "y"]) other.append(text, false);
+    expect(other.offset).toBeLessThan(log.offset);
+    expect(log.since(other.cursor)).toBeUndefined();
     expect(log.since(future)).toBeUndefined();
     expect(log.since(start)).toBeUndefined();
     expect(log.since("junk")).toBeUndefined();

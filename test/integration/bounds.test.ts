@@ -54,7 +54,10 @@ describe("a server", () => {
       on: { noise: (connection, { text }) => connection.send(text) },
       disconnect: (_connection, { code }) => void codes.push(code),
     });
-    await using server = await serve(() => ({ routes: [loud] }), { maxOutboxBytes: 256 * 1024 });
+    await using server = await serve(() => ({ routes: [loud] }), {
+      maxOutboxBytes: 256 * 1024,
+      heartbeatMs: 3_600_000, // or the missing pong would end it
+    });
     const slow = connect(server.server.port, "127.0.0.1");
     slow.write(HANDSHAKE);
     await once(slow, "readable");
@@ -67,6 +70,29 @@ describe("a server", () => {
     }
     expect(codes).toEqual([1006]);
     slow.destroy();
+  });
+
+  test("lets a connection with a busy handler miss what exceeds 100 waiting events", async () => {
+    const gate = Promise.withResolvers<void>();
+    const busy = consumer({
+      path: "/ws/quiet",
+      events: { count: z.object({ n: z.number() }) },
+      connect: (connection) => connection.groupAdd("busy"),
+      on: {
+        count: async (connection, { n }) => {
+          await gate.promise;
+          connection.send(n);
+        },
+      },
+    });
+    await using server = await serve(() => ({ routes: [busy] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
+    await server.app.layer.groupSend("busy", { type: "count", n: 0 });
+    for (let n = 1; n <= 150; n++) await server.app.layer.groupSend("busy", { type: "count", n });
+    gate.resolve();
+    for (let n = 0; n <= 100; n++) expect(await socket.next()).toBe(n);
+    await server.app.layer.groupSend("busy", { type: "count", n: 999 });
+    expect(await socket.next()).toBe(999);
   });
 
   test("reads a client no faster than its handler works", async () => {
@@ -83,7 +109,11 @@ describe("a server", () => {
     });
     await using server = await serve(() => ({ routes: [slow] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/slow`);
-    for (let n = 0; n < 5_000; n++) socket.send(n);
+    // More than the kernel keeps for a reader that sleeps: it stays with the client.
+    const padding = " ".repeat(16 * 1024);
+    for (let n = 0; n < 5_000; n++) socket.sendText(padding + String(n));
+    await server.app.layer.flush();
+    expect(socket.raw.bufferedAmount).toBeGreaterThan(1024 * 1024);
     gate.resolve();
     expect(await socket.next()).toBe(5_000);
   });

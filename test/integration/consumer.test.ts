@@ -248,6 +248,61 @@ describe("a consumer over WebSocket", () => {
     expect(mapped).toBe(1);
   });
 
+  test("hands dates on as text, as JSON does", async () => {
+    const dated = consumer({
+      path: "/ws/dated",
+      events: { said: z.object({ at: z.coerce.date() }) },
+      connect: (connection) => connection.groupAdd("dated"),
+      on: { said: forward() },
+    });
+    await using server = await serve(() => ({ routes: [dated] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/dated`);
+    await server.app.layer.groupSend("dated", { type: "said", at: 0 });
+    expect(await socket.next()).toEqual({ type: "said", at: "1970-01-01T00:00:00.000Z" });
+  });
+
+  test("lets no parameter write headers of its own into the answer", async () => {
+    const honest = consumer({
+      path: "/ws/honest/:room",
+      connect: (connection) => connection.accept({ headers: { "x-room": connection.params.room } }),
+    });
+    await using server = await serve(() => ({ routes: [honest] }));
+    const refused = await refusedHandshake(
+      `${server.webSocketUrl}/ws/honest/a%0d%0aSet-Cookie:%20session=evil`,
+    );
+    expect(refused.status).toBe(500);
+    expect(refused.headers["set-cookie"]).toBeUndefined();
+  });
+
+  test("delivers an answer after what it answers, to everybody", async () => {
+    const echoing = consumer({
+      path: "/ws/echoing",
+      events: { question: z.object({}), answer: z.object({}) },
+      connect: (connection) => connection.groupAdd("echoing"),
+      on: {
+        question: async (connection) => {
+          connection.send("question");
+          await connection.groupSend("echoing", { type: "answer" });
+        },
+        answer: forward(() => "answer"),
+      },
+    });
+    await using server = await serve(() => ({ routes: [echoing] }));
+    await using one = await Socket.open(`${server.webSocketUrl}/ws/echoing`);
+    await using two = await Socket.open(`${server.webSocketUrl}/ws/echoing`);
+    await server.app.layer.groupSend("echoing", { type: "question" });
+    for (const socket of [one, two]) expect(await socket.next()).toBe("question");
+  });
+
+  test("answers with 500 when a middleware throws", async () => {
+    const broken: Middleware = () => {
+      throw new Error("away");
+    };
+    await using server = await serve(() => ({ routes: [use([broken], [chat])] }));
+    expect((await refusedHandshake(`${server.webSocketUrl}/ws/chat/lobby`)).status).toBe(500);
+    expect(server.log).toMatchObject([{ fields: { err: { message: "away" } } }]);
+  });
+
   test("closes open connections with 1001 when the server stops, and runs disconnect", async () => {
     const codes: number[] = [];
     const staying = consumer({

@@ -279,6 +279,83 @@ describe("a feed of a generator", () => {
   });
 });
 
+test("a feed that ended without a word says so to everybody", async () => {
+  const mute = feed({ path: "/mute", async *events() {} });
+  await using server = await serve(() => ({ routes: [mute] }));
+  expect(await poll(`${server.url}/mute`)).toMatchObject({ events: [], end: true });
+  const sse = await fetch(`${server.url}/mute`, { headers: { accept: "text/event-stream" } });
+  expect(sse.status).toBe(204);
+  const lines = await fetch(`${server.url}/mute`, { headers: { accept: "application/x-ndjson" } });
+  expect((await lines.text()).trim()).toBe('{"end":true}');
+});
+
+test("a poll that has seen everything is told when the feed ends", async () => {
+  const steps = makeSteps();
+  const brief = feed({ path: "/brief", events: () => steps.values });
+  await using server = await serve(() => ({ routes: [brief] }));
+  await using socket = await Socket.open(`${server.webSocketUrl}/brief`);
+  steps.push(1);
+  await socket.next();
+  const seen = await fetch(`${server.url}/brief`);
+  const headers = { "if-none-match": seen.headers.get("etag") ?? "" };
+  const { cursor } = (await seen.json()) as Page;
+  steps.end();
+  await socket.closed;
+  expect(await poll(`${server.url}/brief?cursor=${cursor}`, headers)).toMatchObject({ end: true });
+});
+
+test("a mapping that throws costs its own feed a message, and nobody else", async () => {
+  const picky = feed({
+    path: "/picky",
+    group: "picky",
+    snapshot: () => "state",
+    on: { said: forward(({ text }) => JSON.parse(typeof text === "string" ? text : "")) },
+  });
+  const plain = feed({ path: "/plain", group: "picky", snapshot: () => "state" });
+  await using server = await serve(() => ({ routes: [picky, plain] }));
+  await using one = await Socket.open(`${server.webSocketUrl}/picky`);
+  await using two = await Socket.open(`${server.webSocketUrl}/plain`);
+  expect([await one.next(), await two.next()]).toEqual(["state", "state"]);
+  await server.app.layer.groupSend("picky", { type: "said", text: "{" });
+  await server.app.layer.groupSend("picky", { type: "said", text: "[1]" });
+  expect(await one.next()).toEqual([1]);
+  expect(await two.next()).toEqual({ type: "said", text: "{" });
+  expect(server.log.map(({ message }) => message)).toEqual(["message dropped"]);
+});
+
+test("a message that comes while a refresh loads is in the state or after it, never lost", async () => {
+  const gate = Promise.withResolvers<void>();
+  const loading = Promise.withResolvers<void>();
+  let loads = 0;
+  const mixed = feed({
+    path: "/mixed",
+    group: "mixed",
+    async snapshot() {
+      loads += 1;
+      if (loads === 2) {
+        loading.resolve();
+        await gate.promise;
+      }
+      return loads;
+    },
+    on: { reload: refresh(), add: forward() },
+  });
+  await using server = await serve(() => ({ routes: [mixed] }));
+  await using socket = await Socket.open(`${server.webSocketUrl}/mixed`);
+  expect(await socket.next()).toBe(1);
+  await server.app.layer.groupSend("mixed", { type: "reload" });
+  await loading.promise;
+  await server.app.layer.groupSend("mixed", { type: "add" });
+  const late = poll(`${server.url}/mixed`);
+  gate.resolve();
+  expect([await socket.next(), await socket.next(), await socket.next()]).toEqual([
+    { type: "add" },
+    2,
+    { type: "add" },
+  ]);
+  expect((await late).events.map(({ data }) => data)).toEqual([2, { type: "add" }]);
+});
+
 test("a feed asks at every request whether this client may follow it", async () => {
   const closed = feed({ path: "/closed", snapshot: () => "secret", authorize: () => false });
   await using server = await serve(() => ({ routes: [closed] }));

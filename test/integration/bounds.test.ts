@@ -77,7 +77,10 @@ describe("a server", () => {
     const busy = consumer({
       path: "/ws/quiet",
       events: { count: z.object({ n: z.number() }) },
-      connect: (connection) => connection.groupAdd("busy"),
+      async connect(connection) {
+        await connection.groupAdd("busy");
+        connection.send(connection.channelName);
+      },
       on: {
         count: async (connection, { n }) => {
           await gate.promise;
@@ -87,8 +90,13 @@ describe("a server", () => {
     });
     await using server = await serve(() => ({ routes: [busy] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
-    await server.app.layer.groupSend("busy", { type: "count", n: 0 });
-    for (let n = 1; n <= 150; n++) await server.app.layer.groupSend("busy", { type: "count", n });
+    const channel = String(await socket.next());
+    const { layer } = server.app;
+    await layer.groupSend("busy", { type: "count", n: 0 });
+    for (let n = 1; n <= 150; n++) await layer.groupSend("busy", { type: "count", n });
+    await expect(layer.send(channel, { type: "count", n: 151 })).rejects.toMatchObject({
+      code: "LAYER_CHANNEL_FULL",
+    });
     gate.resolve();
     for (let n = 0; n <= 100; n++) expect(await socket.next()).toBe(n);
     await server.app.layer.groupSend("busy", { type: "count", n: 999 });
@@ -107,12 +115,27 @@ describe("a server", () => {
         if (n === 4_999) connection.send(handled);
       },
     });
-    await using server = await serve(() => ({ routes: [slow] }));
+    const echo = consumer({
+      path: "/ws/echo",
+      receives: z.string(),
+      receive: (connection, text) => connection.send(text),
+    });
+    await using server = await serve(() => ({ routes: [slow, echo] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/slow`);
     // More than the kernel keeps for a reader that sleeps: it stays with the client.
     const padding = " ".repeat(16 * 1024);
     for (let n = 0; n < 5_000; n++) socket.sendText(padding + String(n));
-    await server.app.layer.flush();
+    // The server goes on with others, and takes no more of this client.
+    await using other = await Socket.open(`${server.webSocketUrl}/ws/echo`);
+    for (
+      let left = -1, same = 0;
+      same < 50;
+      same = left === socket.raw.bufferedAmount ? same + 1 : 0
+    ) {
+      left = socket.raw.bufferedAmount;
+      other.send("");
+      await other.next();
+    }
     expect(socket.raw.bufferedAmount).toBeGreaterThan(1024 * 1024);
     gate.resolve();
     expect(await socket.next()).toBe(5_000);

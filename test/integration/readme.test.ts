@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -72,3 +73,14 @@ async function readUntil(
   }
   return text;
 }
+
+test("the command of the README runs on the Node of the packages, whatever the host's is", () => {
+  expect(readFileSync("README.md", "utf8")).toContain("npm run tidings -- dev scratch/main.ts");
+  const path = String(process.env["PATH"]).split(":");
+  const hosts = path.filter((entry) => !entry.includes("node_modules")).join(":");
+  const output = execFileSync("npm", ["run", "--silent", "tidings", "--", "--version"], {
+    env: { ...process.env, PATH: hosts },
+    encoding: "utf8",
+  });
+  expect(output.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+});

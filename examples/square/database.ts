@@ -1,15 +1,11 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import { TidingsError } from "tidings";
+
 import { dataFolder } from "./data-folder.ts";
 
-/** The square's own database: people, chat, notes, and who started which job. */
-export const database: DatabaseSync = new DatabaseSync(join(dataFolder, "square.db"), {
-  // The server and the worker open it at the same moment; the second waits for the first.
-  timeout: 5_000,
-});
-
-database.exec(`
+const SCHEMA = `
   PRAGMA journal_mode = WAL;
   CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY,
@@ -42,4 +38,23 @@ database.exec(`
     user_id INTEGER NOT NULL REFERENCES users (id),
     at INTEGER NOT NULL
   ) STRICT;
-`);
+`;
+
+/** The square's own database: people, chat, notes, and who started which job. */
+export const database: DatabaseSync = openDatabase(join(dataFolder, "square.db"));
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    // The server and the worker open it at the same moment; the second waits for the first.
+    const opened = new DatabaseSync(path, { timeout: 5_000 });
+    opened.exec(SCHEMA);
+    return opened;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TidingsError(
+      "STORAGE_UNAVAILABLE",
+      `cannot use the database ${path}: ${reason}; restore it, or move it away to start afresh`,
+      { cause },
+    );
+  }
+}

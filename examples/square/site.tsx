@@ -12,6 +12,7 @@ import { deliveries } from "./pages/deliveries.tsx";
 import { home } from "./pages/home.tsx";
 import { jobsPage } from "./pages/jobs.tsx";
 import { messagePage } from "./pages/message-page.tsx";
+import { isTooLarge } from "./pages/read-fields.ts";
 import { signIn } from "./pages/sign-in.tsx";
 import { findUser } from "./sessions.ts";
 
@@ -60,6 +61,7 @@ site.notFound((context) =>
 );
 
 site.onError(async (error, context) => {
+  if (isTooLarge(error)) throw error;
   // What fails before the second `use` has run has neither user nor assets yet.
   context.set("user", null);
   context.set("assets", await loadAssets());

@@ -25,7 +25,9 @@ const one = database.prepare(
 const insert = database.prepare(
   "INSERT INTO topics (author_id, text, saved_at) VALUES (?, ?, ?) RETURNING id",
 );
-const update = database.prepare("UPDATE topics SET text = ?, saved_at = ? WHERE id = ?");
+const update = database.prepare(
+  "UPDATE topics SET text = ?, saved_at = ? WHERE id = ? AND saved_at = ?",
+);
 const remove = database.prepare("DELETE FROM topics WHERE id = ?");
 
 let queries = 0;
@@ -52,10 +54,16 @@ export function addTopic(author: User, text: string): Topic {
   return { id, authorId: author.id, author: author.name, text, savedAt };
 }
 
-export function changeTopic(topic: Topic, text: string): Topic {
-  const savedAt = Date.now();
-  update.run(text, savedAt, topic.id);
-  return { ...topic, text, savedAt };
+/**
+ * Changes the note that somebody has read, and is given back as it is now.
+ *
+ * Returns `null`, and changes nothing, when it was changed or deleted since it was read.
+ */
+export function changeTopic(read: Topic, text: string): Topic | null {
+  // Never the same time twice: it is what tells two versions of a note apart.
+  const savedAt = Math.max(Date.now(), read.savedAt + 1);
+  const { changes } = update.run(text, savedAt, read.id, read.savedAt);
+  return changes === 0 ? null : { ...read, text, savedAt };
 }
 
 export function deleteTopic(topic: Topic): void {

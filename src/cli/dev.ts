@@ -1,4 +1,5 @@
 import { dirname, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { Command } from "commander";
 
@@ -14,7 +15,13 @@ import {
 } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { watchSource } from "./source-watch.ts";
-import { Supervisor, type ProcessSpec } from "./supervisor.ts";
+import type { ProcessSpec } from "./supervised-process.ts";
+import { Supervisor } from "./supervisor.ts";
+
+/** The processes are commands of ours: source runs source, and what was built runs what was built. */
+const MAIN = fileURLToPath(
+  new URL(`main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
+);
 
 interface DevOptions {
   readonly port: number;
@@ -75,11 +82,13 @@ async function toProcesses(path: string, options: DevOptions): Promise<readonly 
   const tasks = ["--concurrency", String(options.concurrency), ...queues];
   const listen = ["--port", String(options.port), "--host", options.host];
   if (await isInMemory(path)) {
-    return [{ name: "server", args: ["serve", path, "--worker", ...listen, ...tasks, ...common] }];
+    return [
+      { name: "server", args: [MAIN, "serve", path, "--worker", ...listen, ...tasks, ...common] },
+    ];
   }
   return [
-    { name: "server", args: ["serve", path, ...listen, ...common] },
-    { name: "worker", args: ["worker", path, ...tasks, ...common] },
+    { name: "server", args: [MAIN, "serve", path, ...listen, ...common] },
+    { name: "worker", args: [MAIN, "worker", path, ...tasks, ...common] },
   ];
 }
 

@@ -24,8 +24,12 @@ const program = new Command("tidings")
   )
   .showHelpAfterError("(run with --help for the options)");
 
+/** When everything has stopped, what still holds the process (a timer of the application) may not. */
+const LINGER_MS = 1_000;
+
 try {
   await program.parseAsync();
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 } catch (thrown) {
   process.stderr.write(`${explain(thrown)}\n`);
   process.exitCode = 1;

@@ -34,6 +34,7 @@ export class AsyncResult<T = unknown> {
    * @throws {TidingsError} TASK_FAILED when it failed; `cause` is `{ type, message }` of its error.
    * @throws {TidingsError} TASK_CANCELLED when it was cancelled or had expired.
    * @throws {TidingsError} TASK_RESULT_TIMEOUT when it has not ended after `timeoutMs`. It goes on.
+   * @throws {TidingsError} STORAGE_UNAVAILABLE when the tasks are closed meanwhile.
    */
   async get({ timeoutMs, signal }: GetOptions = {}): Promise<T> {
     signal?.throwIfAborted();

@@ -6,6 +6,8 @@ import { findCurrentTask } from "./current-task.ts";
 import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage } from "./message/message.ts";
+import type { TaskRecord } from "./results/task-record.ts";
+import { isFinal } from "./states.ts";
 import { newTaskId } from "./task-id.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 import { assertName, type SendOptions } from "./task.ts";
@@ -24,11 +26,13 @@ const ORIGIN = `gen${process.pid}@${hostname()}`;
 /**
  * Encodes a call and gives it to the broker; returns its id once the broker has it.
  *
- * @throws {TidingsError} TASK_INVALID_ARGUMENTS when JSON cannot carry the arguments, or the id is taken.
+ * @throws {TidingsError} TASK_INVALID_ARGUMENTS when JSON cannot carry the arguments, or a task of
+ *   this id waits, runs, or has ended and is still on record.
  * @throws {TidingsError} TASK_TOO_LARGE when the arguments exceed `maxMessageBytes`.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the broker cannot keep it.
  */
 export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<string> {
+  const { broker, results } = runtime;
   const { taskId, queue } = call.options;
   if (taskId !== undefined) assertName("`taskId`", taskId);
   if (queue !== undefined) assertName("`queue`", queue);
@@ -38,10 +42,20 @@ export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<st
   assertSize(call.task, message.body, runtime.maxMessageBytes);
   const definition = runtime.definitions.get(call.task);
   const target = queue ?? definition?.options.queue ?? runtime.defaultQueue;
-  if (await runtime.broker.publish(target, message, dueAt ?? undefined)) return id;
-  throw new TidingsError(
+  // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
+  if (taskId !== undefined && isEnded(await results.get(taskId))) throw takenId(id, "has ended");
+  if (await broker.publish(target, message, dueAt ?? undefined)) return id;
+  throw takenId(id, "waits or runs");
+}
+
+function isEnded(record: TaskRecord | null): boolean {
+  return record !== null && isFinal(record.state);
+}
+
+function takenId(id: string, state: string): TidingsError {
+  return new TidingsError(
     "TASK_INVALID_ARGUMENTS",
-    `expected \`taskId\` to be new, but a task with the id ${JSON.stringify(id)} waits or runs already`,
+    `expected \`taskId\` to be new, but a task with the id ${JSON.stringify(id)} ${state} already`,
   );
 }
 

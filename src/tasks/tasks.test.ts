@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { currentTask } from "./current-task.ts";
+import { MemoryResults } from "./results/memory.ts";
 import { createTasks, type Tasks, type TasksOptions } from "./tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-tasks-"));
@@ -350,6 +351,25 @@ describe("sending", () => {
     await expect(noop.applyAsync([], { taskId: "mine" })).rejects.toThrow("waits or runs already");
   });
 
+  test.each(["memory", "sqlite"] as const)(
+    "refuses the id of a task that has ended, on %s",
+    async (driver) => {
+      await using tasks = makeTasks(driver);
+      const echo = tasks.task("tasks.echo", (value: string) => value);
+      const worker = tasks.createWorker();
+      await worker.start();
+      const first = await echo.applyAsync(["first"], { taskId: "mine" });
+      await first.get({ timeoutMs: 5_000 });
+      await worker.stop();
+      await expect(echo.applyAsync(["second"], { taskId: "mine" })).rejects.toMatchObject({
+        code: "TASK_INVALID_ARGUMENTS",
+        message: expect.stringContaining('a task with the id "mine" has ended already'),
+      });
+      expect(await tasks.cancel("mine")).toBe(false);
+      expect(await first.get()).toBe("first");
+    },
+  );
+
   test.each([
     ["a negative countdown", { countdownMs: -1 }, "`countdownMs`"],
     ["countdown and eta together", { countdownMs: 1, eta: new Date() }, "`eta`"],
@@ -386,6 +406,47 @@ describe("waiting for a result", () => {
     await expect(waiting).rejects.toThrow("enough");
     await expect(result.get({ signal: stop.signal })).rejects.toThrow("enough");
   });
+});
+
+describe.each(["memory", "sqlite"] as const)("closing tasks on %s", (driver) => {
+  const closed = { code: "STORAGE_UNAVAILABLE", message: expect.stringContaining("closed") };
+
+  test("ends the waiting for results", async () => {
+    const tasks = makeTasks(driver);
+    const waiting = tasks.result("unknown").get();
+    const watched = tasks.results.watch("unknown");
+    await watched.next();
+    const changed = watched.next();
+    const changes = tasks.results.changes().next();
+    const ends = [waiting, changed, changes].map((end) =>
+      expect(end).rejects.toMatchObject(closed),
+    );
+    await tasks.close();
+    await Promise.all(ends);
+  });
+
+  test("refuses to wait for results afterwards", async () => {
+    const tasks = makeTasks(driver);
+    await tasks.close();
+    await expect(tasks.result("unknown").get()).rejects.toMatchObject(closed);
+    await expect(tasks.results.changes().next()).rejects.toMatchObject(closed);
+    await expect(tasks.results.get("unknown")).rejects.toMatchObject(closed);
+    await tasks.close();
+  });
+});
+
+test("closing tasks ends the waiting for results, but not a store that was passed in", async () => {
+  await using results = new MemoryResults();
+  const tasks = makeTasks("memory", { results });
+  const changes = tasks.results.changes();
+  const [waiting, following] = await Promise.allSettled([
+    tasks.result("unknown").get(),
+    changes.next(),
+    tasks.close(),
+  ]);
+  const closed = { reason: { code: "STORAGE_UNAVAILABLE" } };
+  expect([waiting, following]).toMatchObject([closed, closed]);
+  expect(await tasks.results.get("unknown")).toMatchObject({ state: "PENDING" });
 });
 
 describe("currentTask", () => {

@@ -160,8 +160,13 @@ export class Tasks implements AsyncDisposable {
     return new Worker({ ...this.#runtime, logger }, options);
   }
 
-  /** Closes broker and results, if they were given as URLs. Stop workers first. */
+  /**
+   * Closes broker and results, if they were given as URLs. Stop workers first.
+   *
+   * Whoever waits for a result, or follows records, gets STORAGE_UNAVAILABLE.
+   */
   async close(): Promise<void> {
+    this.results.close();
     await Promise.all(this.#owned.map((store) => store[Symbol.asyncDispose]()));
   }
 

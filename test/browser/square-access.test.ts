@@ -82,3 +82,21 @@ test("nothing is wider than a phone of 360 pixels", async () => {
     expect({ path, width }).toEqual({ path, width: 360 });
   }
 });
+
+for (const width of [320, 375]) {
+  test(`the header of a phone of ${width} pixels has two rows`, async () => {
+    await using square = await startSquare();
+    await using alan = await newPerson(browser, square, { viewport: { width, height: 740 } });
+    await alan.signIn("alan");
+    const tops: number[] = [];
+    for (const part of [".brand", ".who", ".nav"]) {
+      const box = await alan.page.locator(part).boundingBox();
+      tops.push(Math.round((box?.y ?? 0) + (box?.height ?? 0) / 2));
+    }
+    const [brand, who, places] = tops;
+    expect(who).toBe(brand);
+    expect(places).toBeGreaterThan(brand ?? Infinity);
+    const name = alan.page.locator(".who-text");
+    expect(await name.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+  });
+}

@@ -60,18 +60,42 @@ describe("tidings", () => {
     expect(wrong.output).toContain("to have `export default application({ … })`");
   });
 
-  test("says what to do about a busy port", async () => {
+  test("says what to do about a busy port, and ends whatever the application still runs", async () => {
     const busy = createServer();
     await new Promise<void>((resolve) => busy.listen(0, "127.0.0.1", resolve));
     const address = busy.address();
     const port = typeof address === "object" && address ? address.port : 0;
-    const { code, output } = await run(["serve", FIXTURE, "--port", String(port)], {
+    const { code, output } = await run(["serve", FIXTURE, "--worker", "--port", String(port)], {
       BROKER_URL: "memory:",
+      FIXTURE_FAULT: "timer",
     });
     busy.close();
     expect(code).toBe(1);
     expect(output).toContain(`port ${port} on 127.0.0.1 is in use`);
     expect(output).not.toContain("    at ");
+  });
+
+  test.each([
+    ["serve", FIXTURE, "--worker", "--port", "0"],
+    ["worker", FIXTURE],
+  ])("ends with the error of tasks that cannot be loaded: %s", async (...args) => {
+    const { code, output } = await run(args, { BROKER_URL: "memory:", FIXTURE_FAULT: "tasks" });
+    expect(code).toBe(1);
+    expect(output).toContain("the tasks are broken");
+    expect(output).not.toContain("started");
+  });
+
+  test.each([
+    ["serve", FIXTURE, "--worker", "--port", "0"],
+    ["worker", FIXTURE],
+  ])("ends with the error of a worker that cannot be made: %s", async (...args) => {
+    const { code, output } = await run([...args, "--queues", "no such/name"], {
+      BROKER_URL: "memory:",
+      FIXTURE_FAULT: "timer",
+    });
+    expect(code).toBe(1);
+    expect(output).toContain("a queue of a worker");
+    expect(output).not.toContain("started");
   });
 
   test("says what to do about a folder that it cannot write", async () => {
@@ -115,6 +139,28 @@ describe("tidings serve", () => {
     expect(ended.output).toContain("server stopped");
   });
 
+  test("ends after a stop whatever the application still runs", async () => {
+    await using server = new Tidings(["serve", FIXTURE, "--port", "0"], {
+      BROKER_URL: "memory:",
+      FIXTURE_FAULT: "timer",
+    });
+    await server.until(/"server started"/);
+    server.kill("SIGTERM");
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
+  });
+
+  test("stops when whoever started it went while it was loading", async () => {
+    await using server = new Tidings(["serve", FIXTURE, "--port", "0"], {
+      BROKER_URL: "memory:",
+      FIXTURE_FAULT: "slow-load",
+    });
+    await server.until(/loading/);
+    server.child.disconnect();
+    const ended = await server.ended;
+    expect(ended).toMatchObject({ code: 0, signal: null });
+    expect(ended.output).toContain("server stopped");
+  });
+
   test("cuts off what is left when its time to stop is over", async () => {
     await using server = new Tidings(["serve", FIXTURE, "--port", "0", "--stop-timeout", "1"], {
       BROKER_URL: "memory:",
@@ -125,6 +171,14 @@ describe("tidings serve", () => {
     server.kill("SIGTERM");
     expect(await hanging).toBe("cut off");
     expect(await server.ended).toMatchObject({ code: 0 });
+  });
+
+  test("ends even when the application holds on to a timer", async () => {
+    await using server = new Tidings(["serve", FIXTURE, "--port", "0"], { BROKER_URL: "memory:" });
+    const [, url = ""] = await server.until(/"url":"([^"]+)"/);
+    await fetch(`${url}/timer`);
+    server.kill("SIGTERM");
+    expect(await server.ended).toMatchObject({ code: 0, signal: null });
   });
 
   test("stops at once on a second signal", async () => {

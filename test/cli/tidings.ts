@@ -23,7 +23,8 @@ export class Tidings implements AsyncDisposable {
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
     this.child = spawn(process.execPath, ["--conditions=tidings-source", MAIN, ...args], {
       env: { ...process.env, FORCE_COLOR: undefined, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      // As `tidings dev` does it: a process whose channel is gone ends.
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       cwd,
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {

@@ -1,9 +1,19 @@
+import type { Topic } from "../topics.ts";
+
+/** Why a form was not accepted. */
+export interface Refusal {
+  /** In words for the person who filled it in. */
+  readonly message: string;
+  /** The note as it is now, if somebody has changed it meanwhile. */
+  readonly current?: Topic | undefined;
+}
+
 /**
  * Sends a form without leaving the page, to the same address as without JavaScript.
  *
- * Returns `null`, or what was wrong in words for the person who filled it in.
+ * Returns `null`, or what was wrong.
  */
-export async function sendForm(form: HTMLFormElement): Promise<string | null> {
+export async function sendForm(form: HTMLFormElement): Promise<Refusal | null> {
   try {
     const response = await fetch(form.action, {
       method: "POST",
@@ -11,11 +21,14 @@ export async function sendForm(form: HTMLFormElement): Promise<string | null> {
       headers: { accept: "application/json" },
     });
     if (response.ok) return null;
-    const body: { readonly error?: { readonly message?: string } } = await response.json();
-    return body.error?.message ?? `The server has answered ${response.status}.`;
+    const body: { readonly error?: Partial<Refusal> } = await response.json();
+    return { message: `The server has answered ${response.status}.`, ...body.error };
   } catch {
     // Whatever it was, the person can only do one thing about it.
-    return "The server cannot be reached at the moment. What you wrote is still here; try again.";
+    return {
+      message:
+        "The server cannot be reached at the moment. What you wrote is still here; try again.",
+    };
   }
 }
 

@@ -32,11 +32,14 @@ board.get("/board/:id{[0-9]+}/edit", (context) => {
 board.post("/board/:id{[0-9]+}", async (context) => {
   const found = ownTopic(context);
   if (found instanceof Promise || found instanceof Response) return found;
-  const { text, problem } = await readNote(context);
+  const { text, savedAt, problem } = await readNote(context);
+  const read = { ...found, savedAt };
   if (problem !== null) {
-    return refused(context, () => editPage(context, { ...found, text }, problem), problem);
+    return refused(context, () => editPage(context, { ...read, text }, { problem }), problem);
   }
-  await topicSaved.send(changeTopic(found, text));
+  const changed = changeTopic(read, text);
+  if (!changed) return conflict(context, text);
+  await topicSaved.send(changed);
   return done(context);
 });
 
@@ -50,10 +53,15 @@ board.post("/board/:id{[0-9]+}/delete", async (context) => {
 
 interface Draft {
   readonly text: string;
+  /** Which version of a note the form was filled in for; meaningless for a new note. */
+  readonly savedAt: number;
   readonly problem: string | null;
 }
 
-async function boardPage(context: Context<Env>, draft?: Draft): Promise<Response> {
+async function boardPage(
+  context: Context<Env>,
+  draft?: Pick<Draft, "text" | "problem">,
+): Promise<Response> {
   const { user } = context.var;
   const state = {
     board: await readBoard(),
@@ -61,6 +69,7 @@ async function boardPage(context: Context<Env>, draft?: Draft): Promise<Response
     now: Date.now(),
     editing: null,
     problem: null,
+    current: null,
     fresh: [],
   };
   return page(
@@ -104,23 +113,41 @@ function InviteToWrite() {
   );
 }
 
-function editPage(
-  context: Context<Env>,
-  topic: Topic,
-  problem: string | null = null,
-): Promise<Response> {
+interface EditTrouble {
+  readonly problem: string;
+  /** What the note says by now, if not what its form was filled in for. */
+  readonly current?: string | undefined;
+  /** @default 422 */
+  readonly status?: 409 | 422 | undefined;
+}
+
+function editPage(context: Context<Env>, topic: Topic, trouble?: EditTrouble): Promise<Response> {
   return page(
     context,
-    { title: "Edit a note", status: problem === null ? 200 : 422 },
+    { title: "Edit a note", status: trouble ? (trouble.status ?? 422) : 200 },
     <div class="narrow">
       <div class="page-head">
         <h1>Edit a note</h1>
       </div>
       <div class="card">
-        <NoteForm topic={topic} problem={problem} />
+        <NoteForm topic={topic} problem={trouble?.problem ?? null} current={trouble?.current} />
       </div>
     </div>,
   );
+}
+
+/** The answer to a change of a note that is no longer what was edited: nothing is saved. */
+function conflict(context: Context<Env>, text: string): Response | Promise<Response> {
+  const topic = ownTopic(context);
+  if (topic instanceof Promise || topic instanceof Response) return topic;
+  const problem =
+    "Your text is not saved: this note was changed while you were editing it. " +
+    "Save again to replace what it says now, or cancel to leave it so.";
+  if (wantsJson(context)) {
+    return context.json({ error: { code: "CONFLICT", message: problem, current: topic } }, 409);
+  }
+  const trouble = { status: 409, problem, current: topic.text } as const;
+  return editPage(context, { ...topic, text }, trouble);
 }
 
 /** The note that the path names, or the answer to somebody who may not touch it. */
@@ -132,7 +159,7 @@ function ownTopic(context: Context<Env>): Topic | Response | Promise<Response> {
     return messagePage(context, {
       status: 404,
       title: "This note is gone",
-      text: "Somebody has deleted it.",
+      text: "Somebody has deleted it. Nothing was changed.",
     });
   }
   if (mayChange(topic, user)) return topic;
@@ -144,15 +171,18 @@ function ownTopic(context: Context<Env>): Topic | Response | Promise<Response> {
 }
 
 async function readNote(context: Context<Env>): Promise<Draft> {
-  const text = (await readFields(context))("text").trim();
-  if (text === "") return { text, problem: "Write something first." };
+  const fields = await readFields(context);
+  const text = fields("text").trim();
+  const savedAt = Number(fields("savedAt"));
+  if (text === "") return { text, savedAt, problem: "Write something first." };
   if (text.length > MAX_NOTE) {
     return {
       text,
+      savedAt,
       problem: `A note has at most ${MAX_NOTE} characters; this one has ${text.length}.`,
     };
   }
-  return { text, problem: null };
+  return { text, savedAt, problem: null };
 }
 
 /** A form that was sent by a page goes back to the board; a script gets a plain yes. */

@@ -92,7 +92,7 @@ function Who({ user, path }: { readonly user: User | null; readonly path: string
     <form class="who" method="post" action="/sign-out">
       <span class="who-name">
         <Face name={user.name} />
-        {user.name}
+        <span class="who-text">{user.name}</span>
         {user.staff ? <span class="tag tag-accent">staff</span> : null}
       </span>
       <button class="button button-quiet button-small" type="submit">

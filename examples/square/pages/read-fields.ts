@@ -9,10 +9,16 @@ export async function readFields(context: Context<Env>): Promise<(name: string) 
   try {
     fields = await context.req.parseBody();
   } catch (cause) {
+    if (isTooLarge(cause)) throw cause;
     throw new HTTPException(400, { message: "the form cannot be read", cause });
   }
   return (name) => {
     const value = fields[name];
     return typeof value === "string" ? value : "";
   };
+}
+
+/** Whether a body was larger than the server takes; the server itself answers this one, with 413. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_BODY_TOO_LARGE";
 }

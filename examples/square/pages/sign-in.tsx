@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 
 import { app } from "../app.ts";
-import { countFailure, isBlocked } from "../attempts.ts";
+import { countAttempt, forgetAttempts } from "../attempts.ts";
 import type { Env } from "../env.ts";
 import { safePath } from "../safe-path.ts";
 import { endSession, sessionGroup, startSession } from "../sessions.ts";
@@ -33,12 +33,13 @@ signIn.post("/sign-in", async (context) => {
       <SignIn next={next} name={name} problem={problem} />,
     );
 
-  if (isBlocked(name)) return again(429, "Too many wrong passwords. Try again in a minute.");
-  const user = await checkPassword(name, field("password"));
-  if (!user) {
-    countFailure(name);
-    return again(422, "No account has this name and password.");
+  const claimant = { name, address: addressOf(context.req.raw) };
+  if (!countAttempt(claimant)) {
+    return again(429, "Too many wrong passwords. Try again in a minute.");
   }
+  const user = await checkPassword(name, field("password"));
+  if (!user) return again(422, "No account has this name and password.");
+  forgetAttempts(claimant);
   context.header("set-cookie", startSession(user));
   return context.redirect(next, 303);
 });
@@ -50,6 +51,11 @@ signIn.post("/sign-out", async (context) => {
   if (group !== null) await app.layer.groupSend(group, { type: "session.ended" });
   return context.redirect("/", 303);
 });
+
+/** Where a request comes from, which the server adds to it; behind a proxy, the proxy. */
+function addressOf(request: Request): string {
+  return "ip" in request && typeof request.ip === "string" ? request.ip : "";
+}
 
 interface SignInProps {
   readonly next: string;

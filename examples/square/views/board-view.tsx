@@ -8,9 +8,11 @@ export interface BoardState {
   readonly board: Board;
   readonly me: { readonly id: number; readonly staff: boolean } | null;
   readonly now: number;
-  /** The note that is being edited in place, if any, and what was wrong with it. */
-  readonly editing: number | null;
+  /** The note that is being edited in place, if any, as it was when that began. */
+  readonly editing: Topic | null;
+  /** What was wrong with it, and what the note says by now if that is what was wrong. */
   readonly problem: string | null;
+  readonly current: string | null;
   /** Notes that have just come or changed, to be marked for a moment. */
   readonly fresh: readonly number[];
 }
@@ -56,8 +58,8 @@ function Note({ topic, state }: { readonly topic: Topic; readonly state: BoardSt
   const isMine = me !== null && (me.staff || me.id === topic.authorId);
   return (
     <li class={state.fresh.includes(topic.id) ? "note note-fresh" : "note"} id={`note-${topic.id}`}>
-      {state.editing === topic.id ? (
-        <NoteForm topic={topic} problem={state.problem} />
+      {state.editing?.id === topic.id ? (
+        <NoteForm topic={state.editing} problem={state.problem} current={state.current} />
       ) : (
         <p class="note-text">{topic.text}</p>
       )}
@@ -67,7 +69,7 @@ function Note({ topic, state }: { readonly topic: Topic; readonly state: BoardSt
           {topic.author}
           <AgoTime at={topic.savedAt} now={now} />
         </span>
-        {isMine && state.editing !== topic.id ? (
+        {isMine && state.editing?.id !== topic.id ? (
           <span class="note-actions">
             <a
               href={`/board/${topic.id}/edit`}
@@ -90,13 +92,15 @@ function Note({ topic, state }: { readonly topic: Topic; readonly state: BoardSt
 
 interface NoteFormProps {
   /** The note to change; without one, the form writes a new note. */
-  readonly topic?: Pick<Topic, "id" | "text"> | undefined;
+  readonly topic?: Pick<Topic, "id" | "text" | "savedAt"> | undefined;
   readonly text?: string | undefined;
   readonly problem: string | null;
+  /** What the note says by now, when somebody has changed it meanwhile. */
+  readonly current?: string | null | undefined;
 }
 
 /** The form that writes or changes a note: the same with and without JavaScript. */
-export function NoteForm({ topic, text = topic?.text ?? "", problem }: NoteFormProps) {
+export function NoteForm({ topic, text = topic?.text ?? "", problem, current }: NoteFormProps) {
   const id = topic ? `text-${topic.id}` : "text";
   return (
     <form
@@ -105,6 +109,7 @@ export function NoteForm({ topic, text = topic?.text ?? "", problem }: NoteFormP
       action={topic ? `/board/${topic.id}` : "/board"}
       data-enhance={topic ? "change" : "write"}
     >
+      {topic ? <input type="hidden" name="savedAt" value={topic.savedAt} /> : null}
       <div class="field">
         <label for={id}>{topic ? "Your note" : "A new note"}</label>
         <textarea
@@ -124,6 +129,12 @@ export function NoteForm({ topic, text = topic?.text ?? "", problem }: NoteFormP
             {problem}
           </p>
         )}
+        {typeof current === "string" ? (
+          <figure class="note-current">
+            <figcaption>The note says now:</figcaption>
+            <blockquote>{current}</blockquote>
+          </figure>
+        ) : null}
       </div>
       <div class="note-form-actions">
         <button class="button" type="submit">

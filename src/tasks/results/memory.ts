@@ -1,3 +1,4 @@
+import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { Notifier } from "../notifier.ts";
 import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
@@ -18,16 +19,19 @@ export class MemoryResults implements ResultStore {
   readonly #records = new Map<string, TaskRecord>();
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #capacity: number;
+  #closed = false;
 
   constructor({ capacity = 100_000 }: MemoryResultsOptions = {}) {
     this.#capacity = assertPositiveInteger("capacity", capacity);
   }
 
   async get(id: string): Promise<TaskRecord | null> {
+    this.#assertOpen();
     return structuredClone(this.#records.get(id) ?? null);
   }
 
   async store(record: TaskRecord): Promise<boolean> {
+    this.#assertOpen();
     const { id, runs } = record;
     const stored = this.#records.get(id);
     if (stored && (stored.finishedAt !== null || stored.runs > runs)) return false;
@@ -40,6 +44,7 @@ export class MemoryResults implements ResultStore {
   }
 
   async expire(before: number): Promise<number> {
+    this.#assertOpen();
     const expired = [...this.#records.values()]
       .filter(({ finishedAt }) => finishedAt !== null && finishedAt < before)
       .slice(0, EXPIRE_LIMIT);
@@ -52,11 +57,19 @@ export class MemoryResults implements ResultStore {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#records.clear();
+    this.#changes.announce(null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new TidingsError("STORAGE_UNAVAILABLE", "the result store has been closed");
   }
 
   #keepBound(): void {

@@ -17,6 +17,8 @@ export type ChangedRecords = readonly string[] | null;
  * - `expire` MUST remove the final records that ended before a time, and nothing else.
  * - `onChange` MUST be called after records changed: at once for changes of this process, within
  *   100 ms for those of others. Needless calls are allowed.
+ * - `close` MUST call the listeners once more, and whatever is asked afterwards MUST be refused with
+ *   STORAGE_UNAVAILABLE, so that who waits for a record meets the error. Closing twice does nothing.
  * - A record that cannot be read MUST be reported as a FAILURE which says so, not thrown.
  */
 export interface ResultStore extends AsyncDisposable {

@@ -1,3 +1,5 @@
+import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../notifier.ts";
 import { isFinal } from "../states.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";
@@ -9,9 +11,13 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const CLOSED = "the tasks have been closed; nothing more is heard of their records";
+
 /** The records of tasks, to read and to follow. */
 export class Results {
   readonly #store: ResultStore;
+  readonly #closing = new Notifier<void>();
+  #isClosed = false;
 
   constructor(store: ResultStore) {
     this.#store = store;
@@ -27,6 +33,8 @@ export class Results {
    *
    * Who reads slowly misses states in between, never the latest. Ends after a final state, or when
    * the signal fires. Works across processes.
+   *
+   * @throws {TidingsError} STORAGE_UNAVAILABLE when the records cannot be read, or are closed.
    */
   async *watch(
     id: string,
@@ -43,13 +51,23 @@ export class Results {
     }
   }
 
-  /** Yields whenever some record may have changed; changes while the reader is busy are one. */
+  /**
+   * Yields whenever some record may have changed; changes while the reader is busy are one.
+   *
+   * @throws {TidingsError} STORAGE_UNAVAILABLE when the tasks are closed.
+   */
   async *changes(options: WatchOptions = {}): AsyncGenerator<void, void, undefined> {
     let first = true;
     for await (const _ of this.#wakeups(options, () => true)) {
       if (!first) yield;
       first = false;
     }
+  }
+
+  /** @internal Ends the waiting of all who follow records. */
+  close(): void {
+    this.#isClosed = true;
+    this.#closing.announce();
   }
 
   /** Yields once at the start, listening already, then after changes that concern the reader. */
@@ -63,14 +81,17 @@ export class Results {
     const unsubscribe = this.#store.onChange((changed) => {
       if (concerns(changed)) wake();
     });
+    const leave = this.#closing.subscribe(wake);
     signal?.addEventListener("abort", wake, { once: true });
     try {
       while (!signal?.aborted) {
+        if (this.#isClosed) throw new TidingsError("STORAGE_UNAVAILABLE", CLOSED);
         yield;
         await wakeup.wait();
       }
     } finally {
       unsubscribe();
+      leave();
       signal?.removeEventListener("abort", wake);
     }
   }

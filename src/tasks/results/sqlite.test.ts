@@ -7,6 +7,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { resultsCases } from "../../testing/cases/results.ts";
+import { SqliteBroker } from "../brokers/sqlite.ts";
+import { Results } from "./results.ts";
 import { SqliteResults } from "./sqlite.ts";
 import { pendingRecord } from "./task-record.ts";
 
@@ -29,6 +31,18 @@ describe("SqliteResults", () => {
     }
     await using results = new SqliteResults(file);
     expect(await results.get("one")).toEqual({ ...pendingRecord("one"), revision: 1 });
+  });
+
+  test("is closed for who waits while a broker still has the file open", async () => {
+    const file = newFile();
+    await using broker = new SqliteBroker(file);
+    const store = new SqliteResults(file);
+    const watched = new Results(store).watch("one");
+    await watched.next();
+    const next = watched.next();
+    const [ended] = await Promise.allSettled([next, store.close()]);
+    expect(ended).toMatchObject({ reason: { code: "STORAGE_UNAVAILABLE" } });
+    expect(await broker.listCancelled()).toEqual([]);
   });
 
   test("reports a record that cannot be read as a failure", async () => {

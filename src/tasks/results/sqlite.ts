@@ -1,5 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 
+import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../notifier.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import {
   EXPIRE_LIMIT,
@@ -19,6 +21,8 @@ export class SqliteResults implements ResultStore {
   readonly #get: StatementSync;
   readonly #store: StatementSync;
   readonly #expire: StatementSync;
+  /** Of this store alone: a broker may use the database on. */
+  readonly #closing = new Notifier<null>();
   #closed = false;
 
   constructor(path: string) {
@@ -43,32 +47,48 @@ export class SqliteResults implements ResultStore {
   }
 
   async get(id: string): Promise<TaskRecord | null> {
+    this.#assertOpen();
     const row = this.#database.read(() => this.#get.get(id));
     return row ? readRecord(id, String(row["record"]), Number(row["revision"])) : null;
   }
 
-  store(record: TaskRecord): Promise<boolean> {
+  async store(record: TaskRecord): Promise<boolean> {
+    this.#assertOpen();
     // Written down at once: the caller may go on changing what is inside.
     const text = JSON.stringify(record);
     return this.#database.run(() => this.#storeText(record, text));
   }
 
-  expire(before: number): Promise<number> {
+  async expire(before: number): Promise<number> {
+    this.#assertOpen();
     return this.#database.run(() => Number(this.#expire.run(before, EXPIRE_LIMIT).changes));
   }
 
   onChange(listener: (changed: ChangedRecords) => void): () => void {
-    return this.#database.onChange("records", listener);
+    this.#assertOpen();
+    const leaveDatabase = this.#database.onChange("records", listener);
+    const leaveClosing = this.#closing.subscribe(listener);
+    return () => {
+      leaveDatabase();
+      leaveClosing();
+    };
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#database.close();
+    this.#closing.announce(null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    const { path } = this.#database;
+    throw new TidingsError("STORAGE_UNAVAILABLE", `the result store ${path} has been closed`);
   }
 
   #storeText({ id, runs, finishedAt }: TaskRecord, text: string): boolean {

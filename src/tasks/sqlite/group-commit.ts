@@ -4,7 +4,7 @@ import { TidingsError } from "../../core/errors.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
-/** More units than this are committed at once, so that no commit blocks the process for long. */
+/** No more units than this are committed at once, so that no commit blocks the process for long. */
 const MAX_UNITS_PER_COMMIT = 1_000;
 /** How many units wait for a locked database before further ones are refused. */
 const MAX_WAITING_UNITS = 10_000;
@@ -38,7 +38,8 @@ export interface GroupCommitOptions {
  * transaction of its own, so that only the one that throws fails.
  *
  * States: idle (no unit) → scheduled (units, a commit comes in this tick) → idle; and
- * scheduled → waiting (the database is locked by another process, a timer tries again) → idle.
+ * scheduled → waiting (the database is locked by another process, a timer tries again) → idle. When
+ * more units waited than one commit takes, idle is scheduled again.
  */
 export class GroupCommit implements SharedTransaction {
   readonly #path: string;
@@ -73,29 +74,52 @@ export class GroupCommit implements SharedTransaction {
         },
         reject,
       });
-      if (this.#state === "idle") {
-        this.#state = "scheduled";
-        setImmediate(() => this.flush());
-      } else if (this.#state === "scheduled" && this.#units.length >= MAX_UNITS_PER_COMMIT) {
-        this.flush();
+      if (this.#state === "idle") this.#schedule();
+      else if (this.#state === "scheduled" && this.#units.length === MAX_UNITS_PER_COMMIT) {
+        this.#flush();
       }
     });
   }
 
-  /** Commits what has been asked for so far. */
-  flush(): void {
+  /** Commits what has been asked for; what cannot be committed now fails with the error. */
+  close(error: Error): void {
+    while (this.#units.length > 0) {
+      this.#flush();
+      if (this.#state === "waiting") break;
+    }
+    this.#rejectAll(error);
+  }
+
+  #schedule(): void {
+    this.#state = "scheduled";
+    setImmediate(() => this.#flush());
+  }
+
+  /** Commits the units that have waited longest. */
+  #flush(): void {
     this.#state = "idle";
     if (this.#units.length === 0) return;
     try {
-      this.#begin.run();
+      this.#beginTransaction();
     } catch (error) {
       this.#onNotBegun(error);
       return;
     }
     this.#lockedSince = undefined;
-    const units = this.#units;
-    this.#units = [];
+    const units = this.#units.splice(0, MAX_UNITS_PER_COMMIT);
+    if (this.#units.length > 0) this.#schedule();
     this.#commitUnits(units);
+  }
+
+  #beginTransaction(): void {
+    // One that could not be undone when it failed.
+    this.#rollBack();
+    this.#begin.run();
+  }
+
+  /** SQLite itself rolls back after some errors, a full disk for one. */
+  #rollBack(): void {
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
   }
 
   /** Runs units in the transaction that has begun. */
@@ -112,9 +136,13 @@ export class GroupCommit implements SharedTransaction {
   }
 
   #undo(units: readonly Unit[], error: unknown): void {
-    // SQLite itself rolls back after some errors, a full disk for one.
-    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
     this.#options.onRollback();
+    try {
+      this.#rollBack();
+    } catch (failure) {
+      for (const { reject } of units) reject(toStorageError(failure, this.#path));
+      return;
+    }
     const [first] = units;
     if (units.length === 1 && first) {
       first.reject(toStorageError(error, this.#path));
@@ -125,7 +153,7 @@ export class GroupCommit implements SharedTransaction {
 
   #commitAlone(unit: Unit): void {
     try {
-      this.#begin.run();
+      this.#beginTransaction();
     } catch (error) {
       unit.reject(toStorageError(error, this.#path));
       return;
@@ -138,13 +166,15 @@ export class GroupCommit implements SharedTransaction {
     this.#lockedSince ??= now;
     if (isBusy(error) && now - this.#lockedSince < this.#lockPatienceMs) {
       this.#state = "waiting";
-      setTimeout(() => this.flush(), LOCK_RETRY_MS);
+      setTimeout(() => this.#flush(), LOCK_RETRY_MS);
       return;
     }
     this.#lockedSince = undefined;
-    const units = this.#units;
-    this.#units = [];
-    for (const { reject } of units) reject(toStorageError(error, this.#path));
+    this.#rejectAll(toStorageError(error, this.#path));
+  }
+
+  #rejectAll(error: Error): void {
+    for (const { reject } of this.#units.splice(0)) reject(error);
   }
 
   #tooManyWaiting(): TidingsError {

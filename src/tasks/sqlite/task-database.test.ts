@@ -1,10 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 
 import { GroupCommit } from "./group-commit.ts";
 import { openTaskDatabase, type TaskDatabase } from "./task-database.ts";
@@ -13,11 +13,18 @@ const folder = mkdtempSync(join(tmpdir(), "tidings-database-"));
 let files = 0;
 const newFile = (): string => join(folder, `${files++}.db`);
 
+afterEach(() => void vi.useRealTimers());
 afterAll(() => rm(folder, { recursive: true }));
 
 function open(path = newFile()): TaskDatabase & Disposable {
   const database = openTaskDatabase(path);
   return Object.assign(database, { [Symbol.dispose]: () => database.close() });
+}
+
+function overwrite(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, "r+");
+  writeSync(file, bytes, 0, bytes.length, 0);
+  closeSync(file);
 }
 
 /** A statement that adds a record with an id. */
@@ -99,6 +106,7 @@ describe("a task database", () => {
     second.close();
     expect(() => second.read(() => 1)).toThrow("has been closed");
     await expect(second.run(() => 1)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    expect(() => second.onChange("records", () => {})).toThrow("has been closed");
   });
 
   test("commits what was asked for before it is closed", async () => {
@@ -125,6 +133,62 @@ describe("a task database", () => {
     await waiting;
     expect(other.prepare("SELECT id FROM tidings_records").get()).toEqual({ id: "a" });
     other.close();
+  });
+
+  test("commits at most a thousand of the units that waited for a lock at once", async () => {
+    const path = newFile();
+    using database = open(path);
+    const insert = prepareInsert(database);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const commits: number[] = [];
+    database.onChange("records", (changed) => commits.push(changed?.length ?? 0));
+    const all = Array.from({ length: 2_500 }, (_, index) =>
+      database.run(() => {
+        insert(`id-${index}`);
+        database.touch("records", `id-${index}`);
+      }),
+    );
+    other.exec("ROLLBACK");
+    other.close();
+    await Promise.all(all);
+    expect(commits).toEqual([1_000, 1_000, 500]);
+  });
+
+  test("fails what a lock keeps from being committed before it is closed", async () => {
+    const path = newFile();
+    const database = openTaskDatabase(path);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const waiting = database.run(() => 1);
+    database.close();
+    await expect(waiting).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    other.close();
+  });
+
+  test("survives a file that cannot be read, tells its listeners once, and again when it can", () => {
+    const path = newFile();
+    using database = open(path);
+    const count = database.prepare("SELECT count(*) AS count FROM tidings_records");
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const heard: unknown[] = [];
+    database.onChange("records", (changed) => heard.push(changed));
+    const commitElsewhere = (sql: string): void => {
+      using other = new DatabaseSync(path);
+      other.exec(`${sql}; PRAGMA wal_checkpoint(TRUNCATE);`);
+    };
+    commitElsewhere("CREATE TABLE other (a)");
+    const header = readFileSync(path).subarray(0, 100);
+    overwrite(path, Buffer.alloc(100, 7));
+    vi.advanceTimersByTime(200);
+    expect(heard).toEqual([null]);
+    expect(() => database.read(() => count.get())).toThrow("is no SQLite database");
+    overwrite(path, header);
+    // SQLite itself keeps the broken page until somebody commits.
+    commitElsewhere("INSERT INTO other VALUES (1)");
+    vi.advanceTimersByTime(200);
+    expect(heard).toEqual([null, null]);
+    expect(database.read(() => count.get())).toEqual({ count: 0 });
   });
 
   test("says what to do when the disk is full, and goes on when it no longer is", async () => {
@@ -209,6 +273,33 @@ describe("a group commit", () => {
     other.close();
     expect(await commits.run(() => 2)).toBe(2);
     connection.close();
+  });
+
+  test("fails its units when they cannot be undone, and recovers", async () => {
+    let failures = 2;
+    class StubbornDatabase extends DatabaseSync {
+      override exec(sql: string): void {
+        if (sql === "ROLLBACK" && failures-- > 0) throw new Error("no rollback");
+        super.exec(sql);
+      }
+    }
+    const path = newFile();
+    using connection = new StubbornDatabase(path);
+    connection.exec("CREATE TABLE kept (a)");
+    const insert = connection.prepare("INSERT INTO kept VALUES (?)");
+    const commits = new GroupCommit(connection, path, { onCommit() {}, onRollback() {} });
+    const fail = (): never => {
+      throw new Error("no");
+    };
+    const outcomes = await Promise.allSettled([
+      commits.run(() => insert.run("undone")),
+      commits.run(fail),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(outcomes[1]).toMatchObject({ reason: { message: "no rollback" } });
+    await expect(commits.run(() => insert.run("refused"))).rejects.toThrow("no rollback");
+    await commits.run(() => insert.run("kept"));
+    expect(connection.prepare("SELECT a FROM kept").all()).toEqual([{ a: "kept" }]);
   });
 
   test("commits a thousand units without waiting for the end of the tick", async () => {

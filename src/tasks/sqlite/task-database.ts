@@ -27,7 +27,8 @@ export type ChangedIds = readonly string[] | null;
  *
  * Durable: write-ahead log, `synchronous = FULL`, so a commit is on the disk when its promise resolves.
  * Commits are grouped ({@link GroupCommit}). Commits of other processes are noticed within 50 ms, by one
- * poller for all who listen.
+ * poller for all who listen. When the file cannot be read, listeners are told once, so that they look
+ * and meet the error, and once more when it can be read again.
  */
 export class TaskDatabase implements SharedTransaction {
   readonly path: string;
@@ -42,6 +43,7 @@ export class TaskDatabase implements SharedTransaction {
     records: new Set(),
   };
   readonly #dataVersion: StatementSync;
+  /** `null` during an outage. */
   #seenVersion: unknown;
   #poller: NodeJS.Timeout | undefined;
   #users = 0;
@@ -89,6 +91,7 @@ export class TaskDatabase implements SharedTransaction {
   }
 
   onChange(topic: DatabaseTopic, listener: (changed: ChangedIds) => void): () => void {
+    if (this.#users === 0) throw this.#closedError();
     const unsubscribe = this.#notifiers[topic].subscribe(listener);
     this.#startPolling();
     return () => {
@@ -101,7 +104,7 @@ export class TaskDatabase implements SharedTransaction {
   close(): void {
     this.#users--;
     if (this.#users > 0) return;
-    this.#commits.flush();
+    this.#commits.close(this.#closedError());
     this.#stopPolling();
     opened.delete(this.path);
     this.#database.close();
@@ -133,7 +136,13 @@ export class TaskDatabase implements SharedTransaction {
   }
 
   #readVersion(): unknown {
-    return this.#dataVersion.get()?.["data_version"];
+    try {
+      return this.#dataVersion.get()?.["data_version"];
+    } catch (error) {
+      // Not this poller's to report: who is told looks, and meets the same error where it can be caught.
+      // A lock is no outage; the next poll sees more.
+      return isBusy(error) ? this.#seenVersion : null;
+    }
   }
 
   #announceTouched(): void {

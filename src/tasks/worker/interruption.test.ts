@@ -48,6 +48,34 @@ describe("an interruption", () => {
     expect(isOverdue).toBe(true);
   });
 
+  test("gives a cancelled task no longer than a stopping worker has", async () => {
+    vi.useFakeTimers();
+    const interruption = new Interruption();
+    let isOverdue = false;
+    void interruption.overdue.then(() => (isOverdue = true));
+    interruption.interrupt("cancelled");
+    await vi.advanceTimersByTimeAsync(500);
+    interruption.interrupt("stopping");
+    interruption.interrupt("cancelled");
+    await vi.advanceTimersByTimeAsync(999);
+    expect(isOverdue).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isOverdue).toBe(true);
+    expect(interruption.kind).toBe("cancelled");
+  });
+
+  test("gives no more time when the worker stops at the end of it", async () => {
+    vi.useFakeTimers();
+    const interruption = new Interruption();
+    let isOverdue = false;
+    void interruption.overdue.then(() => (isOverdue = true));
+    interruption.interrupt("cancelled");
+    await vi.advanceTimersByTimeAsync(4_900);
+    interruption.interrupt("stopping");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(isOverdue).toBe(true);
+  });
+
   test("ends a wait early", async () => {
     const interruption = new Interruption();
     const waiting = interruption.wait(60_000);

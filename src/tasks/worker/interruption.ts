@@ -16,11 +16,13 @@ const GRACE_MS: Readonly<Record<InterruptionKind, number>> = {
  * The way to end a running task early: its signal fires, and it is waited for only so long.
  *
  * The first interruption counts, except that a lost lease, which leaves nothing to store, counts more.
+ * The time that is left only gets shorter: a cancelled task does not hold up a worker that stops.
  */
 export class Interruption {
   readonly #overdue = Promise.withResolvers<void>();
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #deadline = Infinity;
   #kind: InterruptionKind | null = null;
 
   get kind(): InterruptionKind | null {
@@ -42,8 +44,8 @@ export class Interruption {
   }
 
   interrupt(kind: InterruptionKind): void {
+    this.#endWithin(GRACE_MS[kind]);
     if (this.#kind === null) {
-      this.#timer = setTimeout(this.#overdue.resolve, GRACE_MS[kind]);
       this.#kind = kind;
       this.#controller?.abort(toReason(kind));
     }
@@ -62,6 +64,14 @@ export class Interruption {
   /** Ends the waiting: the task has ended. */
   close(): void {
     clearTimeout(this.#timer);
+  }
+
+  #endWithin(graceMs: number): void {
+    const deadline = performance.now() + graceMs;
+    if (deadline >= this.#deadline) return;
+    this.#deadline = deadline;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#overdue.resolve, graceMs);
   }
 }
 

@@ -12,7 +12,7 @@ import type { TakeRequest } from "../brokers/broker.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
 import { currentTask } from "../current-task.ts";
 import { MemoryResults } from "../results/memory.ts";
-import type { TaskRecord } from "../results/task-record.ts";
+import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { Retry } from "../retry.ts";
 import { createTasks, type Tasks, type TasksOptions } from "../tasks.ts";
 
@@ -215,6 +215,17 @@ describe("a worker", () => {
       await new Promise((resolve) => setImmediate(resolve));
     expect(await sent.record()).toMatchObject({ state: "PENDING" });
   });
+
+  test("goes on removing while more records have expired than one removal takes", async () => {
+    const results = new MemoryResults();
+    for (let n = 0; n < 2_500; n++) {
+      await results.store({ ...pendingRecord(`t${n}`), state: "SUCCESS", finishedAt: n });
+    }
+    await using tasks = makeTasks({ results });
+    await using worker = tasks.createWorker({ leaseMs: 30 });
+    await worker.start();
+    await expect.poll(() => results.get("t2499"), { timeout: 5_000 }).toBeNull();
+  });
 });
 
 describe("retries", () => {
@@ -394,6 +405,31 @@ describe("stopping a worker", () => {
     await expect(result.get({ timeoutMs: 5_000 })).rejects.toMatchObject({
       code: "TASK_CANCELLED",
     });
+  });
+
+  test("puts back at once what it was taking", async () => {
+    const taken = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    class SlowBroker extends MemoryBroker {
+      override async take(request: TakeRequest): ReturnType<MemoryBroker["take"]> {
+        const deliveries = await super.take(request);
+        taken.resolve();
+        await gate.promise;
+        return deliveries;
+      }
+    }
+    const broker = new SlowBroker();
+    await using tasks = makeTasks({ broker });
+    const noop = tasks.task("tasks.noop", () => null);
+    const { id } = await noop.delay();
+    const worker = tasks.createWorker();
+    await worker.start();
+    await taken.promise;
+    const stopped = worker.stop();
+    gate.resolve();
+    await stopped;
+    const again = await broker.take({ queues: ["celery"], limit: 1, leaseMs: 1_000 });
+    expect(again).toMatchObject([{ id, runs: 2, lostLeases: 0 }]);
   });
 
   test("does not wait for a function that ignores its signal", async () => {

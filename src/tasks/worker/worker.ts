@@ -7,6 +7,7 @@ import type { Logger } from "../../core/logger.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
 import type { Delivery } from "../brokers/broker.ts";
+import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
 import { Wakeup } from "../wakeup.ts";
@@ -40,7 +41,7 @@ interface RunningTask {
   readonly ended: Promise<void>;
 }
 
-/** Expired records are looked for this often. */
+/** Expired records are looked for this often; at every check while there are more than one removal takes. */
 const EXPIRE_INTERVAL_MS = 60_000;
 
 /**
@@ -258,6 +259,7 @@ export class Worker implements Service {
     const now = Date.now();
     if (now < this.#expireAt) return;
     this.#expireAt = now + EXPIRE_INTERVAL_MS;
-    await this.#runtime.results.expire(now - this.#runtime.resultExpiresMs);
+    const removed = await this.#runtime.results.expire(now - this.#runtime.resultExpiresMs);
+    if (removed >= EXPIRE_LIMIT) this.#expireAt = now;
   }
 }

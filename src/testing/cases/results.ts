@@ -99,6 +99,36 @@ export const resultsCases: readonly ResultsCase[] = [
     },
   },
   {
+    name: "removes no more than a thousand records at a time, and says how many",
+    async run(make) {
+      await using results = await make();
+      const old = Array.from({ length: 1_001 }, (_, index) =>
+        record({ id: `old-${index}`, state: "SUCCESS", finishedAt: 10 }),
+      );
+      await Promise.all(old.map((ended) => results.store(ended)));
+      assert.equal(await results.expire(20), 1_000);
+      assert.equal(await results.expire(20), 1);
+      assert.equal(await results.expire(20), 0);
+    },
+  },
+  {
+    name: "wakes its listeners when it is closed, and refuses what comes afterwards",
+    async run(make) {
+      const results = await make();
+      let heard = 0;
+      results.onChange(() => heard++);
+      await results.store(record());
+      const before = heard;
+      await results.close();
+      assert.ok(heard > before, "expected listeners to be woken");
+      const refused = { code: "STORAGE_UNAVAILABLE" };
+      await assert.rejects(async () => results.get("one"), refused);
+      await assert.rejects(async () => results.store(record()), refused);
+      await assert.rejects(async () => results.expire(20), refused);
+      await results.close();
+    },
+  },
+  {
     name: "tells listeners which records changed, until they leave",
     async run(make) {
       await using results = await make();

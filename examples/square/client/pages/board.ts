@@ -1,12 +1,13 @@
 import type { Board, topics } from "../../board.ts";
-import { BoardView } from "../../views/board-view.tsx";
+import { BoardView, type BoardState } from "../../views/board-view.tsx";
 import { followFeed } from "../follow-feed.ts";
 import { byId, mount } from "../mount.tsx";
-import { enhanceForms, sendForm } from "../send-form.ts";
+import { enhanceForms, sendForm, type Refusal } from "../send-form.ts";
 import { whileVisible } from "../while-visible.ts";
 
 const view = mount(BoardView);
 const FRESH_MS = 2_500;
+const NOT_EDITING = { editing: null, problem: null, current: null };
 
 whileVisible((signal) => {
   followFeed<typeof topics>("/topics", signal, show);
@@ -21,12 +22,12 @@ function show(board: Board): void {
   if (board.loadedAt === before.loadedAt) return;
   const known = new Map(before.topics.map((topic) => [topic.id, topic.savedAt]));
   const fresh = board.topics.filter(({ id, savedAt }) => known.get(id) !== savedAt);
-  const isGone = editing !== null && !board.topics.some(({ id }) => id === editing);
+  const isGone = editing !== null && !board.topics.some(({ id }) => id === editing.id);
   view.set({
     board,
     now: Date.now(),
     fresh: fresh.map(({ id }) => id),
-    editing: isGone ? null : editing,
+    ...(isGone ? NOT_EDITING : {}),
   });
   setTimeout(() => view.set({ fresh: [] }), FRESH_MS);
   const [newest] = fresh;
@@ -40,24 +41,32 @@ function announce(text: string): void {
 }
 
 enhanceForms(async (form, action) => {
-  const problem = await sendForm(form);
+  const refusal = await sendForm(form);
   switch (action) {
     case "write":
-      showProblem(form, problem);
-      if (problem === null) form.reset();
+      showProblem(form, refusal?.message);
+      if (!refusal) form.reset();
       return;
     case "change":
-      view.set({ problem, editing: problem === null ? null : view.state.editing });
+      view.set(refusal ? changeRefused(refusal) : NOT_EDITING);
       return;
     default:
-      if (problem !== null) announce(problem);
+      if (refusal) announce(refusal.message);
   }
 });
 
+/** Keeps the form open. Who has been shown the note as it is now may replace it by saving again. */
+function changeRefused({ message, current }: Refusal): Partial<BoardState> {
+  const { editing } = view.state;
+  if (!editing || !current) return { problem: message };
+  const { savedAt, text } = current;
+  return { problem: message, current: text, editing: { ...editing, savedAt } };
+}
+
 /** The form for new notes is not part of the view, so that nothing typed into it is ever lost. */
-function showProblem(form: HTMLFormElement, problem: string | null): void {
+function showProblem(form: HTMLFormElement, problem: string | undefined): void {
   form.querySelector(".problem")?.remove();
-  if (problem === null) return;
+  if (problem === undefined) return;
   const message = document.createElement("p");
   message.className = "problem";
   message.role = "alert";
@@ -70,6 +79,7 @@ byId("live").addEventListener("click", (event) => {
   const { edit, cancel } = link?.dataset ?? {};
   if (edit === undefined && cancel === undefined) return;
   event.preventDefault();
-  view.set({ editing: edit === undefined ? null : Number(edit), problem: null });
+  const editing = view.state.board.topics.find(({ id }) => id === Number(edit)) ?? null;
+  view.set({ ...NOT_EDITING, editing });
   requestAnimationFrame(() => document.getElementById(`text-${edit}`)?.focus());
 });

@@ -76,7 +76,7 @@ function queued(job: Job): JobWithRecord["record"] {
 enhanceForms(async (form) => {
   const button = form.querySelector("button");
   if (button) button.disabled = true;
-  const problem = await sendForm(form);
+  const refusal = await sendForm(form);
   if (button) button.disabled = false;
-  if (problem !== null) byId("announce").textContent = problem;
+  if (refusal) byId("announce").textContent = refusal.message;
 });

@@ -1,7 +1,7 @@
 import { openCache, type Cache } from "../cache/index.ts";
 import type { Logger } from "../core/logger.ts";
 import { openLayer, type ChannelLayer } from "../layers/index.ts";
-import { createTasks, openBroker, openResults, type Tasks } from "../tasks/index.ts";
+import { createTasks, type Tasks } from "../tasks/index.ts";
 
 /** What an application is made of. Every URL has a default that needs no server. */
 export interface AppOptions {
@@ -64,11 +64,7 @@ export function createApp(options: AppOptions): App {
   } = options;
   const layer = openLayer(layerUrl);
   const cache = openCache(cacheUrl);
-  const tasks = createTasks({
-    broker: openBroker(brokerUrl),
-    results: openResults(resultsUrl),
-    logger,
-  });
+  const tasks = createTasks({ broker: brokerUrl, results: resultsUrl, logger });
   const close = async (): Promise<void> => {
     await Promise.all([tasks.close(), layer.close(), cache.close()]);
   };

@@ -51,26 +51,27 @@ export function devCommand(): Command {
 async function dev(path: string, options: DevOptions): Promise<void> {
   const logger = createLogger(options.logLevel, "dev");
   const supervisor = new Supervisor(await toProcesses(path, options), logger);
-  supervisor.start();
+  // The children have their own timeout; what is left after it is killed.
+  const stopTimeoutMs = (options.stopTimeout + 3) * 1000;
   using watch = options.watch
     ? watchSource(dirname(resolve(path)), (file) => {
         logger.info({ file: relative(process.cwd(), file) }, "changed, restarting");
-        void supervisor.restart();
+        void supervisor.restart({ signal: AbortSignal.timeout(stopTimeoutMs) });
       })
     : undefined;
-  const stop = (signal?: AbortSignal): Promise<void> => {
+  const stop = (signal: AbortSignal): Promise<void> => {
     watch?.[Symbol.dispose]();
     return supervisor.stop({ signal });
   };
   void supervisor.failed.then(async () => {
-    await stop(AbortSignal.timeout(options.stopTimeout * 1000));
+    await stop(AbortSignal.timeout(stopTimeoutMs));
     process.exit(1); // the process that could not start has said why
   });
   await runUntilStopped({
     name: "dev",
     logger,
-    // The children have their own timeout; what is left after it is killed.
-    stopTimeoutMs: (options.stopTimeout + 3) * 1000,
+    stopTimeoutMs,
+    start: async () => supervisor.start(),
     stop,
   });
 }

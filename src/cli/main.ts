@@ -24,16 +24,16 @@ const program = new Command("tidings")
   )
   .showHelpAfterError("(run with --help for the options)");
 
-/** When everything has stopped, what still holds the process (a timer of the application) may not. */
+/** When nothing of ours runs any more, what the application left (a timer) holds the process this long. */
 const LINGER_MS = 1_000;
 
 try {
   await program.parseAsync();
-  setTimeout(() => process.exit(), LINGER_MS).unref();
 } catch (thrown) {
   process.stderr.write(`${explain(thrown)}\n`);
   process.exitCode = 1;
 }
+setTimeout(() => process.exit(), LINGER_MS).unref();
 
 function hasVersion(value: unknown): value is { readonly version: string } {
   return (

@@ -7,7 +7,9 @@ export interface RunOptions {
   readonly logger: Logger;
   /** How long the polite phase of a stop may last. */
   readonly stopTimeoutMs: number;
-  /** Stops everything; when the signal fires, without waiting for what is left. */
+  /** Starts everything; when it throws, what it had started is stopped. */
+  readonly start: () => Promise<void>;
+  /** Stops everything that has started; when the signal fires, without waiting for what is left. */
   readonly stop: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -15,42 +17,65 @@ export interface RunOptions {
 const CUT_OFF_MS = 2_000;
 
 /**
- * Waits for SIGINT or SIGTERM, then stops within bounded time.
+ * Starts, waits for SIGINT or SIGTERM, then stops within bounded time.
  *
  * The first signal lets work finish, for at most `stopTimeoutMs`. The second one ends the process at
- * once, with the exit code that the shell expects of a signal.
+ * once, with the exit code that the shell expects of a signal. When the start fails, nothing is left
+ * running and the error is thrown.
  */
-export async function runUntilStopped({
-  name,
-  logger,
-  stopTimeoutMs,
-  stop,
-}: RunOptions): Promise<void> {
-  const { promise: signalled, resolve } = Promise.withResolvers<NodeJS.Signals>();
-  let isStopping = false;
+export async function runUntilStopped(options: RunOptions): Promise<void> {
+  const { name, logger, stopTimeoutMs, start } = options;
+  // Before the start, for a signal that comes the moment it is done.
+  using stopSignal = listenForStop(options);
+  try {
+    await start();
+  } catch (thrown) {
+    await stopInTime(options);
+    throw thrown;
+  }
+  const signal = await stopSignal.received;
+  logger.info({ signal, stopTimeoutMs }, `${name} is stopping; a second signal ends it at once`);
+  await stopInTime(options);
+  logger.info({}, `${name} stopped`);
+}
+
+interface StopSignal extends Disposable {
+  readonly received: Promise<NodeJS.Signals>;
+}
+
+function listenForStop({ name, logger }: RunOptions): StopSignal {
+  const { promise: received, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let isReceived = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) {
+    if (isReceived) {
       logger.warn({ signal }, `second signal, ${name} ends at once`);
       process.exit(signal === "SIGINT" ? 130 : 143);
     }
-    isStopping = true;
+    isReceived = true;
     resolve(signal);
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
   // `tidings dev` holds a channel to its processes: when it is gone, however it died, so are they.
   const onDisconnect = (): void => onSignal("SIGTERM");
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
   process.on("disconnect", onDisconnect);
-  const signal = await signalled;
-  logger.info({ signal, stopTimeoutMs }, `${name} is stopping; a second signal ends it at once`);
+  // It may have gone while the application was loading.
+  if (process.send && !process.connected) onDisconnect();
+  return {
+    received,
+    [Symbol.dispose]() {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+      process.off("disconnect", onDisconnect); // listening would keep this process alive
+    },
+  };
+}
+
+async function stopInTime({ name, logger, stopTimeoutMs, stop }: RunOptions): Promise<void> {
   const giveUp = setTimeout(() => {
     logger.error({}, `${name} could not stop in time`);
     process.exit(1);
   }, stopTimeoutMs + CUT_OFF_MS);
   await stop(AbortSignal.timeout(stopTimeoutMs));
   clearTimeout(giveUp);
-  logger.info({}, `${name} stopped`);
-  process.off("SIGINT", onSignal);
-  process.off("SIGTERM", onSignal);
-  process.off("disconnect", onDisconnect); // listening would keep this process alive
 }

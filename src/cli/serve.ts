@@ -43,18 +43,20 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
   const logger = createLogger(options.logLevel, "server");
   const application = await loadApplication(path);
   await using app = application.app;
+  if (options.worker) await application.loadTasks();
   const server = createServer(application, { port: options.port, host: options.host, logger });
-  await server.start();
   const worker = options.worker
     ? app.tasks.createWorker({ concurrency: options.concurrency, queues: options.queues, logger })
     : undefined;
-  if (worker) await application.loadTasks();
-  await worker?.start();
-  printServerBanner(application, server.url, logger);
   await runUntilStopped({
     name: "server",
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
+    async start() {
+      await server.start();
+      await worker?.start();
+      printServerBanner(application, server.url, logger);
+    },
     async stop(signal) {
       await Promise.all([server.stop({ signal }), worker?.stop({ signal })]);
     },

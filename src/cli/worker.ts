@@ -33,12 +33,14 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
   await using app = application.app;
   await application.loadTasks();
   const worker = app.tasks.createWorker({ ...options, logger });
-  await worker.start();
-  printWorkerBanner(application, worker, logger);
   await runUntilStopped({
     name: "worker",
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
+    async start() {
+      await worker.start();
+      printWorkerBanner(application, worker, logger);
+    },
     stop: (signal) => worker.stop({ signal }),
   });
 }

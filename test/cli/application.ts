@@ -8,7 +8,7 @@ const app = createApp({
 /** What a test asks this application to do wrong. */
 const fault = process.env["FIXTURE_FAULT"];
 if (fault === "timer") setInterval(() => {}, 1_000);
-if (fault === "slow-load") {
+if (fault === "slow-load" && process.connected) {
   process.stdout.write("loading\n");
   await new Promise((resolve) => process.once("disconnect", resolve));
 }

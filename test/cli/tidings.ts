@@ -18,13 +18,13 @@ export class Tidings implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
   #output = "";
+  #isOver = false;
   #onOutput = (): void => {};
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd?: string) {
     this.child = spawn(process.execPath, ["--conditions=tidings-source", MAIN, ...args], {
       env: { ...process.env, FORCE_COLOR: undefined, ...env },
-      // As `tidings dev` does it: a process whose channel is gone ends.
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      stdio: ["ignore", "pipe", "pipe"],
       cwd,
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -36,6 +36,7 @@ export class Tidings implements AsyncDisposable {
     const timer = setTimeout(() => this.child.kill("SIGKILL"), LIMIT_MS);
     this.ended = once(this.child, "close").then(([code, signal]) => {
       clearTimeout(timer);
+      this.#isOver = true;
       this.#onOutput();
       return { code, signal, output: this.#output };
     });
@@ -47,12 +48,10 @@ export class Tidings implements AsyncDisposable {
 
   /** Waits until the output matches; throws when the command ends before. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
-    let isOver = false;
-    void this.ended.then(() => (isOver = true));
     for (;;) {
       const match = pattern.exec(this.#output);
       if (match) return match;
-      if (isOver) throw new Error(`ended without ${pattern}:\n${this.#output}`);
+      if (this.#isOver) throw new Error(`ended without ${pattern}:\n${this.#output}`);
       await new Promise<void>((resolve) => (this.#onOutput = resolve));
     }
   }

@@ -4,9 +4,9 @@ import { parseArgs } from "node:util";
 
 import { runCommand } from "./step.ts";
 
-/** A program of the operating system that the tests start. */
+/** A program or a Python module of the operating system that the tests use. */
 interface Requirement {
-  /** Found as a file in a folder of `PATH`. */
+  /** A file in a folder of `PATH`; or, with a slash, the path of a file or folder. */
   readonly program: string;
   readonly debianPackage: string;
   readonly neededFor: string;
@@ -14,7 +14,18 @@ interface Requirement {
 
 const REQUIREMENTS: readonly Requirement[] = [
   { program: "chromium", debianPackage: "chromium", neededFor: "the browser tests" },
+  { program: "redis-server", debianPackage: "redis-server", neededFor: "the Redis tests" },
+  { program: "daphne", debianPackage: "daphne", neededFor: "the tests with Python" },
+  pythonModule("django", "python3-django"),
+  pythonModule("channels", "python3-django-channels"),
+  pythonModule("channels_redis", "python3-channels-redis"),
 ];
+
+/** A module of the system's own Python, which is not always the one on `PATH`. */
+function pythonModule(name: string, debianPackage: string): Requirement {
+  const program = `/usr/lib/python3/dist-packages/${name}`;
+  return { program, debianPackage, neededFor: "the tests with Python" };
+}
 
 const HELP = `Usage: node scripts/provision.ts [--check]
 
@@ -62,6 +73,7 @@ async function installPackages(packages: readonly string[]): Promise<void> {
 }
 
 function isOnPath(program: string): boolean {
+  if (program.includes("/")) return existsSync(program);
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   return folders.some((folder) => folder !== "" && existsSync(join(folder, program)));
 }

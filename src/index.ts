@@ -17,13 +17,10 @@ export {
 } from "./app/index.ts";
 export type { Cache } from "./cache/index.ts";
 export {
-  allowedOrigins,
   consumer,
   feed,
   forward,
   refresh,
-  sessionAuth,
-  sessionCookies,
   use,
   type Connection,
   type ConsumerDefinition,
@@ -33,10 +30,15 @@ export {
   type Register,
   type Route,
   type RouteContext,
-  type SessionCookies,
   type User,
 } from "./channels/index.ts";
 export { isTidingsError, TidingsError, ERROR_CODES, type ErrorCode } from "./core/errors.ts";
+export {
+  allowedOrigins,
+  sessionAuth,
+  sessionCookies,
+  type SessionCookies,
+} from "./identity/index.ts";
 export type { ChannelLayer, LayerMessage } from "./layers/index.ts";
 export { taskFeed } from "./live/index.ts";
 export { createServer, type Server, type ServerOptions } from "./server/index.ts";

@@ -6,13 +6,6 @@
  *
  * @module
  */
-export { allowedOrigins } from "./middleware/allowed-origins.ts";
-export { sessionAuth, type FindUser } from "./middleware/session-auth.ts";
-export {
-  sessionCookies,
-  type SessionCookies,
-  type SessionCookiesOptions,
-} from "./middleware/session-cookies.ts";
 export type { ConnectionPort, Payload } from "./connection-port.ts";
 export type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
 export { ConsumerSession, type ConsumerSessionOptions } from "./consumer-session.ts";
@@ -48,7 +41,7 @@ export { forward, type Forward } from "./forward.ts";
 export { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 export { refresh, type Refresh } from "./refresh.ts";
 export { toErrorResponse, type Refusal } from "./refusal.ts";
-export type { Middleware, RouteContext } from "./route-context.ts";
+export { RouteContext, type Middleware, type RouteContextOptions } from "./route-context.ts";
 export {
   Router,
   use,

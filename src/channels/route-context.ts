@@ -1,20 +1,56 @@
 import type { Params } from "./path.ts";
 import type { User } from "./user.ts";
 
+/** What a {@link RouteContext} is made from. */
+export interface RouteContextOptions {
+  readonly request: Request;
+  readonly params: Params;
+  readonly isUpgrade: boolean;
+  /** The client's address, as the trusted proxies tell it. */
+  readonly address: string;
+}
+
 /**
  * What is known of a request before a consumer or a feed answers it.
  *
- * The same for an upgrade, a stream, a poll and a POST. Middleware fills in the user.
+ * The same for an upgrade, a stream, a poll and a POST. Middleware fills in the user, and until when
+ * that holds.
  */
-export interface RouteContext {
+export class RouteContext {
   /** The request, without a body when it is an upgrade. */
   readonly request: Request;
   /** What the path's parameters matched. */
   readonly params: Params;
   /** Whether the request asks for a WebSocket. */
   readonly isUpgrade: boolean;
+  /** The client's IP address; that which a trusted proxy names, if the request came through one. */
+  readonly address: string;
   /** Who asks; `null` until a middleware has recognised somebody. */
-  user: User | null;
+  user: User | null = null;
+  #validUntil: number | undefined;
+
+  constructor({ request, params, isUpgrade, address }: RouteContextOptions) {
+    this.request = request;
+    this.params = params;
+    this.isUpgrade = isUpgrade;
+    this.address = address;
+  }
+
+  /**
+   * Until when what the middleware found out may be relied on, in milliseconds since 1970.
+   *
+   * A connection that is open then has its middleware run again over the same request: it goes on with
+   * the user and the time found now, or is closed with 3000 (unauthorized) when it is refused or the
+   * time has not moved. `undefined`: for as long as it lasts.
+   */
+  get validUntil(): number | undefined {
+    return this.#validUntil;
+  }
+
+  /** Shortens {@link validUntil}; of several middleware the earliest time counts. */
+  expireAt(time: number): void {
+    if (this.#validUntil === undefined || time < this.#validUntil) this.#validUntil = time;
+  }
 }
 
 /**

@@ -40,6 +40,33 @@ export interface ReceiveOptions {
 }
 
 /**
+ * What a layer could not deliver, as it tells `onIncident`.
+ *
+ * | kind      | what happened                                                             |
+ * | --------- | ------------------------------------------------------------------------- |
+ * | `dropped` | a message found no room, or nobody read it in time                         |
+ * | `poison`  | what came from the wire is no message: refused, and nobody else was harmed  |
+ * | `gap`     | the layer was cut off: messages of that time may be missing                 |
+ */
+export type LayerIncident =
+  | {
+      readonly kind: "dropped";
+      readonly reason: "full" | "expired";
+      /** The channel, or the group whose members missed the message. */
+      readonly name: string;
+      readonly count: number;
+    }
+  | { readonly kind: "poison"; readonly name: string; readonly reason: string }
+  | { readonly kind: "gap"; readonly from: number; readonly to: number };
+
+/** How often each kind of incident has happened since the layer was opened. */
+export interface LayerIncidents {
+  readonly dropped: number;
+  readonly poison: number;
+  readonly gap: number;
+}
+
+/**
  * A channel layer: named channels, and groups of them, between connections and processes.
  *
  * Follows the channel layer specification of Django Channels. `src/testing/cases/layer.ts` checks
@@ -59,6 +86,7 @@ export interface ReceiveOptions {
  *   process holds the channel: a living connection may idle for ever.
  * - `groupAdd` twice is one membership; `groupDiscard` of a non-member does nothing.
  * - A cancelled `receive` MUST NOT take a message with it.
+ * - What is dropped or refused MUST be counted and told to `onIncident`.
  * - `flush` MUST drop every message and membership. After `close` every call throws LAYER_CLOSED.
  *
  * Delivery: at most once, without history.
@@ -66,6 +94,10 @@ export interface ReceiveOptions {
  * @see https://channels.readthedocs.io/en/latest/channel_layer_spec.html
  */
 export interface ChannelLayer extends AsyncDisposable {
+  /** What this layer object could not deliver so far. */
+  readonly incidents: LayerIncidents;
+  /** Tells a listener of every incident; it MUST NOT throw. Returns what ends it. */
+  onIncident(listener: (incident: LayerIncident) => void): () => void;
   /** Returns a new channel name that only this process can read. */
   newChannel(prefix?: string): Promise<string>;
   /** Sends a message to a channel. */
@@ -99,4 +131,11 @@ export interface LayerOptions {
   readonly groupExpiryMs?: number | undefined;
   /** How many unread messages a channel holds. @default 100 */
   readonly capacity?: number | undefined;
+  /**
+   * Other capacities, by a pattern of the whole channel name; the first that fits counts.
+   *
+   * A pattern is a glob (`http.*`, with `*`, `?` and `[…]`) or a regular expression that is matched
+   * from the start of the name.
+   */
+  readonly channelCapacity?: readonly (readonly [string | RegExp, number])[] | undefined;
 }

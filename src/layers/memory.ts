@@ -3,9 +3,12 @@ import { randomUUID } from "node:crypto";
 import { BoundedQueue } from "../core/bounded-queue.ts";
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration, assertPositiveInteger } from "../core/options.ts";
+import { IncidentLog } from "./incident-log.ts";
 import type {
   ChannelLayer,
   ChannelListener,
+  LayerIncident,
+  LayerIncidents,
   LayerMessage,
   LayerOptions,
   OutgoingMessage,
@@ -34,6 +37,7 @@ export class MemoryLayer implements ChannelLayer {
   readonly #now: () => number;
   readonly #channels = new Map<string, Channel>();
   readonly #groups = new Map<string, Map<string, Membership>>();
+  readonly #incidents = new IncidentLog();
   #nextSweep = 0;
   #closed = false;
 
@@ -47,6 +51,14 @@ export class MemoryLayer implements ChannelLayer {
     this.#groupExpiryMs = assertDuration("groupExpiryMs", groupExpiryMs);
     this.#capacity = assertPositiveInteger("capacity", capacity);
     this.#now = now;
+  }
+
+  get incidents(): LayerIncidents {
+    return this.#incidents.counts;
+  }
+
+  onIncident(listener: (incident: LayerIncident) => void): () => void {
+    return this.#incidents.listen(listener);
   }
 
   async newChannel(prefix = "specific"): Promise<string> {

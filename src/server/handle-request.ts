@@ -5,7 +5,7 @@ import { NodeRequest, sendNodeResponse } from "srvx/node";
 import {
   toErrorResponse,
   type FeedDefinition,
-  type RouteContext,
+  RouteContext,
   type RouteMatch,
 } from "../channels/index.ts";
 import { chooseDelivery, serveFeed } from "../transports/index.ts";
@@ -47,7 +47,12 @@ async function respond(
   if (!url) return malformed();
   const match = application.router.match(url.pathname);
   if (!match) return application.http ? await application.http(request) : notFound(url.pathname);
-  const context: RouteContext = { request, params: match.params, isUpgrade: false, user: null };
+  const context = new RouteContext({
+    request,
+    params: match.params,
+    isUpgrade: false,
+    address: incoming.socket.remoteAddress ?? "",
+  });
   const refusal = await passMiddleware(match, context);
   if (refusal) return refusal;
   if (match.definition.kind === "consumer") return upgradeRequired(url.pathname);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 
 import { NodeRequest } from "srvx/node";
 
-import { toErrorResponse, type RouteContext, type RouteMatch } from "../channels/index.ts";
+import { RouteContext, toErrorResponse, type RouteMatch } from "../channels/index.ts";
 import {
   answerUpgrade,
   offeredSubprotocols,
@@ -40,7 +40,12 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
       message: `no WebSocket is at ${url?.pathname ?? "this URL"}`,
     });
   }
-  const context: RouteContext = { request, params: match.params, isUpgrade: true, user: null };
+  const context = new RouteContext({
+    request,
+    params: match.params,
+    isUpgrade: true,
+    address: upgrade.request.socket.remoteAddress ?? "",
+  });
   const refusal = await passMiddleware(match, context);
   if (refusal) return refusal;
   return await serve(server, upgrade, { match, context, cursor: url.searchParams.get("cursor") });

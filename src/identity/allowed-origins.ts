@@ -1,5 +1,4 @@
-import { toErrorResponse } from "../refusal.ts";
-import type { Middleware } from "../route-context.ts";
+import { toErrorResponse, type Middleware } from "../channels/index.ts";
 
 /**
  * Refuses requests that another site's page makes with its visitor's cookies.

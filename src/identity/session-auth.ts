@@ -1,5 +1,4 @@
-import type { Middleware } from "../route-context.ts";
-import type { User } from "../user.ts";
+import type { Middleware, User } from "../channels/index.ts";
 
 /** Finds who made a request, or `null`. */
 export type FindUser = (request: Request) => User | null | Promise<User | null>;

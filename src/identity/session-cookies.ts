@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-import { assertDuration, invalidOption } from "../../core/options.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
 
 /** How session cookies are named and signed. */
 export interface SessionCookiesOptions {

@@ -1,0 +1,72 @@
+/** One word of a command. */
+export type RedisArgument = string | Uint8Array;
+
+/** What Redis answers: bulk strings are bytes, status replies are text, integers are numbers. */
+export type RedisReply = null | number | string | Buffer | readonly RedisReply[];
+
+/** A Lua script; `keys` are declared, so that it also runs on a cluster. */
+export interface RedisScript {
+  readonly source: string;
+}
+
+/** When messages of Redis may have been missed: the connection was gone in between. */
+export interface RedisGap {
+  /** When the connection broke, in milliseconds since 1970. */
+  readonly from: number;
+  /** When everything was subscribed to again. */
+  readonly to: number;
+}
+
+/** Runs commands, for as long as they take. */
+export interface RedisCommands {
+  /**
+   * Runs a command and returns its reply.
+   *
+   * On a cluster the second word is the key that chooses the node, unless `key` names another.
+   *
+   * @throws {TidingsError} REDIS_UNAVAILABLE when it cannot be reached in time, REDIS_FAILED with the
+   *   text of an error reply.
+   */
+  command(args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply>;
+}
+
+export interface RedisCommandOptions {
+  /** The key that decides which node of a cluster is asked. */
+  readonly key?: RedisArgument | undefined;
+  /** Stops waiting. A command that has been sent may run all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A connection of its own, for commands that block. Closed by whoever asked for it. */
+export interface RedisConnection extends RedisCommands, AsyncDisposable {
+  close(): Promise<void>;
+}
+
+/**
+ * One Redis: a server, what sentinels say is the master, or a cluster.
+ *
+ * Connects at the first use, and again whenever the connection breaks (`core/backoff.ts`); commands
+ * wait for it, a bounded number of them for a bounded time. Subscriptions are made anew after a break,
+ * and whoever listens to gaps is told.
+ */
+export interface Redis extends RedisCommands, AsyncDisposable {
+  readonly isCluster: boolean;
+  /** Runs commands as MULTI/EXEC. On a cluster all keys must be in one slot. */
+  transaction(commands: readonly (readonly RedisArgument[])[]): Promise<readonly RedisReply[]>;
+  /** Runs a script by its hash, and sends it whole when Redis does not know it yet. */
+  script(
+    script: RedisScript,
+    keys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+  ): Promise<RedisReply>;
+  /** Publishes; sharded (SPUBLISH) on a cluster. Returns how many heard it on that node. */
+  publish(channel: string, payload: Uint8Array): Promise<number>;
+  /** Hears a channel from when it resolves. One listener per channel; it MUST NOT throw. */
+  subscribe(channel: string, listener: (payload: Buffer) => void): Promise<void>;
+  unsubscribe(channel: string): Promise<void>;
+  /** A connection of its own to the server that holds `key`. */
+  connect(key?: RedisArgument): Promise<RedisConnection>;
+  /** Calls a listener after every break of a connection that had subscriptions; returns what ends it. */
+  onGap(listener: (gap: RedisGap) => void): () => void;
+  close(): Promise<void>;
+}

@@ -1,14 +1,26 @@
 import { openCache, type Cache } from "../cache/index.ts";
+import {
+  SERVERS_GROUP,
+  toCloseMessage,
+  toCloseUserMessage,
+  type Closing,
+} from "../channels/index.ts";
+import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { openLayer, type ChannelLayer } from "../layers/index.ts";
 import { createTasks, type Tasks } from "../tasks/index.ts";
+
+/** What names a channel layer. */
+type LayerUrl = Parameters<typeof openLayer>[0];
 
 /** What an application is made of. Every URL has a default that needs no server. */
 export interface AppOptions {
   /** The application's name, for logs and the start banner. */
   readonly name: string;
   /** The channel layer. @default "memory:" */
-  readonly layer?: string | undefined;
+  readonly layer?: LayerUrl | undefined;
+  /** Further channel layers, by the names that consumers and feeds give in `layer`. */
+  readonly layers?: Readonly<Record<string, LayerUrl>> | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL */
@@ -31,7 +43,29 @@ export interface AppDrivers {
 export interface App extends AsyncDisposable {
   readonly name: string;
   readonly drivers: AppDrivers;
+  /** The default channel layer. */
   readonly layer: ChannelLayer;
+  /**
+   * Returns a channel layer by its name; the first one is "default".
+   *
+   * @throws {TidingsError} APP_INVALID_DEFINITION when there is none of that name.
+   */
+  getLayer(name?: string): ChannelLayer;
+  /**
+   * Closes one connection, in whatever process it is; its `channelName` names it.
+   *
+   * `layer` is that of its consumer, if it names one.
+   */
+  closeConnection(
+    channelName: string,
+    closing?: Closing & { readonly layer?: string | undefined },
+  ): Promise<void>;
+  /**
+   * Closes every connection of a user, in all servers: consumers and feeds, over any delivery.
+   *
+   * `user` is the user's `id`, or else their `name`.
+   */
+  closeUser(user: string | number, closing?: Closing): Promise<void>;
   readonly cache: Cache;
   readonly tasks: Tasks;
   /** Defines a task. See {@link Tasks.task}. */
@@ -63,10 +97,27 @@ export function createApp(options: AppOptions): App {
     logger,
   } = options;
   const layer = openLayer(layerUrl);
+  const layers = new Map<string, ChannelLayer>([["default", layer]]);
+  for (const [layerName, url] of Object.entries(options.layers ?? {})) {
+    layers.set(layerName, openLayer(url));
+  }
+  const getLayer = (layerName = "default"): ChannelLayer => {
+    const named = layers.get(layerName);
+    if (named) return named;
+    const known = [...layers.keys()].join(", ");
+    throw new TidingsError(
+      "APP_INVALID_DEFINITION",
+      `no layer is called \`${layerName}\`; there are ${known}`,
+    );
+  };
   const cache = openCache(cacheUrl);
   const tasks = createTasks({ broker: brokerUrl, results: resultsUrl, logger });
   const close = async (): Promise<void> => {
-    await Promise.all([tasks.close(), layer.close(), cache.close()]);
+    await Promise.all([
+      tasks.close(),
+      cache.close(),
+      ...layers.values().map((each) => each.close()),
+    ]);
   };
   return {
     name,
@@ -77,6 +128,11 @@ export function createApp(options: AppOptions): App {
       cache: withoutCredentials(cacheUrl),
     },
     layer,
+    getLayer,
+    closeConnection: async (channelName, closing = {}) =>
+      await getLayer(closing.layer).send(channelName, toCloseMessage(closing)),
+    closeUser: async (user, closing = {}) =>
+      await layer.groupSend(SERVERS_GROUP, toCloseUserMessage(String(user), closing)),
     cache,
     tasks,
     task: tasks.task.bind(tasks),

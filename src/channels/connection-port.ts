@@ -1,9 +1,27 @@
+import type { MessageId, MessageProblem } from "../protocol/index.ts";
 import type { AcceptOptions } from "./connection.ts";
 
-/** JSON text that may go to many connections; its object identity lets it be encoded once. */
-export interface Payload {
-  readonly json: string;
-}
+/**
+ * What may go to many connections, to clients of any subprotocol; its object identity lets it be
+ * encoded once.
+ */
+export type Payload =
+  | { readonly json: string }
+  | { readonly text: string }
+  | { readonly bytes: Uint8Array };
+
+/** What a client sent. */
+export type ClientFrame =
+  /** A text message as it is. */
+  | { readonly text: string }
+  | { readonly bytes: Uint8Array }
+  /** JSON that has been read already; with an id, the client wants to know what becomes of it. */
+  | { readonly data: unknown; readonly id: MessageId | undefined }
+  /** What the transport could not read. */
+  | { readonly problem: MessageProblem };
+
+/** What became of a client's message: its reply as JSON, if it has one, or what was wrong. */
+export type Outcome = { readonly json: string | undefined } | { readonly problem: MessageProblem };
 
 /**
  * What carries a consumer's connection: the little that the engine asks of a transport.
@@ -17,6 +35,8 @@ export interface ConnectionPort {
   refuse(status: number, message: string): void;
   /** Sends to the client, without waiting for it. */
   send(payload: Payload): void;
+  /** Tells what became of the message with this id; without one, what was wrong with a message. */
+  answer(id: MessageId | undefined, outcome: Outcome): void;
   close(code: number, reason: string): void;
   /** Stops reading from the client, which then cannot send more than its buffers hold. */
   pause(): void;

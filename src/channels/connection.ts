@@ -46,11 +46,15 @@ export interface Connection<
    * Refuses the connection; only in `connect`, and before it is accepted.
    *
    * 400 to 599 answers the handshake with that HTTP status, which browsers do not show to scripts.
-   * 1008 and 4000 to 4999 complete the handshake and close it with that code, which they do.
+   * 1008 and 3000 to 4999 complete the handshake and close it with that code, which they do.
    */
   reject(code: number, reason?: string): void;
   /** Sends JSON to the client, accepting the connection if need be. */
   send(data: unknown): void;
+  /** Sends a text as it is, which need not be JSON. */
+  sendText(text: string): void;
+  /** Sends a binary message. The bytes must not change any more. */
+  sendBytes(bytes: Uint8Array): void;
   /** Closes the connection; `reason` is cut to the 123 bytes that a frame can carry. @default 1000 */
   close(code?: number, reason?: string): void;
 

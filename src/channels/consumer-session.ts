@@ -2,8 +2,8 @@ import { BoundedQueue } from "../core/bounded-queue.ts";
 import { toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ChannelLayer, LayerMessage, OutgoingMessage } from "../layers/index.ts";
-import { readClientMessage } from "./client-message.ts";
-import type { ConnectionPort } from "./connection-port.ts";
+import { readClientMessage, toProblem } from "./client-message.ts";
+import type { ClientFrame, ConnectionPort } from "./connection-port.ts";
 import type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
 import type { ConsumerDefinition } from "./consumer.ts";
 import type { EventDispatch, Reaction } from "./event-dispatch.ts";
@@ -32,7 +32,7 @@ const INTERNAL_ERROR = 1011;
 /**
  * One connection of a consumer: runs its handlers, one after another.
  *
- * | state      | what is true                                   | left when                            |
+ * | phase      | what is true                                   | left when                            |
  * | ---------- | ---------------------------------------------- | ------------------------------------ |
  * | connecting | `connect` runs, the handshake is not answered   | accepted, rejected, gone, or failed |
  * | open       | messages and events are handled as they come    | closed by either side, or an error  |
@@ -40,35 +40,45 @@ const INTERNAL_ERROR = 1011;
  *
  * Events that are only forwarded skip the queue while it is empty. Bounds: 100 waiting events, 64
  * waiting client messages (then the client is no longer read; what one read brought may still wait).
+ * What few connections ever need is made when it is needed: most of them are idle.
  */
 export class ConsumerSession implements Connection {
-  readonly params: Params;
-  readonly user: User | null;
-  readonly request: Request;
   readonly state: unknown;
   readonly #options: ConsumerSessionOptions;
-  readonly #abort = new AbortController();
-  readonly #groups = new Set<string>();
-  readonly #events = new BoundedQueue<Reaction>(MAX_WAITING_EVENTS);
-  #messages: string[] = [];
+  #context: RouteContext;
+  #phase: "connecting" | "open" | "closed" = "connecting";
   #isPaused = false;
   #isBusy = false;
-  #state: "connecting" | "open" | "closed" = "connecting";
+  #messages: ClientFrame[] | undefined;
+  #events: BoundedQueue<Reaction> | undefined;
+  #groups: Set<string> | undefined;
+  #abort: AbortController | undefined;
   #disconnect: Disconnect | undefined;
-  readonly #over = Promise.withResolvers<void>();
   #channelName: string | undefined;
   #unlisten: (() => void) | undefined;
+  #onOver: (() => void) | undefined;
 
   constructor(options: ConsumerSessionOptions) {
-    const { context, definition } = options;
     this.#options = options;
-    this.params = context.params;
-    this.user = context.user;
-    this.request = context.request;
-    this.state = definition.handlers.state();
+    this.#context = options.context;
+    this.state = options.definition.handlers.state();
+  }
+
+  get params(): Params {
+    return this.#context.params;
+  }
+
+  get user(): User | null {
+    return this.#context.user;
+  }
+
+  get request(): Request {
+    return this.#context.request;
   }
 
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isClosed()) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -79,6 +89,7 @@ export class ConsumerSession implements Connection {
 
   /** Runs `connect`; settles when the connection is over and its last handler is done. */
   async run(): Promise<void> {
+    const over = new Promise<void>((resolve) => (this.#onOver = resolve));
     this.#isBusy = true;
     const { definition, layer } = this.#options;
     await this.#guard(async () => {
@@ -86,17 +97,23 @@ export class ConsumerSession implements Connection {
       if (this.#isClosed()) return;
       this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
       await definition.handlers.connect(this);
-      if (this.#state === "connecting") this.accept();
+      if (this.#phase === "connecting") this.accept();
     });
     this.#isBusy = false;
     await this.#pump();
-    await this.#over.promise;
+    return over;
+  }
+
+  /** Goes on with what the middleware has found out now. */
+  renew(context: RouteContext): void {
+    this.#context = context;
   }
 
   /** Takes a message of the client. */
-  onMessage(text: string): void {
-    if (this.#state !== "open") return;
-    this.#messages.push(text);
+  onMessage(frame: ClientFrame): void {
+    if (this.#phase !== "open") return;
+    this.#messages ??= [];
+    this.#messages.push(frame);
     if (this.#messages.length >= PAUSE_AT && !this.#isPaused) {
       this.#isPaused = true;
       this.#options.port.pause();
@@ -110,16 +127,16 @@ export class ConsumerSession implements Connection {
   }
 
   accept(options: AcceptOptions = {}): void {
-    if (this.#state === "closed") return;
-    if (this.#state === "open") throw new TidingsError("CHANNEL_CLOSED", "accepted already");
+    if (this.#phase === "closed") return;
+    if (this.#phase === "open") throw new TidingsError("CHANNEL_CLOSED", "accepted already");
     // Refusing what `options` say comes before anything has been answered.
     this.#options.port.accept(options);
-    if (!this.#isClosed()) this.#state = "open";
+    if (!this.#isClosed()) this.#phase = "open";
   }
 
   reject(code: number, reason = ""): void {
-    if (this.#state === "closed") return;
-    if (this.#state === "open") {
+    if (this.#phase === "closed") return;
+    if (this.#phase === "open") {
       throw new TidingsError(
         "CHANNEL_CLOSED",
         "expected `reject` before the connection is accepted",
@@ -133,7 +150,7 @@ export class ConsumerSession implements Connection {
     } else {
       throw new TidingsError(
         "OPTION_INVALID",
-        `expected \`code\` to be 400 to 599, 1008, or 4000 to 4999, got \`${code}\``,
+        `expected \`code\` to be 400 to 599, 1008, or 3000 to 4999, got \`${code}\``,
       );
     }
     // `disconnect` is for connections that were open.
@@ -141,24 +158,31 @@ export class ConsumerSession implements Connection {
   }
 
   send(data: unknown): void {
-    if (this.#state === "connecting") this.accept();
-    if (this.#state !== "open") return;
+    if (!this.#isReady()) return;
     const json = JSON.stringify(data);
     if (json === undefined)
       throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
     this.#options.port.send({ json });
   }
 
+  sendText(text: string): void {
+    if (this.#isReady()) this.#options.port.send({ text });
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    if (this.#isReady()) this.#options.port.send({ bytes });
+  }
+
   close(code = 1000, reason = ""): void {
-    if (this.#state === "connecting") this.accept();
-    if (this.#state !== "open") return;
+    if (!this.#isReady()) return;
     this.#options.port.close(code, reason);
-    this.#messages = [];
+    this.#messages = undefined;
     this.#end({ code, reason });
   }
 
   async groupAdd(group: string): Promise<void> {
-    if (this.#state === "closed") return;
+    if (this.#phase === "closed") return;
+    this.#groups ??= new Set();
     this.#groups.add(group);
     await this.#options.layer.groupAdd(group, this.channelName);
     // It may have ended meanwhile, and must not stay behind in the group.
@@ -167,7 +191,7 @@ export class ConsumerSession implements Connection {
 
   async groupDiscard(group: string): Promise<void> {
     await this.#options.layer.groupDiscard(group, this.channelName);
-    this.#groups.delete(group);
+    this.#groups?.delete(group);
   }
 
   async groupSend(group: string, message: OutgoingMessage): Promise<void> {
@@ -175,13 +199,18 @@ export class ConsumerSession implements Connection {
   }
 
   #onEvent(message: LayerMessage): boolean {
-    if (this.#state === "closed") return true;
+    if (this.#phase === "closed") return true;
     const reaction = this.#options.dispatch.reactionTo(message);
-    if (reaction.kind === "ignore") return true;
-    if (reaction.kind === "send" && !this.#isBusy && this.#events.size === 0) {
+    if (reaction.kind === "send" && !this.#isBusy && !this.#events?.size) {
       this.#options.port.send(reaction.payload);
       return true;
     }
+    if (reaction.kind === "ignore") return true;
+    if (reaction.kind === "close") {
+      this.close(reaction.code, reaction.reason);
+      return true;
+    }
+    this.#events ??= new BoundedQueue(MAX_WAITING_EVENTS);
     if (!this.#events.push(reaction)) return false;
     // Not at once: what a handler sends must not reach other members before what it answers.
     queueMicrotask(() => void this.#pump());
@@ -192,57 +221,66 @@ export class ConsumerSession implements Connection {
   async #pump(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    while (this.#events.size > 0 || this.#messages.length > 0) {
-      await this.#guard(() => this.#handleEvent());
-      await this.#guard(() => this.#handleMessage());
+    while (this.#events?.size || this.#messages?.length) {
+      if (this.#events?.size) await this.#guard(() => this.#handleEvent());
+      if (this.#messages?.length) await this.#guard(() => this.#handleMessage());
     }
     if (this.#disconnect) await this.#finish(this.#disconnect);
     this.#isBusy = false;
   }
 
   async #handleEvent(): Promise<void> {
-    const reaction = this.#events.shift();
+    const reaction = this.#events?.shift();
     if (reaction?.kind === "send") this.#options.port.send(reaction.payload);
     if (reaction?.kind === "handle") await reaction.handler(this, reaction.event);
   }
 
   async #handleMessage(): Promise<void> {
-    const text = this.#messages.shift();
-    if (text === undefined) return;
-    if (this.#isPaused && this.#messages.length <= RESUME_AT) {
+    const frame = this.#messages?.shift();
+    if (!frame) return;
+    const { port, definition } = this.#options;
+    if (this.#isPaused && (this.#messages?.length ?? 0) <= RESUME_AT) {
       this.#isPaused = false;
-      this.#options.port.resume();
+      port.resume();
     }
-    const { handlers } = this.#options.definition;
-    const read = await readClientMessage(text, handlers.receives);
-    if ("complaint" in read) this.send(read.complaint);
-    else await handlers.receive(this, read.message);
+    const id = "id" in frame ? frame.id : undefined;
+    const reaction = await readClientMessage(frame, definition.handlers);
+    if ("problem" in reaction) return port.answer(id, reaction);
+    try {
+      const json = await reaction.handle(this);
+      if (id !== undefined) port.answer(id, { json });
+    } catch (thrown) {
+      if (id !== undefined) port.answer(id, { problem: toProblem(thrown) });
+      throw thrown;
+    }
   }
 
-  /** Runs a step; what it throws is logged and ends this connection, and no other. */
+  /** Runs a step; what it throws is logged, and may end this connection, but no other. */
   async #guard(step: () => Promise<void>): Promise<void> {
     try {
       await step();
     } catch (thrown) {
       const { definition, logger, port } = this.#options;
-      if (this.#abort.signal.aborted && isAbort(thrown)) return;
+      if (this.#abort?.signal.aborted && isAbort(thrown)) return;
+      const goesOn = definition.onError === "keep" && this.#phase !== "connecting";
       logger.error(
         { err: toError(thrown), consumer: definition.path.path, channel: this.#channelName },
-        "handler failed; its connection is closed with 1011",
+        goesOn ? "handler failed" : "handler failed; its connection is closed with 1011",
       );
-      if (this.#state === "connecting") {
+      if (goesOn) return;
+      if (this.#phase === "connecting") {
         port.refuse(500, "internal error");
         return this.#abandon();
       }
-      this.#messages = [];
+      this.#messages = undefined;
       this.close(INTERNAL_ERROR, "internal error");
     }
   }
 
   #end(disconnect: Disconnect): void {
-    if (this.#state === "closed") return;
-    if (this.#state === "connecting") return this.#abandon();
-    this.#state = "closed";
+    if (this.#phase === "closed") return;
+    if (this.#phase === "connecting") return this.#abandon();
+    this.#phase = "closed";
     this.#release();
     this.#disconnect = disconnect;
     void this.#pump();
@@ -250,9 +288,9 @@ export class ConsumerSession implements Connection {
 
   /** Ends a connection that never opened. */
   #abandon(): void {
-    this.#state = "closed";
+    this.#phase = "closed";
     this.#release();
-    this.#over.resolve();
+    this.#onOver?.();
   }
 
   async #finish(disconnect: Disconnect): Promise<void> {
@@ -260,30 +298,37 @@ export class ConsumerSession implements Connection {
     await this.#guard(async () => {
       await this.#options.definition.handlers.disconnect(this, disconnect);
     });
-    this.#over.resolve();
+    this.#onOver?.();
   }
 
   /** Leaves everything that could bring more work. */
   #release(): void {
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#unlisten?.();
-    this.#events.clear();
+    this.#events = undefined;
     const { layer, logger } = this.#options;
-    for (const group of this.#groups) {
+    for (const group of this.#groups ?? []) {
       layer.groupDiscard(group, this.channelName).catch((thrown: unknown) => {
         logger.warn({ err: toError(thrown), group }, "could not leave a group");
       });
     }
-    this.#groups.clear();
+    this.#groups = undefined;
+  }
+
+  /** Whether it can be sent to; sending accepts a connection that is still connecting. */
+  #isReady(): boolean {
+    if (this.#phase === "connecting") this.accept();
+    return this.#phase === "open";
   }
 
   #isClosed(): boolean {
-    return this.#state === "closed";
+    return this.#phase === "closed";
   }
 }
 
+/** 1008, the codes of the IANA registry, and those of applications (RFC 6455 §7.4.2). */
 function isRejectCode(code: number): boolean {
-  return code === 1008 || (code >= 4000 && code <= 4999);
+  return code === 1008 || (code >= 3000 && code <= 4999);
 }
 
 function isAbort(thrown: unknown): boolean {

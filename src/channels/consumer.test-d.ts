@@ -37,7 +37,7 @@ test("types flow from the path and the schemas to every handler", () => {
     },
   });
   type Types = NonNullable<(typeof chat)["types"]>;
-  expectTypeOf<Types["receives"]>().toEqualTypeOf<{ message: number }>();
+  expectTypeOf<Types["receives"]>().toEqualTypeOf<{ message: string }>();
 });
 
 test("a feed's data is what its snapshot or generator yields", () => {

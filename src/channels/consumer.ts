@@ -1,92 +1,58 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
-import type { SchemaOutput } from "../core/schema.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
-import type { Forward } from "./forward.ts";
-import { compilePath, type CompiledPath, type PathParams } from "./path.ts";
-
-/** The schemas of a consumer's events, by type. They must be synchronous. */
-export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
-
-/** An event with its type, as it travels through a group. */
-export type EventOf<TEvents extends EventSchemas, TType extends keyof TEvents = keyof TEvents> = {
-  [TKey in TType & string]: { readonly type: TKey } & FieldsOf<SchemaOutput<TEvents[TKey]>>;
-}[TType & string];
-
-/** An event without fields is described as one whose fields are all `never`, `type` among them. */
-type FieldsOf<TOutput> = TOutput extends Readonly<Record<string, never>> ? unknown : TOutput;
-
-/** The events of a consumer that declares none. */
-// oxlint-disable-next-line typescript/no-generated-empty-object-type -- no event has a schema
-export type NoEvents = Readonly<Record<never, StandardSchemaV1>>;
-
-/** What a handler of an event does: forward it, or run once for each connection. */
-export type EventHandler<TConnection, TEvent> =
-  | Forward<TEvent>
-  | ((connection: TConnection, event: TEvent) => unknown);
-
-/** What a consumer is made of. `TPath` types `params`, the schemas type messages and events. */
-export interface ConsumerOptions<
-  TPath extends string,
-  TReceives extends StandardSchemaV1,
-  TEvents extends EventSchemas,
-  TState,
-> {
-  /** Where the consumer is, with `:parameters`. */
-  readonly path: TPath;
-  /** What clients may send. Without it they may send nothing. */
-  readonly receives?: TReceives | undefined;
-  /** What groups may bring. An event that does not fit is logged and reaches nobody. */
-  readonly events?: TEvents | undefined;
-  /** Makes the state of one connection. */
-  readonly state?: (() => TState) | undefined;
-  /** Runs first. The connection is accepted when it returns without a reject. */
-  connect?(connection: ConsumerConnection<TPath, TEvents, TState>): unknown;
-  /** Runs for every message of the client, after its schema. */
-  receive?(
-    connection: ConsumerConnection<TPath, TEvents, TState>,
-    message: SchemaOutput<TReceives>,
-  ): unknown;
-  /** What happens with the events of the groups that a connection has joined. */
-  readonly on?:
-    | {
-        readonly [TType in keyof TEvents]?: EventHandler<
-          ConsumerConnection<TPath, TEvents, TState>,
-          EventOf<TEvents, TType>
-        >;
-      }
-    | undefined;
-  /** Runs last, once, for every connection that was accepted. */
-  disconnect?(
-    connection: ConsumerConnection<TPath, TEvents, TState>,
-    disconnect: Disconnect,
-  ): unknown;
-}
-
-/** The connection that the handlers of a consumer get. */
-export type ConsumerConnection<
-  TPath extends string,
-  TEvents extends EventSchemas,
-  TState,
-> = Connection<PathParams<TPath>, TState, EventOf<TEvents>>;
+import type {
+  ConsumerConnection,
+  ConsumerOptions,
+  EventHandler,
+  EventOf,
+  MessageInput,
+  MessageSchemas,
+  NoEvents,
+  NoMessages,
+  Replies,
+  SchemasByType,
+  SlowConsumerPolicy,
+} from "./consumer-options.ts";
+import { compilePath, type CompiledPath } from "./path.ts";
 
 /** A consumer, ready to be routed to. `types` exists for the compiler alone. */
-export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown> {
+export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown, TReplies = unknown> {
   readonly kind: "consumer";
   readonly path: CompiledPath;
+  /** The name of the layer that carries its groups. */
+  readonly layer: string;
+  readonly subprotocols: readonly string[];
+  readonly onError: "close" | "keep";
+  readonly slowConsumer: SlowConsumerPolicy;
   readonly handlers: ConsumerHandlers;
-  readonly types?: { readonly receives: TReceives; readonly events: TEvents };
+  readonly types?: {
+    readonly receives: TReceives;
+    readonly events: TEvents;
+    readonly replies: TReplies;
+  };
 }
+
+/** One kind of message that clients may send. */
+export interface MessageKind {
+  readonly schema: StandardSchemaV1;
+  readonly reply: StandardSchemaV1 | undefined;
+  handle(connection: Connection, message: unknown): unknown;
+}
+
+/** The kinds of messages: one for all of them, or one for each `type`. */
+export type MessageKinds = MessageKind | ReadonlyMap<string, MessageKind>;
 
 /** The handlers of a consumer with their types erased, as the engine calls them. */
 export interface ConsumerHandlers {
-  readonly receives: StandardSchemaV1 | undefined;
-  readonly events: EventSchemas;
+  readonly messages: MessageKinds | undefined;
+  readonly events: SchemasByType;
   state(): unknown;
   connect(connection: Connection): unknown;
-  receive(connection: Connection, message: unknown): unknown;
+  readonly receiveText: ((connection: Connection, text: string) => unknown) | undefined;
+  readonly receiveBytes: ((connection: Connection, bytes: Uint8Array) => unknown) | undefined;
   disconnect(connection: Connection, disconnect: Disconnect): unknown;
   readonly on: ReadonlyMap<string, EventHandler<Connection, LayerMessage>>;
 }
@@ -94,27 +60,36 @@ export interface ConsumerHandlers {
 /**
  * Defines a consumer: what one kind of connection does, whatever carries it.
  *
- * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when `on` handles an
- *   event without a schema.
+ * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when a handler has no
+ *   schema or a schema no handler.
  * @see https://channels.readthedocs.io/en/latest/topics/consumers.html
  */
 export function consumer<
   const TPath extends string,
-  TReceives extends StandardSchemaV1 = StandardSchemaV1<unknown, never>,
-  const TEvents extends EventSchemas = NoEvents,
+  TReceives extends MessageSchemas = NoMessages,
+  TReplies extends MessageSchemas | undefined = undefined,
+  const TEvents extends SchemasByType = NoEvents,
   TState = undefined,
 >(
-  options: ConsumerOptions<TPath, TReceives, TEvents, TState>,
-): ConsumerDefinition<SchemaOutput<TReceives>, EventOf<TEvents>> {
+  options: ConsumerOptions<TPath, TReceives, TReplies, TEvents, TState>,
+): ConsumerDefinition<MessageInput<TReceives>, EventOf<TEvents>, Replies<TReplies>> {
   const path = compilePath(options.path);
   for (const type of Object.keys(options.on ?? {})) {
     if (options.events && Object.hasOwn(options.events, type)) continue;
-    throw new TidingsError(
-      "APP_INVALID_DEFINITION",
-      `consumer \`${options.path}\` handles \`${type}\`, which its \`events\` do not declare`,
-    );
+    throw invalid(path, `handles \`${type}\`, which its \`events\` do not declare`);
   }
-  return { kind: "consumer", path, handlers: eraseTypes(options) };
+  if (options.receiveText && (options.receives ?? options.receive)) {
+    throw invalid(path, "has `receiveText`, which takes every text: it can have no `receives`");
+  }
+  return {
+    kind: "consumer",
+    path,
+    layer: options.layer ?? "default",
+    subprotocols: options.subprotocols ?? [],
+    onError: options.onError ?? "close",
+    slowConsumer: options.slowConsumer ?? "disconnect",
+    handlers: eraseTypes(options, path),
+  };
 }
 
 /**
@@ -124,10 +99,14 @@ export function consumer<
  */
 function eraseTypes<
   TPath extends string,
-  TReceives extends StandardSchemaV1,
-  TEvents extends EventSchemas,
+  TReceives extends MessageSchemas,
+  TReplies extends MessageSchemas | undefined,
+  TEvents extends SchemasByType,
   TState,
->(options: ConsumerOptions<TPath, TReceives, TEvents, TState>): ConsumerHandlers {
+>(
+  options: ConsumerOptions<TPath, TReceives, TReplies, TEvents, TState>,
+  path: CompiledPath,
+): ConsumerHandlers {
   const typed = (connection: Connection): ConsumerConnection<TPath, TEvents, TState> =>
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     connection as unknown as ConsumerConnection<TPath, TEvents, TState>;
@@ -136,13 +115,60 @@ function eraseTypes<
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
     if (handler) on.set(type, handler as EventHandler<Connection, LayerMessage>);
   }
+  const { receiveText, receiveBytes } = options;
   return {
-    receives: options.receives,
+    messages: toMessageKinds(options, path),
     events: options.events ?? {},
     state: () => options.state?.(),
     connect: (connection) => options.connect?.(typed(connection)),
-    receive: (connection, message) => options.receive?.(typed(connection), message),
+    receiveText:
+      receiveText && ((connection, text) => receiveText.call(options, typed(connection), text)),
+    receiveBytes:
+      receiveBytes && ((connection, bytes) => receiveBytes.call(options, typed(connection), bytes)),
     disconnect: (connection, disconnect) => options.disconnect?.(typed(connection), disconnect),
     on,
   };
+}
+
+/** What `receives`, `replies` and `receive` say together, whatever their types were. */
+interface UntypedMessages {
+  readonly receives?: MessageSchemas | undefined;
+  readonly replies?: MessageSchemas | undefined;
+  readonly receive?: unknown;
+}
+
+function toMessageKinds(
+  { receives, replies, receive }: UntypedMessages,
+  path: CompiledPath,
+): MessageKinds | undefined {
+  if (!receives) {
+    if (receive === undefined) return undefined;
+    throw invalid(path, "has `receive`, so it needs the schemas of `receives`");
+  }
+  if (isSchema(receives)) {
+    if (replies && !isSchema(replies)) throw invalid(path, "needs one schema in `replies`");
+    return { schema: receives, reply: replies, handle: toHandler(receive) ?? (() => undefined) };
+  }
+  const handlers: object = typeof receive === "object" && receive !== null ? receive : {};
+  const kinds = new Map<string, MessageKind>();
+  for (const [type, schema] of Object.entries(receives)) {
+    const handle = toHandler(Reflect.get(handlers, type));
+    if (!handle) throw invalid(path, `receives \`${type}\`, for which \`receive\` has no handler`);
+    const reply = replies && !isSchema(replies) ? replies[type] : undefined;
+    kinds.set(type, { schema, reply, handle });
+  }
+  return kinds;
+}
+
+function toHandler(value: unknown): MessageKind["handle"] | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `consumer` has checked its type
+  return typeof value === "function" ? (value as MessageKind["handle"]) : undefined;
+}
+
+function isSchema(schemas: MessageSchemas): schemas is StandardSchemaV1 {
+  return "~standard" in schemas;
+}
+
+function invalid({ path }: CompiledPath, what: string): TidingsError {
+  return new TidingsError("APP_INVALID_DEFINITION", `consumer \`${path}\` ${what}`);
 }

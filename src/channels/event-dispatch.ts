@@ -1,9 +1,11 @@
 import type { Logger } from "../core/logger.ts";
 import { SchemaError, validateSync } from "../core/schema.ts";
 import type { LayerMessage } from "../layers/index.ts";
+import { readCloseMessage } from "./close-message.ts";
 import type { Payload } from "./connection-port.ts";
 import type { Connection } from "./connection.ts";
-import type { ConsumerDefinition, EventHandler } from "./consumer.ts";
+import type { EventHandler } from "./consumer-options.ts";
+import type { ConsumerDefinition } from "./consumer.ts";
 import { toJsonValue } from "./json-value.ts";
 
 /** An event as a consumer takes it: ready to be sent as it is, or for its handler. */
@@ -14,6 +16,7 @@ export type Reaction =
       readonly event: LayerMessage;
       readonly handler: (connection: Connection, event: LayerMessage) => unknown;
     }
+  | { readonly kind: "close"; readonly code: number; readonly reason: string }
   | { readonly kind: "ignore" };
 
 const IGNORE: Reaction = { kind: "ignore" };
@@ -48,6 +51,8 @@ export class EventDispatch {
     const { handlers, path } = this.#definition;
     const handler = handlers.on.get(message.type);
     if (!handler) {
+      const closing = readCloseMessage(message);
+      if (closing) return { kind: "close", ...closing };
       this.#logger.warn({ consumer: path.path, type: message.type }, "event without a handler");
       return IGNORE;
     }

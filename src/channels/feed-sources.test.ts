@@ -8,7 +8,8 @@ import { feed } from "./feed.ts";
 
 const item = feed({ path: "/items/:id", snapshot: ({ params }) => params.id });
 const nobody: Follower = { deliver() {}, end() {} };
-const options = { layer: new MemoryLayer(), logger: silentLogger };
+const layer = new MemoryLayer();
+const options = { getLayer: () => layer, logger: silentLogger };
 const LIMIT = 10_000;
 
 describe("FeedSources", () => {
@@ -47,7 +48,8 @@ describe("FeedSource", () => {
   test("stops by itself when nobody has ever followed it", async () => {
     const { promise: stopped, resolve } = Promise.withResolvers<void>();
     const source = new FeedSource({
-      ...options,
+      layer,
+      logger: silentLogger,
       definition: item,
       params: { id: "1" },
       lingerMs: 1,

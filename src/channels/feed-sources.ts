@@ -7,7 +7,8 @@ import type { Params } from "./path.ts";
 
 /** What the feeds of a process run on. */
 export interface FeedSourcesOptions {
-  readonly layer: ChannelLayer;
+  /** The layer that a definition names. */
+  getLayer(name: string): ChannelLayer;
   readonly logger: Logger;
   readonly lingerMs?: number | undefined;
 }
@@ -43,8 +44,10 @@ export class FeedSources {
     if (running) return running;
     if (this.#isStopped) throw new TidingsError("FEED_FAILED", "the server is stopping");
     if (sources.size >= MAX_SOURCES) this.#makeRoom(definition, sources);
+    const { getLayer, ...options } = this.#options;
     const source = new FeedSource({
-      ...this.#options,
+      ...options,
+      layer: getLayer(definition.layer),
       definition,
       params,
       onStop: () => {

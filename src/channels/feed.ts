@@ -32,6 +32,8 @@ export type FeedReaction = Forward<LayerMessage> | Refresh;
 export interface FeedOptions<TPath extends string, TData> {
   /** Where the feed is, with `:parameters`. */
   readonly path: TPath;
+  /** The name of the layer that carries the group. @default "default" */
+  readonly layer?: string | undefined;
   /** The group whose messages are the live tail. */
   readonly group?: string | ((params: PathParams<TPath>) => string) | undefined;
   /** Loads the state now: what a newcomer gets first. */
@@ -57,6 +59,7 @@ export interface FeedDefinition<TData = unknown> {
   readonly kind: "feed";
   readonly path: CompiledPath;
   readonly keep: number;
+  readonly layer: string;
   readonly group: ((params: Params) => string) | undefined;
   readonly snapshot: ((context: FeedContext) => unknown) | undefined;
   readonly events: ((context: FeedContext) => AsyncIterable<YieldedEvent<unknown>>) | undefined;
@@ -86,6 +89,7 @@ export function feed<const TPath extends string, TData>(
   return {
     kind: "feed",
     path,
+    layer: options.layer ?? "default",
     keep: assertPositiveInteger("keep", options.keep ?? 100),
     ...eraseTypes(options),
   };

@@ -6,18 +6,32 @@
  *
  * @module
  */
-export type { ConnectionPort, Payload } from "./connection-port.ts";
+export {
+  readCloseUserMessage,
+  SERVERS_GROUP,
+  toCloseMessage,
+  toCloseUserMessage,
+  UNAUTHORIZED,
+  type Closing,
+} from "./close-message.ts";
+export type { ClientFrame, ConnectionPort, Outcome, Payload } from "./connection-port.ts";
 export type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
 export { ConsumerSession, type ConsumerSessionOptions } from "./consumer-session.ts";
+export type {
+  ConsumerConnection,
+  ConsumerOptions,
+  EventHandler,
+  EventOf,
+  MessageSchemas,
+  SchemasByType,
+  SlowConsumerPolicy,
+} from "./consumer-options.ts";
 export {
   consumer,
-  type ConsumerConnection,
   type ConsumerDefinition,
   type ConsumerHandlers,
-  type ConsumerOptions,
-  type EventHandler,
-  type EventOf,
-  type EventSchemas,
+  type MessageKind,
+  type MessageKinds,
 } from "./consumer.ts";
 export { EventDispatch, type Reaction } from "./event-dispatch.ts";
 export {
@@ -38,16 +52,26 @@ export {
   type YieldedEvent,
 } from "./feed.ts";
 export { forward, type Forward } from "./forward.ts";
+export { ChannelInbox } from "./channel-inbox.ts";
+export {
+  httpConsumer,
+  type HttpConsumerDefinition,
+  type HttpConsumerOptions,
+  type HttpContext,
+} from "./http-consumer.ts";
 export { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 export { refresh, type Refresh } from "./refresh.ts";
 export { toErrorResponse, type Refusal } from "./refusal.ts";
 export { RouteContext, type Middleware, type RouteContextOptions } from "./route-context.ts";
 export {
   Router,
+  under,
   use,
   type Definition,
   type Route,
+  type RoutedDefinition,
   type RouteGroup,
   type RouteMatch,
 } from "./routes.ts";
+export { userKey } from "./user-key.ts";
 export type { Register, User } from "./user.ts";

@@ -1,18 +1,27 @@
 import { TidingsError } from "../core/errors.ts";
 
-/** The parameters that a path names: `"/chat/:room"` gives `{ room: string }`. */
+/** The parameters that a path names: `"/chat/:room/:page<int>"` gives `{ room: string; page: number }`. */
 export type PathParams<TPath extends string> = {
-  readonly [TName in ParamNames<TPath>]: string;
+  readonly [TParam in ParamsOf<TPath> as TParam["name"]]: TParam["value"];
 };
 
-type ParamNames<TPath extends string> = TPath extends `${infer TSegment}/${infer TRest}`
-  ? ParamName<TSegment> | ParamNames<TRest>
-  : ParamName<TPath>;
+interface Param<TName extends string, TValue> {
+  readonly name: TName;
+  readonly value: TValue;
+}
 
-type ParamName<TSegment extends string> = TSegment extends `:${infer TName}` ? TName : never;
+type ParamsOf<TPath extends string> = TPath extends `${infer TSegment}/${infer TRest}`
+  ? ParamOf<TSegment> | ParamsOf<TRest>
+  : ParamOf<TPath>;
+
+type ParamOf<TSegment extends string> = TSegment extends `:${infer TName}<${infer TKind}>`
+  ? Param<TName, TKind extends "int" ? number : string>
+  : TSegment extends `:${infer TName}`
+    ? Param<TName, string>
+    : never;
 
 /** Parameters whose names are not known to the compiler. */
-export type Params = Readonly<Record<string, string>>;
+export type Params = Readonly<Record<string, string | number>>;
 
 /** A path that can be compared with that of a request. */
 export interface CompiledPath {
@@ -21,23 +30,46 @@ export interface CompiledPath {
   match(pathname: string): Params | undefined;
 }
 
-const SEGMENT = /^(?::[a-zA-Z_]\w*|[\w\-.~@%]*)$/;
+/** One part between slashes: a text, or a parameter with what may stand there. */
+interface Segment {
+  readonly text: string;
+  readonly name: string | undefined;
+  readonly kind: Kind;
+}
+
+/** Turns a decoded segment into the parameter's value; `undefined` when it does not fit. */
+type Convert = (text: string) => string | number | undefined;
+
+const KINDS = {
+  str: (text) => text || undefined,
+  int: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined),
+  slug: (text) => (/^[\w-]+$/.test(text) ? text : undefined),
+  uuid: (text) => (/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(text) ? text : undefined),
+  path: (text) => text || undefined,
+} as const satisfies Record<string, Convert>;
+type Kind = keyof typeof KINDS;
+
+const PARAMETER = /^:([a-zA-Z_]\w*)(?:<(\w+)>)?$/;
+const TEXT = /^[\w\-.~@%]*$/;
 
 /**
  * Compiles a path whose segments are texts or `:parameters`.
  *
- * A parameter matches one segment that is not empty. A segment that is no valid percent-encoding
- * matches nothing.
+ * A parameter matches one segment that is not empty; `:name<kind>` only what fits: `int` (a number of
+ * at most 15 digits), `slug`, `uuid` (in lower case), or `path`, which comes last and matches all that
+ * is left, slashes included. A segment that is no valid percent-encoding matches nothing.
  *
  * @throws {TidingsError} ROUTE_INVALID when the path is no such path.
+ * @see https://docs.djangoproject.com/en/5.2/topics/http/urls/#path-converters
  */
 export function compilePath(path: string): CompiledPath {
-  const segments = path.split("/");
-  const names = segments.filter((segment) => segment.startsWith(":"));
-  if (!path.startsWith("/") || !segments.every((segment) => SEGMENT.test(segment))) {
+  const parts = path.split("/");
+  const segments = parts.map((part, index) => toSegment(part, index === parts.length - 1));
+  const names = segments.map((segment) => segment?.name).filter((name) => name !== undefined);
+  if (!path.startsWith("/") || !segments.every((segment) => segment !== undefined)) {
     throw new TidingsError(
       "ROUTE_INVALID",
-      `expected a path like \`/chat/:room\`, got ${JSON.stringify(path)}`,
+      `expected a path like \`/chat/:room\` or \`/topics/:id<int>\`, got ${JSON.stringify(path)}`,
     );
   }
   if (new Set(names).size !== names.length) {
@@ -46,26 +78,46 @@ export function compilePath(path: string): CompiledPath {
   return { path, match: (pathname) => matchSegments(segments, pathname.split("/")) };
 }
 
-function matchSegments(expected: readonly string[], actual: readonly string[]): Params | undefined {
-  if (expected.length !== actual.length) return undefined;
-  const params: Record<string, string> = {};
-  for (const [index, segment] of expected.entries()) {
-    const value = actual[index] ?? "";
-    if (!segment.startsWith(":")) {
-      if (segment !== value) return undefined;
+function toSegment(part: string, isLast: boolean): Segment | undefined {
+  const [, name, kind = "str"] = PARAMETER.exec(part) ?? [];
+  if (name === undefined) {
+    return TEXT.test(part) ? { text: part, name: undefined, kind: "str" } : undefined;
+  }
+  if (!isKind(kind) || (kind === "path" && !isLast)) return undefined;
+  return { text: part, name, kind };
+}
+
+function isKind(text: string): text is Kind {
+  return Object.hasOwn(KINDS, text);
+}
+
+function matchSegments(
+  expected: readonly Segment[],
+  actual: readonly string[],
+): Params | undefined {
+  const takesRest = expected.at(-1)?.kind === "path";
+  if (takesRest ? actual.length < expected.length : actual.length !== expected.length) {
+    return undefined;
+  }
+  const params: Record<string, string | number> = {};
+  for (const [index, { text, name, kind }] of expected.entries()) {
+    const part = kind === "path" ? actual.slice(index).join("/") : (actual[index] ?? "");
+    if (name === undefined) {
+      if (text !== part) return undefined;
       continue;
     }
-    const decoded = decodeSegment(value);
-    if (!decoded) return undefined;
-    params[segment.slice(1)] = decoded;
+    const value = KINDS[kind](decode(part));
+    if (value === undefined) return undefined;
+    params[name] = value;
   }
   return params;
 }
 
-function decodeSegment(segment: string): string | undefined {
+/** A malformed escape is no parameter: nothing takes the empty text that stands for it. */
+function decode(part: string): string {
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(part);
   } catch {
-    return undefined; // a malformed escape is no parameter
+    return "";
   }
 }

@@ -1,70 +1,97 @@
 import { TidingsError } from "../core/errors.ts";
 import type { ConsumerDefinition } from "./consumer.ts";
 import type { FeedDefinition } from "./feed.ts";
-import type { Params } from "./path.ts";
+import type { HttpConsumerDefinition } from "./http-consumer.ts";
+import { compilePath, type CompiledPath, type Params } from "./path.ts";
 import type { Middleware } from "./route-context.ts";
 
 /** What a path can lead to. */
-export type Definition = ConsumerDefinition | FeedDefinition;
+export type Definition = ConsumerDefinition | FeedDefinition | HttpConsumerDefinition;
 
-/** Routes behind middleware. */
+/** Routes behind middleware, below a prefix, or both. */
 export interface RouteGroup {
   readonly kind: "group";
+  /** Stands before the paths of the routes; empty when there is none. */
+  readonly prefix: string;
   readonly middleware: readonly Middleware[];
   readonly routes: readonly Route[];
 }
 
-/** What an application routes to: consumers, feeds, and groups of them. */
+/** What an application routes to: consumers, feeds, HTTP consumers, and groups of them. */
 export type Route = Definition | RouteGroup;
 
-/** A definition with all the middleware around it, the outermost first. */
-export interface RouteMatch {
+/** A definition at its place: its whole path, and all the middleware around it, the outermost first. */
+export interface RoutedDefinition {
   readonly definition: Definition;
+  readonly path: CompiledPath;
   readonly middleware: readonly Middleware[];
+}
+
+/** Where a request leads to. */
+export interface RouteMatch extends RoutedDefinition {
   readonly params: Params;
 }
 
 /** Puts middleware before routes. The first one that returns a `Response` refuses the request. */
 export function use(middleware: readonly Middleware[], routes: readonly Route[]): RouteGroup {
-  return { kind: "group", middleware, routes };
+  return { kind: "group", prefix: "", middleware, routes };
 }
 
 /**
- * Finds the consumer or feed of a path. The first match wins.
+ * Puts routes below a path: `under("/teams/:team", [chat])`.
+ *
+ * Parameters of the prefix join those of the routes. Prefixes nest.
+ *
+ * @throws {TidingsError} ROUTE_INVALID when the prefix is no path, or ends with a slash.
+ */
+export function under(prefix: string, routes: readonly Route[]): RouteGroup {
+  if (compilePath(prefix).path.endsWith("/") || prefix.includes("<path>")) {
+    throw new TidingsError(
+      "ROUTE_INVALID",
+      `expected a prefix like \`/api\` or \`/teams/:team\`, got ${JSON.stringify(prefix)}`,
+    );
+  }
+  return { kind: "group", prefix, middleware: [], routes };
+}
+
+/**
+ * Finds what a path leads to. The first match wins.
  *
  * @throws {TidingsError} ROUTE_INVALID when two routes have the same path: the second could never be
  *   reached.
  */
 export class Router {
-  readonly routes: readonly Omit<RouteMatch, "params">[];
+  readonly routes: readonly RoutedDefinition[];
 
   constructor(routes: readonly Route[]) {
-    this.routes = flatten(routes, []);
+    this.routes = flatten({ kind: "group", prefix: "", middleware: [], routes });
     const paths = new Set<string>();
-    for (const { definition } of this.routes) {
-      const { path } = definition.path;
-      if (paths.has(path))
-        throw new TidingsError("ROUTE_INVALID", `two routes have the path \`${path}\``);
-      paths.add(path);
+    for (const { path } of this.routes) {
+      if (paths.has(path.path))
+        throw new TidingsError("ROUTE_INVALID", `two routes have the path \`${path.path}\``);
+      paths.add(path.path);
     }
   }
 
   match(pathname: string): RouteMatch | undefined {
     for (const route of this.routes) {
-      const params = route.definition.path.match(pathname);
+      const params = route.path.match(pathname);
       if (params) return { ...route, params };
     }
     return undefined;
   }
 }
 
-function flatten(
-  routes: readonly Route[],
-  outer: readonly Middleware[],
-): readonly Omit<RouteMatch, "params">[] {
-  return routes.flatMap((route) =>
-    route.kind === "group"
-      ? flatten(route.routes, [...outer, ...route.middleware])
-      : [{ definition: route, middleware: outer }],
-  );
+function flatten({ prefix, middleware, routes }: RouteGroup): readonly RoutedDefinition[] {
+  return routes.flatMap((route) => {
+    if (route.kind !== "group") {
+      const path = prefix === "" ? route.path : compilePath(prefix + route.path.path);
+      return [{ definition: route, path, middleware }];
+    }
+    return flatten({
+      ...route,
+      prefix: prefix + route.prefix,
+      middleware: [...middleware, ...route.middleware],
+    });
+  });
 }

@@ -7,6 +7,14 @@
  * @module
  */
 export { chooseMediaType, MEDIA_TYPES, type MediaType } from "./accept.ts";
+export {
+  isClientEnvelope,
+  isServerEnvelope,
+  type ClientEnvelope,
+  type MessageId,
+  type MessageProblem,
+  type ServerEnvelope,
+} from "./consumer-frame.ts";
 export { formatCursor, parseCursor, type Position } from "./cursor.ts";
 export { isErrorBody, type ErrorBody } from "./error-body.ts";
 export {

@@ -1,8 +1,12 @@
 /** One word of a command. */
 export type RedisArgument = string | Uint8Array;
 
-/** What Redis answers: bulk strings are bytes, status replies are text, integers are numbers. */
-export type RedisReply = null | number | string | Buffer | readonly RedisReply[];
+/**
+ * What Redis answers (RESP2): strings and statuses such as `OK` are bytes, integers are numbers.
+ *
+ * `String(reply)` is the text of one.
+ */
+export type RedisReply = null | number | Buffer | readonly RedisReply[];
 
 /** A Lua script; `keys` are declared, so that it also runs on a cluster. */
 export interface RedisScript {
@@ -11,9 +15,9 @@ export interface RedisScript {
 
 /** When messages of Redis may have been missed: the connection was gone in between. */
 export interface RedisGap {
-  /** When the connection broke, in milliseconds since 1970. */
+  /** When the connection last gave a sign of life, in milliseconds since 1970. */
   readonly from: number;
-  /** When everything was subscribed to again. */
+  /** When everything was subscribed to again, in milliseconds since 1970. */
   readonly to: number;
 }
 
@@ -35,9 +39,23 @@ export interface RedisCommandOptions {
   readonly key?: RedisArgument | undefined;
   /** Stops waiting. A command that has been sent may run all the same. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long to wait for the connection and the reply together.
+   *
+   * Without it, a {@link Redis} waits `commandTimeoutMs`; a {@link RedisConnection} waits that long
+   * for the connection and without limit for the reply. A command that blocks for n seconds on the
+   * server deserves n seconds and a bit here, so that a Redis that hangs is noticed.
+   */
+  readonly timeoutMs?: number | undefined;
 }
 
-/** A connection of its own, for commands that block. Closed by whoever asked for it. */
+/**
+ * A connection of its own, for commands that block. Closed by whoever asked for it.
+ *
+ * It connects at the first command, and again at the next one after a break; the command that was
+ * under way then throws REDIS_UNAVAILABLE. To end a blocking read without losing what it may take,
+ * ask `CLIENT ID` on it first and send `CLIENT UNBLOCK` on another.
+ */
 export interface RedisConnection extends RedisCommands, AsyncDisposable {
   close(): Promise<void>;
 }

@@ -10,7 +10,9 @@ import {
 } from "../channels/index.ts";
 import { chooseDelivery, serveFeed } from "../transports/index.ts";
 import { tooLarge, toFailure } from "./failure.ts";
-import { authorizeFeed, passMiddleware } from "./route-request.ts";
+import type { LiveConnection } from "./live-connections.ts";
+import { passRoute } from "./route-request.ts";
+import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Answers a request: a feed, an error, or the application's own pages. Never throws. */
@@ -35,17 +37,18 @@ async function respond(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<Response | undefined> {
-  const { application, limits } = server;
-  if (Number(incoming.headers["content-length"] ?? 0) > limits.maxBodyBytes)
-    return toErrorResponse(tooLarge(limits.maxBodyBytes));
+  const { application } = server;
+  const url = URL.parse(new NodeRequest({ req: incoming }).url);
+  if (!url) return malformed();
+  const match = server.match(url.pathname);
+  const maxBodyBytes = maxBodyBytesOf(match) ?? server.limits.maxBodyBytes;
+  if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes)
+    return toErrorResponse(tooLarge(maxBodyBytes));
   const request = new NodeRequest({
     req: incoming,
     res: outgoing,
-    maxRequestBodySize: limits.maxBodyBytes,
+    maxRequestBodySize: maxBodyBytes,
   });
-  const url = URL.parse(request.url);
-  if (!url) return malformed();
-  const match = application.router.match(url.pathname);
   if (!match) return application.http ? await application.http(request) : notFound(url.pathname);
   const context = new RouteContext({
     request,
@@ -53,10 +56,21 @@ async function respond(
     isUpgrade: false,
     address: incoming.socket.remoteAddress ?? "",
   });
-  const refusal = await passMiddleware(match, context);
+  const refusal = await passRoute(match, context);
   if (refusal) return refusal;
-  if (match.definition.kind === "consumer") return upgradeRequired(url.pathname);
-  return await respondWithFeed(server, { match, definition: match.definition, context, outgoing });
+  const { definition } = match;
+  switch (definition.kind) {
+    case "consumer":
+      return upgradeRequired(url.pathname);
+    case "http":
+      return await respondWithHttpConsumer(application.app, definition, context);
+    case "feed":
+      return await respondWithFeed(server, { match, definition, context, outgoing });
+  }
+}
+
+function maxBodyBytesOf(match: RouteMatch | undefined): number | undefined {
+  return match?.definition.kind === "http" ? match.definition.maxBodyBytes : undefined;
 }
 
 interface FeedRequestInProgress {
@@ -67,21 +81,27 @@ interface FeedRequestInProgress {
 }
 
 async function respondWithFeed(
-  { sources, connections, limits }: ServerContext,
+  { sources, connections, limits, live }: ServerContext,
   { match, definition, context, outgoing }: FeedRequestInProgress,
 ): Promise<Response | undefined> {
   const { request } = context;
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
-  const refusal = await authorizeFeed(definition, context);
-  if (refusal) return refusal;
   const source = sources.get(definition, match.params);
   const { maxOutboxBytes } = limits;
-  return await serveFeed(
-    { request, response: outgoing, source, connections, maxOutboxBytes },
-    delivery,
-  );
+  let leave: (() => void) | undefined;
+  const onOpen = (stream: LiveConnection): void => {
+    leave = live.add(match, context, stream);
+  };
+  try {
+    return await serveFeed(
+      { request, response: outgoing, source, connections, maxOutboxBytes, onOpen },
+      delivery,
+    );
+  } finally {
+    leave?.();
+  }
 }
 
 function notAcceptable(): Response {

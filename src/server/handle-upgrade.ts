@@ -2,16 +2,21 @@ import type { IncomingMessage } from "node:http";
 
 import { NodeRequest } from "srvx/node";
 
-import { RouteContext, toErrorResponse, type RouteMatch } from "../channels/index.ts";
+import {
+  RouteContext,
+  toErrorResponse,
+  type ConsumerDefinition,
+  type RouteMatch,
+} from "../channels/index.ts";
 import {
   answerUpgrade,
   offeredSubprotocols,
-  serveConsumerOverWebSocket,
+  openConsumerOverWebSocket,
   serveFeedOverWebSocket,
   type Upgrade,
 } from "../transports/index.ts";
 import { toFailure } from "./failure.ts";
-import { authorizeFeed, passMiddleware } from "./route-request.ts";
+import { passRoute } from "./route-request.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Answers a handshake: a consumer, a feed, or an error. Settles when the connection is over. */
@@ -32,8 +37,8 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   if (malformed) return malformed;
   const request = new NodeRequest({ req: upgrade.request });
   const url = URL.parse(request.url);
-  const match = url ? server.application.router.match(url.pathname) : undefined;
-  if (!url || !match) {
+  const match = url ? server.match(url.pathname) : undefined;
+  if (!url || !match || match.definition.kind === "http") {
     return toErrorResponse({
       status: 404,
       code: "REQUEST_NOT_FOUND",
@@ -46,7 +51,7 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
     isUpgrade: true,
     address: upgrade.request.socket.remoteAddress ?? "",
   });
-  const refusal = await passMiddleware(match, context);
+  const refusal = await passRoute(match, context);
   if (refusal) return refusal;
   return await serve(server, upgrade, { match, context, cursor: url.searchParams.get("cursor") });
 }
@@ -64,24 +69,45 @@ async function serve(
 ): Promise<Response | undefined> {
   const { definition } = match;
   if (definition.kind === "feed") {
-    const refusal = await authorizeFeed(definition, context);
-    if (refusal) return refusal;
+    let leave: (() => void) | undefined;
     await serveFeedOverWebSocket(server.websockets, {
       ...upgrade,
       source: server.sources.get(definition, match.params),
       cursor: cursor ?? undefined,
       subprotocols: offeredSubprotocols(upgrade.request),
-    });
+      onOpen: (connection) => (leave = server.live.add(match, context, connection)),
+    }).finally(() => leave?.());
     return undefined;
   }
-  const dispatch = server.dispatches.get(definition);
-  if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
-  const { layer } = server.application.app;
-  const options = { definition, dispatch, context, layer, logger: server.logger };
-  const session = serveConsumerOverWebSocket(server.websockets, upgrade, options);
-  server.sessions.add(session);
-  await session.finally(() => server.sessions.delete(session));
+  if (definition.kind === "consumer")
+    serveConsumer(server, upgrade, { match, context, definition });
   return undefined;
+}
+
+interface AcceptedConsumer {
+  readonly match: RouteMatch;
+  readonly context: RouteContext;
+  readonly definition: ConsumerDefinition;
+}
+
+/** Starts a consumer's connection, which is on its own from here. */
+function serveConsumer(
+  server: ServerContext,
+  upgrade: Upgrade,
+  { match, context, definition }: AcceptedConsumer,
+): void {
+  const { application, dispatches, live, logger, sessions, websockets } = server;
+  const dispatch = dispatches.get(definition);
+  if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
+  const layer = application.app.getLayer(definition.layer);
+  const options = { definition, dispatch, context, layer, logger };
+  const session = openConsumerOverWebSocket(websockets, upgrade, options);
+  const leave = live.add(match, context, session);
+  const over = session.run().finally(() => {
+    leave();
+    sessions.delete(over);
+  });
+  sessions.add(over);
 }
 
 /** RFC 6455 §4.2.1: what a handshake must have; we say what was wrong before any handler runs. */

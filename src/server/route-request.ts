@@ -5,20 +5,23 @@ import {
   type RouteMatch,
 } from "../channels/index.ts";
 
-/** Runs a route's middleware; returns the response of the first that refuses, if any. */
-export async function passMiddleware(
-  match: RouteMatch,
+/**
+ * Runs a route's middleware, and asks a feed whether this client may follow it.
+ *
+ * Returns the response of the first that refuses, if any.
+ */
+export async function passRoute(
+  { middleware, definition }: RouteMatch,
   context: RouteContext,
 ): Promise<Response | undefined> {
-  for (const middleware of match.middleware) {
-    const refusal = await middleware(context);
+  for (const pass of middleware) {
+    const refusal = await pass(context);
     if (refusal) return refusal;
   }
-  return undefined;
+  return definition.kind === "feed" ? await authorizeFeed(definition, context) : undefined;
 }
 
-/** Asks a feed whether this client may follow it; returns the response that refuses, if not. */
-export async function authorizeFeed(
+async function authorizeFeed(
   definition: FeedDefinition,
   context: RouteContext,
 ): Promise<Response | undefined> {

@@ -1,8 +1,14 @@
 import type { Application } from "../app/index.ts";
-import type { ConsumerDefinition, EventDispatch, FeedSources } from "../channels/index.ts";
+import {
+  EventDispatch,
+  FeedSources,
+  type ConsumerDefinition,
+  type RouteMatch,
+} from "../channels/index.ts";
 import type { Logger } from "../core/logger.ts";
-import type { OpenConnections, WebSocketTransport } from "../transports/index.ts";
+import { OpenConnections, WebSocketTransport } from "../transports/index.ts";
 import type { ServerLimits } from "./limits.ts";
+import { LiveConnections } from "./live-connections.ts";
 
 /** What requests and upgrades of one server share. */
 export interface ServerContext {
@@ -13,6 +19,48 @@ export interface ServerContext {
   readonly websockets: WebSocketTransport;
   readonly sources: FeedSources;
   readonly dispatches: ReadonlyMap<ConsumerDefinition, EventDispatch>;
+  /** Those that have credentials which may end. */
+  readonly live: LiveConnections;
   /** The consumers' connections, each settled when its last handler is done. */
   readonly sessions: Set<Promise<void>>;
+  /** Finds what the path of a request leads to; what the server is mounted behind is cut off. */
+  match(pathname: string): RouteMatch | undefined;
+}
+
+/** What a {@link ServerContext} is made from. */
+export interface ServerContextOptions {
+  readonly logger: Logger;
+  readonly limits: ServerLimits;
+  /** The path that everything is behind, without a slash at its end; empty for none. */
+  readonly prefix: string;
+}
+
+/** Makes what the requests and upgrades of one server share. */
+export function createContext(
+  application: Application,
+  { logger, limits, prefix }: ServerContextOptions,
+): ServerContext {
+  const { app } = application;
+  const connections = new OpenConnections(limits.heartbeatMs);
+  const dispatches = new Map<ConsumerDefinition, EventDispatch>();
+  for (const { definition } of application.router.routes) {
+    if (definition.kind === "consumer") {
+      dispatches.set(definition, new EventDispatch(definition, logger));
+    }
+  }
+  return {
+    application,
+    logger,
+    limits,
+    connections,
+    dispatches,
+    sessions: new Set(),
+    sources: new FeedSources({ getLayer: (name) => app.getLayer(name), logger }),
+    live: new LiveConnections(app.layer, logger),
+    websockets: new WebSocketTransport(limits, connections),
+    match(pathname) {
+      if (!pathname.startsWith(`${prefix}/`)) return undefined;
+      return application.router.match(pathname.slice(prefix.length));
+    },
+  };
 }

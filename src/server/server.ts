@@ -1,15 +1,11 @@
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 
 import type { Application } from "../app/index.ts";
-import { EventDispatch, FeedSources, type ConsumerDefinition } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
-import { OpenConnections, WebSocketTransport } from "../transports/index.ts";
-import { handleRequest } from "./handle-request.ts";
-import { handleUpgrade } from "./handle-upgrade.ts";
-import { toLimits, type ServerLimits } from "./limits.ts";
-import type { ServerContext } from "./server-context.ts";
+import { Engine } from "./engine.ts";
+import type { ServerLimits } from "./limits.ts";
 import { Sockets } from "./sockets.ts";
 
 /** Options of {@link createServer}. */
@@ -44,7 +40,7 @@ export function createServer(application: Application, options: ServerOptions = 
 class NodeServer implements Service {
   readonly #http: HttpServer;
   readonly #sockets: Sockets;
-  readonly #context: ServerContext;
+  readonly #engine: Engine;
   readonly #host: string;
   readonly #port: number;
   #state: ServiceState = "idle";
@@ -55,18 +51,17 @@ class NodeServer implements Service {
   ) {
     this.#port = port;
     this.#host = host;
-    this.#context = createContext(application, logger, toLimits(limits));
+    this.#engine = new Engine(application, { logger, limits });
     this.#http = createHttpServer({
       // Anything else that asks for an upgrade (h2c) is answered as a plain request.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
     });
     this.#sockets = new Sockets(this.#http);
-    this.#http.on(
-      "request",
-      (request, response) => void handleRequest(this.#context, request, response),
-    );
+    this.#http.on("request", (request, response) => {
+      this.#engine.answer(request, response);
+    });
     this.#http.on("upgrade", (request, socket, head) => {
-      void handleUpgrade(this.#context, { request, socket, head });
+      this.#engine.answerUpgrade({ request, socket, head });
     });
   }
 
@@ -104,14 +99,11 @@ class NodeServer implements Service {
   async stop({ signal }: StopOptions = {}): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "stopping";
-    const { connections, sessions, sources } = this.#context;
     const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
     const cut = (): void => this.#sockets.destroy();
     signal?.addEventListener("abort", cut, { once: true });
     this.#sockets.stop();
-    await connections.closeAll(signal);
-    sources.stop();
-    await untilAborted(Promise.allSettled(sessions), signal);
+    await this.#engine.drain(signal);
     if (signal?.aborted) cut();
     await closed;
     signal?.removeEventListener("abort", cut);
@@ -121,39 +113,6 @@ class NodeServer implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-function createContext(
-  application: Application,
-  logger: Logger,
-  limits: ServerLimits,
-): ServerContext {
-  const { layer } = application.app;
-  const connections = new OpenConnections(limits.heartbeatMs);
-  const dispatches = new Map<ConsumerDefinition, EventDispatch>();
-  for (const { definition } of application.router.routes) {
-    if (definition.kind === "consumer") {
-      dispatches.set(definition, new EventDispatch(definition, logger));
-    }
-  }
-  return {
-    application,
-    logger,
-    limits,
-    connections,
-    dispatches,
-    sessions: new Set(),
-    sources: new FeedSources({ layer, logger }),
-    websockets: new WebSocketTransport(limits, connections),
-  };
-}
-
-async function untilAborted(promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  if (!signal) return void (await promise);
-  if (signal.aborted) return;
-  const { promise: aborted, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  await Promise.race([promise, aborted]);
 }
 
 function toListenError(thrown: unknown, host: string, port: number): unknown {

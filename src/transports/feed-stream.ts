@@ -60,6 +60,7 @@ async function followInto(exchange: FeedExchange, format: StreamFormat): Promise
   try {
     isOpen = true;
     stream.open(missed, end);
+    exchange.onOpen?.(stream);
     if (response.destroyed) resolve();
     await closed;
   } finally {
@@ -111,6 +112,11 @@ class StreamConnection implements OpenConnection {
 
   beat(): void {
     this.#outbox.push(this.#format.heartbeat);
+  }
+
+  /** A stream has no close code: the answer to who comes back says more. */
+  close(): void {
+    this.goAway();
   }
 
   goAway(): void {

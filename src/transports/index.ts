@@ -10,6 +10,6 @@ export { chooseDelivery } from "./delivery.ts";
 export { OpenConnections } from "./open-connections.ts";
 export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
-export { serveConsumerOverWebSocket } from "./websocket-consumer.ts";
+export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
 export { offeredSubprotocols, WebSocketTransport, type Upgrade } from "./websocket.ts";

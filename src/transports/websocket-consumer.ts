@@ -1,62 +1,107 @@
 import {
   ConsumerSession,
   type AcceptOptions,
+  type ClientFrame,
   type ConnectionPort,
   type ConsumerSessionOptions,
+  type Outcome,
   type Payload,
 } from "../channels/index.ts";
-import { frameText } from "../protocol/index.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import {
+  frameBinary,
+  frameText,
+  isClientEnvelope,
+  SUBPROTOCOL,
+  type MessageId,
+} from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
-import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
+import {
+  offeredSubprotocols,
+  type Upgrade,
+  type WebSocketConnection,
+  type WebSocketTransport,
+} from "./websocket.ts";
 
-const toFrame = encodeOnce<Payload>(({ json }) => frameText(json));
+/** What a plain client gets: what the application sends, and nothing else. */
+const toPlainFrame = encodeOnce<Payload>((payload) => {
+  if ("json" in payload) return frameText(payload.json);
+  return "text" in payload ? frameText(payload.text) : frameBinary(payload.bytes);
+});
+/** What a client of our subprotocol gets. */
+const toEnvelopeFrame = encodeOnce<Payload>((payload) => {
+  if ("json" in payload) return frameText(`{"data":${payload.json}}`);
+  if ("text" in payload) return frameText(`{"data":${JSON.stringify(payload.text)}}`);
+  return frameBinary(payload.bytes);
+});
 
-/**
- * Serves a consumer over a WebSocket; settles when the connection is over.
- *
- * The handshake is answered when the consumer has decided, so that a refusal can be an HTTP status.
- */
-export async function serveConsumerOverWebSocket(
+/** Makes the session of a consumer's connection, carried by a WebSocket; `run` answers the handshake. */
+export function openConsumerOverWebSocket(
   transport: WebSocketTransport,
   upgrade: Upgrade,
   options: Omit<ConsumerSessionOptions, "port">,
-): Promise<void> {
-  const port = new WebSocketPort(transport, upgrade);
+): ConsumerSession {
+  const port = new WebSocketPort(transport, upgrade, options.definition.subprotocols);
   const session = new ConsumerSession({ ...options, port });
   port.session = session;
-  await session.run();
+  return session;
 }
 
-/** A consumer's connection, carried by a WebSocket. */
+/**
+ * A consumer's connection, carried by a WebSocket.
+ *
+ * The handshake is answered when the consumer has decided, so that a refusal can be an HTTP status.
+ */
 class WebSocketPort implements ConnectionPort {
   session: ConsumerSession | undefined;
   readonly #transport: WebSocketTransport;
-  readonly #upgrade: Upgrade;
+  readonly #subprotocols: readonly string[];
+  #upgrade: Upgrade | undefined;
   #connection: WebSocketConnection | undefined;
+  #isEnveloped = false;
 
-  constructor(transport: WebSocketTransport, upgrade: Upgrade) {
+  constructor(transport: WebSocketTransport, upgrade: Upgrade, subprotocols: readonly string[]) {
     this.#transport = transport;
     this.#upgrade = upgrade;
+    this.#subprotocols = subprotocols;
     upgrade.socket.once("close", this.#onGone);
   }
 
-  accept(options: AcceptOptions): void {
-    this.#upgrade.socket.off("close", this.#onGone);
-    this.#connection = this.#transport.accept(this.#upgrade, options, {
-      // A binary message is no JSON: the session says so to the client.
-      onMessage: (text) => this.session?.onMessage(text ?? ""),
-      onClose: (code, reason) => this.session?.onClose({ code, reason }),
-    });
-    if (!this.#connection) this.#onGone();
+  accept({ subprotocol, headers }: AcceptOptions): void {
+    const upgrade = this.#upgrade;
+    if (!upgrade) return;
+    const chosen = subprotocol ?? this.#choose(offeredSubprotocols(upgrade.request));
+    const connection = this.#transport.accept(
+      upgrade,
+      { subprotocol: chosen, headers },
+      {
+        onMessage: (data) => this.session?.onMessage(this.#read(data)),
+        onClose: (code, reason) => this.session?.onClose({ code, reason }),
+      },
+    );
+    // From here on, what was asked for is not kept: most connections are idle, and there are many.
+    this.#upgrade = undefined;
+    upgrade.socket.off("close", this.#onGone);
+    this.#isEnveloped = chosen === SUBPROTOCOL;
+    this.#connection = connection;
+    if (!connection) this.#onGone();
   }
 
   refuse(status: number, message: string): void {
-    refuseUpgrade(this.#upgrade.socket, status, message);
+    if (this.#upgrade) refuseUpgrade(this.#upgrade.socket, status, message);
   }
 
   send(payload: Payload): void {
-    this.#connection?.send(toFrame(payload));
+    this.#connection?.send(this.#isEnveloped ? toEnvelopeFrame(payload) : toPlainFrame(payload));
+  }
+
+  answer(id: MessageId | undefined, outcome: Outcome): void {
+    if (this.#isEnveloped) {
+      this.#connection?.send(frameText(toAnswer(id, outcome)));
+    } else if ("problem" in outcome) {
+      this.#connection?.send(frameText(JSON.stringify({ type: "error", ...outcome.problem })));
+    }
   }
 
   close(code: number, reason: string): void {
@@ -71,6 +116,38 @@ class WebSocketPort implements ConnectionPort {
     this.#connection?.resume();
   }
 
+  /** Ours, if it is offered; else the first of the consumer's own that is. */
+  #choose(offered: readonly string[]): string | undefined {
+    if (offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
+    return this.#subprotocols.find((name) => offered.includes(name));
+  }
+
+  #read(data: string | Uint8Array): ClientFrame {
+    if (typeof data !== "string") return { bytes: data };
+    return this.#isEnveloped ? readEnvelope(data) : { text: data };
+  }
+
   /** The client did not wait for the answer to its handshake. */
   readonly #onGone = (): void => this.session?.onClose({ code: 1006, reason: "" });
+}
+
+function readEnvelope(text: string): ClientFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return toProblem("MESSAGE_NOT_JSON", "expected a message in JSON");
+  }
+  if (isClientEnvelope(value)) return { data: value.data, id: value.id };
+  return toProblem("MESSAGE_INVALID", "expected a frame with `data`, and an `id` of 64 characters");
+}
+
+function toProblem(code: ErrorCode, message: string): ClientFrame {
+  return { problem: { code, message, issues: [] } };
+}
+
+function toAnswer(ack: MessageId | undefined, outcome: Outcome): string {
+  if ("problem" in outcome) return JSON.stringify({ ack, error: outcome.problem });
+  const start = `{"ack":${JSON.stringify(ack)}`;
+  return outcome.json === undefined ? `${start}}` : `${start},"data":${outcome.json}}`;
 }

@@ -18,6 +18,8 @@ export interface FeedUpgrade extends Upgrade {
   readonly cursor: string | undefined;
   /** The subprotocols that the client offers. */
   readonly subprotocols: readonly string[];
+  /** Told of the connection once it is open. */
+  onOpen?(connection: WebSocketConnection): void;
 }
 
 /**
@@ -40,6 +42,7 @@ export async function serveFeedOverWebSocket(
     },
   );
   if (!connection) return;
+  upgrade.onOpen?.(connection);
   const encode = isOurs ? toEventFrame : toPlainFrame;
   try {
     const leave = await upgrade.source.follow(

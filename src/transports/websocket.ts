@@ -20,9 +20,9 @@ export interface HandshakeOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What happens on an open WebSocket. Text only: binary messages arrive as `undefined`. */
+/** What happens on an open WebSocket: text arrives as a string, a binary message as bytes. */
 export interface WebSocketListener {
-  onMessage(text: string | undefined): void;
+  onMessage(data: string | Uint8Array): void;
   onClose(code: number, reason: string): void;
 }
 
@@ -121,7 +121,7 @@ export class WebSocketConnection {
     const remove = transport.connections.add(this);
     websocket.on("message", (data, isBinary) => {
       this.#isAlive = true;
-      listener.onMessage(isBinary ? undefined : toText(data));
+      listener.onMessage(isBinary ? toBytes(data) : toBytes(data).toString());
     });
     websocket.on("pong", () => (this.#isAlive = true));
     // The close that follows carries the code (1002, 1007, 1009); there is nobody to tell more.
@@ -178,9 +178,9 @@ export class WebSocketConnection {
   }
 }
 
-function toText(data: Buffer | ArrayBuffer | Buffer[]): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString();
-  return Buffer.isBuffer(data) ? data.toString() : Buffer.from(data).toString();
+function toBytes(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return Buffer.isBuffer(data) ? data : Buffer.from(data);
 }
 
 function cutReason(reason: string): string {

@@ -1,0 +1,102 @@
+import { CommandLane, sizeOf } from "./command-lane.ts";
+import type { DialRedis, RedisLink } from "./redis-link.ts";
+import type { RedisBounds } from "./redis-options.ts";
+import type {
+  Redis,
+  RedisArgument,
+  RedisCommandOptions,
+  RedisConnection,
+  RedisGap,
+  RedisReply,
+  RedisScript,
+} from "./redis.ts";
+import { GapListeners } from "./gap-listeners.ts";
+import { runScript } from "./run-script.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+/** Where a {@link ServerRedis} is. */
+export interface ServerRedisOptions {
+  /** Connects to the server, or to what is the master now. */
+  readonly dial: DialRedis;
+  readonly bounds: RedisBounds;
+  /** Rejects when a link is of no use any more. @default PING */
+  readonly probe?: ((link: RedisLink) => Promise<unknown>) | undefined;
+}
+
+/** One server, or what sentinels say is the master: a lane for commands, a connection to listen. */
+export class ServerRedis implements Redis {
+  readonly isCluster = false;
+  readonly #options: ServerRedisOptions;
+  readonly #lane: CommandLane;
+  readonly #subscriptions: Subscriptions;
+  readonly #listeners = new Map<string, (payload: Buffer) => void>();
+  readonly #gaps = new GapListeners();
+
+  constructor(options: ServerRedisOptions) {
+    this.#options = options;
+    this.#lane = new CommandLane(options);
+    this.#subscriptions = new Subscriptions({
+      ...options,
+      isSharded: false,
+      onMessage: (channel, payload) => this.#listeners.get(channel)?.(payload),
+      onGap: (gap) => this.#gaps.tell(gap),
+    });
+  }
+
+  async command(
+    args: readonly RedisArgument[],
+    options?: RedisCommandOptions,
+  ): Promise<RedisReply> {
+    return await this.#lane.command(args, options);
+  }
+
+  async transaction(
+    commands: readonly (readonly RedisArgument[])[],
+  ): Promise<readonly RedisReply[]> {
+    return await this.#lane.run((link) => link.transaction(commands), sizeOf(commands.flat()));
+  }
+
+  async script(
+    script: RedisScript,
+    keys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+  ): Promise<RedisReply> {
+    return await runScript(this, script, [keys, args]);
+  }
+
+  async publish(channel: string, payload: Uint8Array): Promise<number> {
+    return Number(await this.#lane.command(["PUBLISH", channel, payload]));
+  }
+
+  async subscribe(channel: string, listener: (payload: Buffer) => void): Promise<void> {
+    this.#listeners.set(channel, listener);
+    try {
+      await this.#subscriptions.add(channel);
+    } catch (error) {
+      if (this.#listeners.get(channel) === listener) this.#listeners.delete(channel);
+      throw error;
+    }
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.#listeners.delete(channel);
+    this.#subscriptions.drop(channel);
+  }
+
+  async connect(): Promise<RedisConnection> {
+    return new CommandLane({ ...this.#options, isBlocking: true });
+  }
+
+  onGap(listener: (gap: RedisGap) => void): () => void {
+    return this.#gaps.listen(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#subscriptions.close();
+    await this.#lane.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,270 @@
+import { backoffMs } from "../core/backoff.ts";
+import { toError } from "../core/errors.ts";
+import { ping } from "./command-lane.ts";
+import { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
+import type { DialRedis, RedisLink } from "./redis-link.ts";
+import type { RedisBounds } from "./redis-options.ts";
+import type { RedisGap } from "./redis.ts";
+
+/** How many channels one SUBSCRIBE names, so that a command stays small. */
+const MAX_BATCH = 1_000;
+
+/** What the subscriptions of a connection need. */
+export interface SubscriptionsOptions {
+  readonly dial: DialRedis;
+  readonly bounds: RedisBounds;
+  /** SSUBSCRIBE instead of SUBSCRIBE. */
+  readonly isSharded: boolean;
+  readonly onMessage: (channel: string, payload: Buffer) => void;
+  readonly onGap: (gap: RedisGap) => void;
+  /** Called when the link breaks or cannot be made. */
+  readonly onTrouble?: ((error: Error) => void) | undefined;
+  /** Called when Redis refuses a channel, which is then no longer wanted here. */
+  readonly onRefusal?: ((channel: string, refusal: RedisRefusal) => void) | undefined;
+}
+
+/**
+ * The channels that one connection hears, kept alive over breaks.
+ *
+ * What is wanted and what the link has are two sets; `#settle` is the only place that makes the one
+ * into the other, a batch at a time. So adding, dropping and adding again in one moment costs at most
+ * one command each, in order, and many joins in one moment are one SUBSCRIBE. Bound: as many channels
+ * as the caller wants.
+ */
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #wanted = new Map<string, Wanted>();
+  /** What the link has been told, and has confirmed. */
+  readonly #live = new Set<string>();
+  /** Channels that may differ between the two. */
+  readonly #changed = new Set<string>();
+  #link: RedisLink | undefined;
+  #isConnecting = false;
+  #isSettling = false;
+  #failures = 0;
+  #lastFailure: Error | undefined;
+  /** When the link that broke last gave a sign of life, until everything is heard again. */
+  #gapFrom: number | undefined;
+  #lastSign = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #ping: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the channel is heard; rejects, and gives it up, when that takes too long. */
+  async add(channel: string): Promise<void> {
+    if (this.#isClosed) throw new RedisUnavailable("the connection to Redis is closed");
+    let wanted = this.#wanted.get(channel);
+    if (!wanted) {
+      wanted = { waiters: new Set() };
+      this.#wanted.set(channel, wanted);
+      this.#changed.add(channel);
+    }
+    if (this.#live.has(channel)) return;
+    const { waiters } = wanted;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { resolve, reject };
+    waiters.add(waiter);
+    const timer = setTimeout(() => {
+      waiters.delete(waiter);
+      if (waiters.size === 0 && !this.#live.has(channel)) this.drop(channel);
+      reject(this.#unavailable());
+    }, this.#options.bounds.commandTimeoutMs);
+    this.#settleSoon();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Hears the channel no more; Redis is told when it can be. */
+  drop(channel: string): void {
+    const wanted = this.#wanted.get(channel);
+    if (!wanted) return;
+    this.#wanted.delete(channel);
+    for (const { reject } of wanted.waiters) reject(new RedisUnavailable("no longer subscribed"));
+    this.#changed.add(channel);
+    this.#settleSoon();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#ping);
+    this.#link?.close();
+    this.#link = undefined;
+    for (const { waiters } of this.#wanted.values()) {
+      for (const { reject } of waiters) reject(this.#unavailable());
+    }
+    this.#wanted.clear();
+    this.#live.clear();
+  }
+
+  #settleSoon(): void {
+    if (this.#isClosed || this.#isSettling) return;
+    if (!this.#link) {
+      if (this.#wanted.size > 0) this.#connect();
+      return;
+    }
+    this.#isSettling = true;
+    // A microtask later, so that all that is wanted in one moment goes in one command.
+    queueMicrotask(() => void this.#settle());
+  }
+
+  async #settle(): Promise<void> {
+    const link = this.#link;
+    try {
+      while (link && link === this.#link && this.#changed.size > 0) await this.#settleBatch(link);
+      if (link && link === this.#link) this.#endGap();
+    } catch (error) {
+      if (link) this.#cut(link, toError(error));
+    } finally {
+      this.#isSettling = false;
+    }
+    if (this.#changed.size > 0 || !this.#link) this.#settleSoon();
+  }
+
+  async #settleBatch(link: RedisLink): Promise<void> {
+    const { isSharded } = this.#options;
+    const added: string[] = [];
+    const dropped: string[] = [];
+    for (const channel of this.#changed) {
+      if (added.length + dropped.length >= MAX_BATCH) break;
+      this.#changed.delete(channel);
+      const isWanted = this.#wanted.has(channel);
+      if (isWanted === this.#live.has(channel)) continue;
+      (isWanted ? added : dropped).push(channel);
+    }
+    await Promise.all([
+      dropped.length > 0 && this.#bounded(link.unsubscribe(dropped, isSharded)),
+      added.length > 0 && this.#subscribe(link, added),
+    ]);
+    if (link === this.#link) for (const channel of dropped) this.#live.delete(channel);
+  }
+
+  /** A channel that Redis refuses (by an ACL, or on a cluster) is no reason for the others to miss it. */
+  async #subscribe(link: RedisLink, channels: readonly string[]): Promise<void> {
+    try {
+      await this.#bounded(link.subscribe(channels, this.#options.isSharded));
+      if (link === this.#link) for (const channel of channels) this.#enterLive(channel);
+    } catch (error) {
+      if (!(error instanceof RedisRefusal)) throw error;
+      const [channel = "", ...others] = channels;
+      if (others.length === 0) return this.#refuse(channel, error);
+      for (const one of channels) await this.#subscribe(link, [one]);
+    }
+  }
+
+  #refuse(channel: string, refusal: RedisRefusal): void {
+    const waiters = this.#wanted.get(channel)?.waiters;
+    this.#wanted.delete(channel);
+    for (const { reject } of waiters ?? []) reject(refusal);
+    this.#options.onRefusal?.(channel, refusal);
+  }
+
+  #enterLive(channel: string): void {
+    this.#live.add(channel);
+    const waiters = this.#wanted.get(channel)?.waiters;
+    for (const waiter of waiters ?? []) waiter.resolve();
+    waiters?.clear();
+  }
+
+  #connect(): void {
+    if (this.#isConnecting || this.#isClosed) return;
+    this.#isConnecting = true;
+    const { backoff } = this.#options.bounds;
+    const waitMs = this.#failures === 0 ? 0 : backoffMs(this.#failures - 1, backoff);
+    this.#retry = setTimeout(() => void this.#open(), waitMs);
+  }
+
+  async #open(): Promise<void> {
+    let link: RedisLink | undefined;
+    try {
+      link = await this.#options.dial({
+        onMessage: (channel, payload) => {
+          this.#lastSign = Date.now();
+          this.#options.onMessage(channel, payload);
+        },
+        onBreak: (error) => link && this.#cut(link, error),
+      });
+      this.#isConnecting = false;
+      if (this.#isClosed) link.close();
+      else this.#enter(link);
+    } catch (error) {
+      this.#isConnecting = false;
+      this.#fail(toError(error));
+      this.#settleSoon();
+    }
+  }
+
+  #enter(link: RedisLink): void {
+    this.#link = link;
+    this.#lastSign = Date.now();
+    for (const channel of this.#wanted.keys()) this.#changed.add(channel);
+    this.#ping = setInterval(() => void this.#check(link), this.#options.bounds.pingIntervalMs);
+    this.#ping.unref();
+    this.#settleSoon();
+  }
+
+  /** A link that does not answer in time is taken for dead, although nothing has closed it. */
+  async #check(link: RedisLink): Promise<void> {
+    try {
+      await this.#bounded(ping(link));
+      this.#lastSign = Date.now();
+    } catch (error) {
+      this.#cut(link, toError(error));
+    }
+  }
+
+  #cut(link: RedisLink, error: Error): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    clearInterval(this.#ping);
+    link.close();
+    if (this.#live.size > 0) this.#gapFrom ??= this.#lastSign;
+    this.#live.clear();
+    this.#changed.clear();
+    this.#fail(error);
+    this.#settleSoon();
+  }
+
+  #fail(error: Error): void {
+    this.#failures++;
+    this.#lastFailure = error;
+    this.#options.onTrouble?.(error);
+  }
+
+  #endGap(): void {
+    this.#failures = 0;
+    const from = this.#gapFrom;
+    if (from === undefined) return;
+    this.#gapFrom = undefined;
+    if (this.#wanted.size > 0) this.#options.onGap({ from, to: Date.now() });
+  }
+
+  /** A reply that does not come in time is a link that is dead. */
+  async #bounded(reply: Promise<void>): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onTimeout = (): void => reject(new RedisUnavailable("Redis does not answer"));
+    const timer = setTimeout(onTimeout, this.#options.bounds.commandTimeoutMs);
+    try {
+      await Promise.race([reply, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #unavailable(): RedisUnavailable {
+    if (this.#isClosed) return new RedisUnavailable("the connection to Redis is closed");
+    const cause = this.#lastFailure;
+    return new RedisUnavailable(cause?.message ?? "cannot subscribe in time", { cause });
+  }
+}
+
+interface Wanted {
+  readonly waiters: Set<{ resolve(): void; reject(error: Error): void }>;
+}

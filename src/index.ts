@@ -17,10 +17,13 @@ export {
 } from "./app/index.ts";
 export type { Cache } from "./cache/index.ts";
 export {
+  backgroundConsumer,
   consumer,
   feed,
   forward,
+  httpConsumer,
   refresh,
+  under,
   use,
   type Connection,
   type ConsumerDefinition,

@@ -1,5 +1,12 @@
-import { Router, type Route } from "../channels/index.ts";
+import {
+  BackgroundWorker,
+  Router,
+  type BackgroundChannels,
+  type BackgroundWorkerOptions,
+  type Route,
+} from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
+import { assertChannelName } from "../layers/index.ts";
 import type { App } from "./create-app.ts";
 
 /** Any handler of the fetch standard: Hono's `site.fetch`, Next's, your own. */
@@ -12,6 +19,8 @@ export interface ApplicationOptions {
   readonly http?: FetchHandler | undefined;
   /** Consumers and feeds, the first match wins. */
   readonly routes?: readonly Route[] | undefined;
+  /** Background consumers, by the name of the channel that feeds them. */
+  readonly channels?: BackgroundChannels | undefined;
   /** Loads the modules that define tasks; a worker calls it, a server does not need to. */
   readonly tasks?: (() => Promise<unknown>) | undefined;
 }
@@ -22,20 +31,36 @@ export interface Application {
   readonly app: App;
   readonly http: FetchHandler | undefined;
   readonly router: Router;
+  readonly channels: BackgroundChannels;
+  /** Makes what runs its background consumers; `tidings runworker` does. */
+  createBackgroundWorker(
+    options?: Omit<BackgroundWorkerOptions, "channels" | "getLayer">,
+  ): BackgroundWorker;
   loadTasks(): Promise<void>;
 }
 
 /**
- * Puts an application together for `tidings dev | serve | worker`.
+ * Puts an application together for `tidings dev | serve | worker | runworker`.
  *
- * @throws {TidingsError} ROUTE_INVALID when two routes have the same path.
+ * @throws {TidingsError} ROUTE_INVALID when two routes have the same path, LAYER_INVALID_NAME when
+ *   a background consumer's name is no channel name.
  */
-export function application({ app, http, routes = [], tasks }: ApplicationOptions): Application {
+export function application({
+  app,
+  http,
+  routes = [],
+  channels = {},
+  tasks,
+}: ApplicationOptions): Application {
+  for (const name of Object.keys(channels)) assertChannelName(name);
   return {
     kind: "application",
     app,
     http,
     router: new Router(routes),
+    channels,
+    createBackgroundWorker: (options) =>
+      new BackgroundWorker({ ...options, channels, getLayer: (name) => app.getLayer(name) }),
     async loadTasks() {
       await tasks?.();
     },

@@ -6,6 +6,18 @@
  *
  * @module
  */
+export type { BackgroundChannelStatus } from "./background-channel.ts";
+export {
+  backgroundConsumer,
+  type BackgroundConsumer,
+  type BackgroundConsumerOptions,
+  type BackgroundContext,
+} from "./background-consumer.ts";
+export {
+  BackgroundWorker,
+  type BackgroundChannels,
+  type BackgroundWorkerOptions,
+} from "./background-worker.ts";
 export {
   readCloseUserMessage,
   SERVERS_GROUP,

@@ -42,6 +42,23 @@ export function printWorkerBanner({ app }: Application, worker: Worker, logger: 
   );
 }
 
+/** Says which channels feed background consumers, and from which layer. */
+export function printBackgroundBanner(
+  { app, channels }: Application,
+  names: readonly string[],
+  logger: Logger,
+): void {
+  const read = Object.entries(channels)
+    .filter(([name]) => names.includes(name))
+    .map(([name, { concurrency, handlers }]) => ({
+      name,
+      concurrency,
+      events: [...handlers.keys()],
+    }));
+  const { layer } = app.drivers;
+  logger.info({ application: app.name, channels: read, layer }, "runworker started");
+}
+
 type Row = readonly [string, string];
 
 function print(rows: readonly Row[]): void {

@@ -14,6 +14,7 @@ import {
   stopTimeoutOption,
 } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
+import { unsharedChannels } from "./runworker.ts";
 import { watchSource } from "./source-watch.ts";
 import type { ProcessSpec } from "./supervised-process.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -33,7 +34,7 @@ interface DevOptions {
   readonly watch: boolean;
 }
 
-/** `tidings dev`: server and worker side by side, restarted when they die or the code changes. */
+/** `tidings dev`: server, worker and background consumers side by side, restarted when they die or the code changes. */
 export function devCommand(): Command {
   return new Command("dev")
     .description("Run server and worker, and restart them when the code changes or one dies.")
@@ -76,26 +77,39 @@ async function dev(path: string, options: DevOptions): Promise<void> {
   });
 }
 
-/** A broker in memory cannot be shared between processes: then the server runs the worker. */
+/** What is in memory cannot be shared between processes: then the server runs those that use it. */
 async function toProcesses(path: string, options: DevOptions): Promise<readonly ProcessSpec[]> {
   const common = ["--log-level", options.logLevel, "--stop-timeout", String(options.stopTimeout)];
   const queues = options.queues ? ["--queues", options.queues.join(",")] : [];
   const tasks = ["--concurrency", String(options.concurrency), ...queues];
   const listen = ["--port", String(options.port), "--host", options.host];
-  if (await isInMemory(path)) {
-    return [
-      { name: "server", args: [MAIN, "serve", path, "--worker", ...listen, ...tasks, ...common] },
-    ];
+  const { tasksInMemory, channels, channelsInMemory } = await inspect(path);
+  const server = [MAIN, "serve", path, ...listen, ...common];
+  if (tasksInMemory) server.push("--worker", ...tasks);
+  if (channelsInMemory.length > 0) server.push("--runworker");
+  const processes = [{ name: "server", args: server }];
+  if (!tasksInMemory) {
+    processes.push({ name: "worker", args: [MAIN, "worker", path, ...tasks, ...common] });
   }
-  return [
-    { name: "server", args: [MAIN, "serve", path, ...listen, ...common] },
-    { name: "worker", args: [MAIN, "worker", path, ...tasks, ...common] },
-  ];
+  if (channels.length > 0 && channelsInMemory.length === 0) {
+    processes.push({ name: "runworker", args: [MAIN, "runworker", path, ...common] });
+  }
+  return processes;
 }
 
-async function isInMemory(path: string): Promise<boolean> {
-  const { app } = await loadApplication(path);
+interface Needs {
+  readonly tasksInMemory: boolean;
+  readonly channels: readonly string[];
+  readonly channelsInMemory: readonly string[];
+}
+
+async function inspect(path: string): Promise<Needs> {
+  const application = await loadApplication(path);
+  await using app = application.app;
   const { broker, results } = app.drivers;
-  await app.close();
-  return broker.startsWith("memory:") || results.startsWith("memory:");
+  return {
+    tasksInMemory: broker.startsWith("memory:") || results.startsWith("memory:"),
+    channels: Object.keys(application.channels),
+    channelsInMemory: unsharedChannels(application),
+  };
 }

@@ -5,6 +5,7 @@ import { Command } from "commander";
 
 import { devCommand } from "./dev.ts";
 import { explain } from "./explain.ts";
+import { runworkerCommand } from "./runworker.ts";
 import { serveCommand } from "./serve.ts";
 import { workerCommand } from "./worker.ts";
 
@@ -18,6 +19,7 @@ const program = new Command("tidings")
   .addCommand(devCommand())
   .addCommand(serveCommand())
   .addCommand(workerCommand())
+  .addCommand(runworkerCommand())
   .addHelpText(
     "after",
     "\nA MODULE is a file whose default export is `application({ … })`.\nStop with Ctrl+C or SIGTERM: work in progress finishes. A second signal stops at once.\n",

@@ -1,7 +1,9 @@
 import { Command } from "commander";
 
+import type { Application } from "../app/index.ts";
+import type { Logger } from "../core/logger.ts";
 import { createServer } from "../server/index.ts";
-import { printServerBanner } from "./banner.ts";
+import { printBackgroundBanner, printServerBanner } from "./banner.ts";
 import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
 import {
@@ -13,11 +15,13 @@ import {
   stopTimeoutOption,
 } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
+import { unsharedChannels } from "./runworker.ts";
 
 interface ServeOptions {
   readonly port: number;
   readonly host: string;
   readonly worker: boolean;
+  readonly runworker: boolean;
   readonly concurrency: number;
   readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
@@ -32,6 +36,7 @@ export function serveCommand(): Command {
     .addOption(portOption())
     .addOption(hostOption())
     .option("--worker", "also run a worker in this process", false)
+    .option("--runworker", "also run the background consumers in this process", false)
     .addOption(concurrencyOption())
     .addOption(queuesOption())
     .addOption(logLevelOption())
@@ -48,6 +53,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
   const worker = options.worker
     ? app.tasks.createWorker({ concurrency: options.concurrency, queues: options.queues, logger })
     : undefined;
+  const background = options.runworker ? application.createBackgroundWorker({ logger }) : undefined;
   await runUntilStopped({
     name: "server",
     logger,
@@ -55,10 +61,27 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     async start() {
       await server.start();
       await worker?.start();
+      await background?.start();
       printServerBanner(application, server.url, logger);
+      if (background) printBackgroundBanner(application, Object.keys(application.channels), logger);
+      else warnOfUnread(application, logger);
     },
     async stop(signal) {
-      await Promise.all([server.stop({ signal }), worker?.stop({ signal })]);
+      await Promise.all([
+        server.stop({ signal }),
+        worker?.stop({ signal }),
+        background?.stop({ signal }),
+      ]);
     },
   });
+}
+
+/** Nobody else can read what this process sends to a channel in its own memory. */
+function warnOfUnread(application: Application, logger: Logger): void {
+  const channels = unsharedChannels(application);
+  if (channels.length === 0) return;
+  logger.warn(
+    { channels },
+    "nobody reads these channels, which are in memory; --runworker does it in this process",
+  );
 }

@@ -9,6 +9,7 @@ interface Chat {
     readonly events:
       | { readonly type: "said"; readonly text: string }
       | { readonly type: "left"; readonly name: string };
+    readonly replies: undefined;
   };
 }
 

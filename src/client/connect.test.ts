@@ -87,6 +87,7 @@ interface ChatTypes {
     readonly events:
       | { readonly type: "said"; readonly text: string }
       | { readonly type: "left"; readonly name: string };
+    readonly replies: undefined;
   };
 }
 
@@ -94,6 +95,7 @@ function begin(server: ConsumerServer, options: ConnectOptions = {}) {
   const changes: StatusChange[] = [];
   let onChange = (): void => {};
   const room = connect<ChatTypes>(server.url, {
+    plain: true,
     ...options,
     onStatus(change) {
       changes.push(change);

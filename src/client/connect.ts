@@ -8,6 +8,13 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of every change of status, the first one included. */
   readonly onStatus?: StatusListener | undefined;
+  /**
+   * For a server that does not speak `tidings.v1`, as Channels: frames carry the application's JSON and
+   * nothing else, so that `send` cannot tell what became of a message, and `request` is not possible.
+   *
+   * @default false
+   */
+  readonly plain?: boolean | undefined;
 }
 
 /**
@@ -20,7 +27,7 @@ export interface ConnectOptions {
  */
 export function connect<TConsumer extends ConsumerTypes = ConsumerTypes>(
   address: string | URL,
-  { signal, onStatus }: ConnectOptions = {},
+  { signal, onStatus, plain }: ConnectOptions = {},
 ): ClientConnection<TConsumer> {
-  return new ClientConnection<TConsumer>({ url: resolveUrl(address), signal, onStatus });
+  return new ClientConnection<TConsumer>({ url: resolveUrl(address), signal, onStatus, plain });
 }

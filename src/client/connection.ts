@@ -1,5 +1,7 @@
 import { BoundedQueue } from "../core/bounded-queue.ts";
 import { TidingsError, toError } from "../core/errors.ts";
+import { isServerEnvelope, SUBPROTOCOL } from "../protocol/index.ts";
+import { PendingAnswers } from "./pending-answers.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { socketMessages } from "./socket-messages.ts";
 import type { Status, StatusChange, StatusListener } from "./status.ts";
@@ -7,7 +9,9 @@ import { Traffic } from "./traffic.ts";
 
 /** What a client connects to, of which it knows nothing but what it takes and sends. */
 export interface ConsumerTypes {
-  readonly types?: { readonly receives: unknown; readonly events: unknown } | undefined;
+  readonly types?:
+    | { readonly receives: unknown; readonly events: unknown; readonly replies: unknown }
+    | undefined;
 }
 
 /** What a client may send to a consumer. */
@@ -15,6 +19,15 @@ export type MessageTo<TConsumer extends ConsumerTypes> = TConsumer extends {
   readonly types?: { readonly receives: infer TReceives } | undefined;
 }
   ? TReceives
+  : unknown;
+
+/** What a consumer replies to a message: one type, or that of the message's `type`. */
+export type ReplyTo<TConsumer extends ConsumerTypes, TMessage> = TConsumer extends {
+  readonly types?: { readonly replies: infer TReplies } | undefined;
+}
+  ? TMessage extends { readonly type: infer TType extends keyof TReplies }
+    ? TReplies[TType]
+    : TReplies
   : unknown;
 
 /** What the server says when a message was no JSON, or did not fit the consumer's schema. */
@@ -60,6 +73,14 @@ export interface ClientConnectionOptions {
   /** Closes the connection. */
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: StatusListener | undefined;
+  /** For a server that does not speak our subprotocol, as Channels: no answers to messages. */
+  readonly plain?: boolean | undefined;
+}
+
+/** How to ask for a reply. */
+export interface AskOptions {
+  /** How long the answer may take, in milliseconds. @default 10_000 */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Far more than a page sends between a click and a handshake. */
@@ -69,11 +90,7 @@ const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** Messages are handed on as they come; these are what one turn of the event loop may bring. */
 const MAX_BUFFERED = 10_000;
 
-interface WaitingMessage {
-  readonly text: string;
-  resolve(): void;
-  reject(error: Error): void;
-}
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /**
  * A connection to a consumer that comes back by itself; its {@link Status} has the table.
@@ -89,12 +106,17 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   readonly #listeners = new Map<string, Set<(event: unknown) => void>>();
   readonly #messageListeners = new Set<(message: unknown) => void>();
   readonly #statusListeners = new Set<StatusListener>();
-  readonly #waiting = new BoundedQueue<WaitingMessage>(MAX_WAITING);
+  readonly #byteListeners = new Set<(bytes: Uint8Array) => void>();
+  /** What waits for the outcome of an attempt to connect. */
+  readonly #waiting = new BoundedQueue<() => void>(MAX_WAITING);
+  readonly #answers = new PendingAnswers();
+  readonly #protocols: readonly string[];
   #change: StatusChange = { status: "connecting" };
   #socket: WebSocket | undefined;
 
-  constructor({ url, signal, onStatus }: ClientConnectionOptions) {
+  constructor({ url, signal, onStatus, plain = false }: ClientConnectionOptions) {
     this.#url = url;
+    this.#protocols = plain ? [] : [SUBPROTOCOL];
     this.#signal = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
     if (onStatus) this.onStatus(onStatus);
     void this.#run();
@@ -120,30 +142,57 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     return add(this.#messageListeners, listener);
   }
 
+  /** Calls back for every binary message; returns what stops it. */
+  onBytes(listener: (bytes: Uint8Array) => void): () => void {
+    return add(this.#byteListeners, listener);
+  }
+
   /** Calls back for every change of status; returns what stops it. */
   onStatus(listener: StatusListener): () => void {
     return add(this.#statusListeners, listener);
   }
 
   /**
-   * Sends a message, in the order of the calls.
+   * Sends a message, in the order of the calls; settles when the server has acted on it.
    *
-   * While connecting it waits for the outcome. Settles when the browser has taken it; whether the server
-   * has acted on it is for the server to say. Nothing is kept for a later connection: who sends again
-   * when the status is `open` decides what is still wanted then.
+   * While connecting it waits for the outcome. Nothing is kept for a later connection: who sends again
+   * when the status is `open` decides what is still wanted then. Over a plain connection it settles
+   * when the browser has taken it, as nobody says more.
    *
-   * @throws {TidingsError} CLIENT_CLOSED when there is no connection, CLIENT_OVERLOADED when 100 messages
-   *   wait for one or 4 MiB for the network, MESSAGE_INVALID for what JSON cannot carry.
+   * @throws {TidingsError} CLIENT_CLOSED when there is no connection, or none any more before the answer
+   *   came, CLIENT_TIMEOUT when it takes more than 10 s, CLIENT_OVERLOADED when 100 messages wait for a
+   *   connection, 1,000 for their answers or 4 MiB for the network, MESSAGE_INVALID for what JSON cannot
+   *   carry or the consumer does not take, REQUEST_FAILED when its handler failed.
    */
   async send(message: MessageTo<TConsumer>): Promise<void> {
     const text = toText(message);
-    if (this.#change.status !== "connecting") return this.#sendNow(text);
-    await new Promise<void>((resolve, reject) => {
-      if (this.#waiting.push({ text, resolve, reject })) return;
-      reject(
-        new TidingsError("CLIENT_OVERLOADED", `expected at most ${MAX_WAITING} messages to wait`),
-      );
+    await this.#whenConnected(async () => {
+      if (this.#isPlain) this.#write(text);
+      else await this.#ask(text, ANSWER_TIMEOUT_MS);
     });
+  }
+
+  /**
+   * Sends a message and returns the consumer's reply to it; see {@link send}.
+   *
+   * @throws {TidingsError} CLIENT_PROTOCOL over a plain connection, besides what `send` throws.
+   */
+  async request<TMessage extends MessageTo<TConsumer>>(
+    message: TMessage,
+    { timeoutMs = ANSWER_TIMEOUT_MS }: AskOptions = {},
+  ): Promise<ReplyTo<TConsumer, TMessage>> {
+    const text = toText(message);
+    const reply = await this.#whenConnected(async () => {
+      if (!this.#isPlain) return await this.#ask(text, timeoutMs);
+      throw new TidingsError("CLIENT_PROTOCOL", `expected the server to speak ${SUBPROTOCOL}`);
+    });
+    // oxlint-disable-next-line no-unsafe-type-assertion -- here the consumer's types are believed
+    return reply as ReplyTo<TConsumer, TMessage>;
+  }
+
+  /** Sends a binary message; settles when the browser has taken it. Throws as `send` does. */
+  async sendBytes(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#whenConnected(async () => this.#write(bytes));
   }
 
   /** Closes the connection for good. */
@@ -157,12 +206,14 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     const attempt: Attempt<unknown> = (opened) =>
       socketMessages({
         url: this.#url,
-        protocols: [],
+        protocols: this.#protocols,
         signal: this.#signal,
         traffic,
         maxBuffered: MAX_BUFFERED,
         onOpen: (socket) => {
           this.#socket = socket;
+          socket.binaryType = "arraybuffer";
+          socket.addEventListener("message", ({ data }) => this.#onData(data));
           opened();
         },
       });
@@ -171,13 +222,32 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
         signal: this.#signal,
         onStatus: (change) => this.#enter(change),
       });
-      for await (const message of messages) this.#dispatch(message);
+      for await (const frame of messages) this.#receive(frame);
     } catch {
       // The status has said why, to everybody who listens.
     }
   }
 
-  #sendNow(text: string): void {
+  get #isPlain(): boolean {
+    return this.#socket?.protocol !== SUBPROTOCOL;
+  }
+
+  /** Acts at once, or when an attempt to connect has had its outcome: in the order of the calls. */
+  async #whenConnected<TResult>(act: () => Promise<TResult>): Promise<TResult> {
+    if (this.#change.status !== "connecting") return await act();
+    return await new Promise<TResult>((resolve, reject) => {
+      if (this.#waiting.push(() => resolve(act()))) return;
+      reject(
+        new TidingsError("CLIENT_OVERLOADED", `expected at most ${MAX_WAITING} messages to wait`),
+      );
+    });
+  }
+
+  async #ask(json: string, timeoutMs: number): Promise<unknown> {
+    return await this.#answers.ask((id) => this.#write(`{"id":${id},"data":${json}}`), timeoutMs);
+  }
+
+  #write(data: string | Uint8Array<ArrayBuffer>): void {
     const socket = this.#socket;
     if (socket?.readyState !== WebSocket.OPEN) {
       throw new TidingsError("CLIENT_CLOSED", `expected an open connection, it is ${this.status}`);
@@ -188,25 +258,37 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
         "expected the network to take what was sent before",
       );
     }
-    socket.send(text);
+    socket.send(data);
   }
 
   #enter(change: StatusChange): void {
     this.#change = change;
-    if (change.status !== "open") this.#socket = undefined;
-    if (change.status !== "connecting") this.#settleWaiting();
+    if (change.status !== "open") {
+      this.#socket = undefined;
+      this.#answers.failAll();
+    }
+    if (change.status !== "connecting") this.#wakeWaiting();
     for (const listener of this.#statusListeners) call(listener, change);
   }
 
-  #settleWaiting(): void {
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      try {
-        this.#sendNow(next.text);
-        next.resolve();
-      } catch (thrown) {
-        next.reject(toError(thrown));
-      }
+  #wakeWaiting(): void {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) next();
+  }
+
+  #onData(data: unknown): void {
+    if (!(data instanceof ArrayBuffer)) return;
+    for (const listener of this.#byteListeners) call(listener, new Uint8Array(data));
+  }
+
+  /** Takes a frame of the server: over a plain connection, a message; else what is in the envelope. */
+  #receive(frame: unknown): void {
+    if (this.#isPlain) return this.#dispatch(frame);
+    if (!isServerEnvelope(frame)) {
+      throw new TidingsError("CLIENT_PROTOCOL", "expected an envelope");
     }
+    const { ack, data, error } = frame;
+    if (ack !== undefined) this.#answers.answer(ack, data, error);
+    else this.#dispatch(error ? { type: "error", ...error } : data);
   }
 
   #dispatch(message: unknown): void {

@@ -10,6 +10,7 @@
 export { connect, type ConnectOptions } from "./connect.ts";
 export type {
   AnyEvent,
+  AskOptions,
   ClientConnection,
   ClientConnectionOptions,
   ConsumerTypes,
@@ -17,6 +18,7 @@ export type {
   EventFrom,
   EventNamed,
   MessageTo,
+  ReplyTo,
   TypeOf,
 } from "./connection.ts";
 export {

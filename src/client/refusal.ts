@@ -16,13 +16,19 @@ export class Refusal extends TidingsError {
   }
 }
 
+/** "Unauthorized" in the IANA registry of close codes: the credentials have ended. */
+const UNAUTHORIZED = 3000;
+
 /** Whether a close code says that coming back is of no use: policy (RFC 6455 §7.4.1), or ours. */
 export function isRefusal(closeCode: number): boolean {
-  return closeCode === 1008 || (closeCode >= 4400 && closeCode <= 4499);
+  return (
+    closeCode === 1008 || closeCode === UNAUTHORIZED || (closeCode >= 4400 && closeCode <= 4499)
+  );
 }
 
 function toErrorCode(closeCode: number): ErrorCode {
   switch (closeCode) {
+    case UNAUTHORIZED:
     case 4401:
       return "REQUEST_UNAUTHENTICATED";
     case 4403:

@@ -16,4 +16,5 @@ export type {
   ReceiveOptions,
 } from "./layer.ts";
 export { MemoryLayer, type MemoryLayerOptions } from "./memory.ts";
+export { assertChannelName } from "./names.ts";
 export { openLayer } from "./open-layer.ts";

@@ -1,7 +1,7 @@
-import type { RedisClientOptions } from "@redis/client";
+import type { AnyRedisClientOptions } from "@redis/client";
 
 import { toError } from "../core/errors.ts";
-import { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
+import { RedisUnavailable, toLinkError, toTransactionReplies } from "./redis-errors.ts";
 import type { RedisLink, RedisLinkEvents } from "./redis-link.ts";
 import type { RedisTlsOptions } from "./redis-options.ts";
 import type { RedisAddress } from "./redis-url.ts";
@@ -26,7 +26,10 @@ export async function dialClient(target: LinkTarget, events: RedisLinkEvents): P
   const { createClient, RESP_TYPES } = await import("@redis/client");
   const typeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.SIMPLE_STRING]: Buffer };
   // A timeout here is an AbortSignal for each command; the lanes have cheaper ones.
-  const client = createClient({ ...toOptions(target), commandOptions: { timeout: 0, typeMapping } });
+  const client = createClient({
+    ...toOptions(target),
+    commandOptions: { timeout: 0, typeMapping },
+  });
   let state: "opening" | "open" | "over" = "opening";
   client.on("error", (error: unknown) => {
     const wasOpen = state === "open";
@@ -67,12 +70,7 @@ export async function dialClient(target: LinkTarget, events: RedisLinkEvents): P
   return {
     command,
     async transaction(commands) {
-      const sent = [["MULTI"], ...commands, ["EXEC"]].map(command);
-      const [first, ...rest] = await Promise.allSettled(sent);
-      // The refusal of a single command says more than the EXECABORT that follows from it.
-      for (const reply of [first, ...rest]) if (reply?.status === "rejected") throw reply.reason;
-      const last = rest.at(-1);
-      return toReplies(last?.status === "fulfilled" ? last.value : null);
+      return await toTransactionReplies([["MULTI"], ...commands, ["EXEC"]].map(command));
     },
     async subscribe(channels, isSharded) {
       try {
@@ -100,7 +98,7 @@ export async function dialClient(target: LinkTarget, events: RedisLinkEvents): P
   };
 }
 
-function toOptions({ address, tls, ...target }: LinkTarget): RedisClientOptions {
+function toOptions({ address, tls, ...target }: LinkTarget): AnyRedisClientOptions {
   const socket = {
     ...address,
     connectTimeout: target.connectTimeoutMs,
@@ -127,23 +125,6 @@ function definedOf(options: RedisTlsOptions): object {
 function toArgument(argument: RedisArgument): string | Buffer {
   if (typeof argument === "string" || Buffer.isBuffer(argument)) return argument;
   return Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength);
-}
-
-/** Refusals keep their text; whatever else happens to a command is the end of its connection. */
-function toLinkError(error: unknown): RedisRefusal | RedisUnavailable {
-  const { name, message } = toError(error);
-  if (/^[A-Z]+(?: |$)/.test(message) || name.endsWith("ErrorReply")) return new RedisRefusal(message);
-  return new RedisUnavailable("the connection to Redis broke while a command was under way", {
-    wasSent: true,
-    cause: error,
-  });
-}
-
-function toReplies(reply: RedisReply): readonly RedisReply[] {
-  if (!Array.isArray(reply)) throw new RedisRefusal("EXECABORT the transaction did not run");
-  const replies: readonly RedisReply[] = reply;
-  for (const item of replies) if (item instanceof Error) throw new RedisRefusal(item.message);
-  return replies;
 }
 
 function toUnreachable({ host, port }: RedisAddress, error: unknown): Error {

@@ -69,13 +69,12 @@ export class ClusterNodes {
     const find = (slots: ClusterSlots): RedisAddress | undefined =>
       key === undefined ? slots.owners[0] : slots.ownerOf(slotOf(key));
     const known = this.#slots && find(this.#slots);
-    const owner = known ?? find(await this.read());
+    const owner = known ?? find(await this.#read());
     if (!owner) throw new RedisUnavailable("no node of the cluster holds the slot of the key");
     return owner;
   }
 
-  /** Reads anew which node holds what. */
-  async read(): Promise<ClusterSlots> {
+  async #read(): Promise<ClusterSlots> {
     this.#reading ??= this.#readSlots().finally(() => (this.#reading = undefined));
     return await this.#reading;
   }
@@ -88,7 +87,7 @@ export class ClusterNodes {
   /** Learns from what went wrong; throws it when another try is of no use. */
   async #redirect(error: Error): Promise<RedisAddress | undefined> {
     if (error instanceof RedisUnavailable && !error.wasSent && !this.#isClosed) {
-      await this.#readQuietly();
+      await this.refresh();
       return undefined;
     }
     if (!(error instanceof RedisRefusal)) throw error;
@@ -96,19 +95,19 @@ export class ClusterNodes {
     if (redirect && error.is("ASK")) return redirect.owner;
     if (redirect) {
       this.#slots?.move(redirect.slot, redirect.owner);
-      void this.#readQuietly();
+      void this.refresh();
       return undefined;
     }
     if (!error.is("CLUSTERDOWN") && !error.is("TRYAGAIN") && !error.is("MOVED")) throw error;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    await this.#readQuietly();
+    await this.refresh();
     return undefined;
   }
 
-  /** A reading that fails leaves what is known; the next command tries again. */
-  async #readQuietly(): Promise<void> {
+  /** Reads anew which node holds what, or leaves what is known: the next command tries again. */
+  async refresh(): Promise<void> {
     try {
-      await this.read();
+      await this.#read();
     } catch {
       // Told to whoever needs it: `ownerOf` throws when nothing is known.
     }
@@ -158,7 +157,7 @@ export class ClusterNodes {
       lane = new CommandLane({
         dial: this.#options.dialServer(address),
         bounds: this.#options.bounds,
-        onTrouble: () => void this.#readQuietly(),
+        onTrouble: () => void this.refresh(),
       });
       this.#lanes.set(name, lane);
     }

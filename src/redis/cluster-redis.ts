@@ -80,7 +80,7 @@ export class ClusterRedis implements Redis {
         await this.#options.dialServer(await this.#nodes.ownerOf(key))(events),
       bounds: this.#options.bounds,
       isBlocking: true,
-      onTrouble: () => void this.#nodes.read().catch(() => undefined),
+      onTrouble: () => void this.#nodes.refresh(),
     });
   }
 

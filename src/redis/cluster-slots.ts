@@ -5,7 +5,7 @@ const SLOT_COUNT = 16_384;
 
 /** Which node of a cluster holds which slot. */
 export class ClusterSlots {
-  readonly #owners = new Array<RedisAddress | undefined>(SLOT_COUNT);
+  readonly #owners = new Map<number, RedisAddress>();
 
   /** Reads the reply of CLUSTER SLOTS; `asked` is the node that gave it. */
   static from(reply: RedisReply, asked: RedisAddress): ClusterSlots {
@@ -15,25 +15,25 @@ export class ClusterSlots {
       const [host, port] = toList(owner ?? null);
       // "An empty string means the host that the client used" (CLUSTER SLOTS).
       const address = { host: String(host ?? "") || asked.host, port: Number(port) };
-      slots.#owners.fill(address, Number(first), Number(last) + 1);
+      for (let slot = Number(first); slot <= Number(last); slot++) slots.move(slot, address);
     }
     return slots;
   }
 
   ownerOf(slot: number): RedisAddress | undefined {
-    return this.#owners[slot];
+    return this.#owners.get(slot);
   }
 
   /** Every node that holds a slot. */
   get owners(): readonly RedisAddress[] {
     const owners = new Map<string, RedisAddress>();
-    for (const owner of this.#owners) if (owner) owners.set(formatAddress(owner), owner);
+    for (const owner of new Set(this.#owners.values())) owners.set(formatAddress(owner), owner);
     return [...owners.values()];
   }
 
   /** Learns from `MOVED`, until the next reading of all slots. */
   move(slot: number, owner: RedisAddress): void {
-    this.#owners[slot] = owner;
+    this.#owners.set(slot, owner);
   }
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { ClusterNodes } from "./cluster-nodes.ts";
 import { formatAddress } from "./cluster-slots.ts";
 import { RedisUnavailable } from "./redis-errors.ts";
@@ -6,6 +8,9 @@ import type { RedisBounds } from "./redis-options.ts";
 import type { RedisAddress } from "./redis-url.ts";
 import type { RedisGap } from "./redis.ts";
 import { Subscriptions } from "./subscriptions.ts";
+
+/** A pause between tries while a cluster elects a master or moves a slot. */
+const RETRY_MS = 100;
 
 /** What the subscriptions of a cluster need. */
 export interface ClusterSubscriptionsOptions {
@@ -24,9 +29,10 @@ export class ClusterSubscriptions {
   readonly #options: ClusterSubscriptionsOptions;
   readonly #homes = new Map<string, Home>();
   readonly #byNode = new Map<string, Subscriptions>();
-  #rehoming: Promise<void> | undefined;
+  #isMoving = false;
   #isStale = false;
   #isClosed = false;
+  #refresh: NodeJS.Timeout | undefined;
 
   constructor(options: ClusterSubscriptionsOptions) {
     this.#options = options;
@@ -34,21 +40,14 @@ export class ClusterSubscriptions {
 
   /** Resolves when the channel is heard on its node. */
   async add(channel: string, listener: (payload: Buffer) => void): Promise<void> {
-    const known = this.#homes.get(channel);
-    const home: Home = { listener, node: known?.node, since: Date.now() };
+    this.#refreshNowAndThen();
+    const home: Home = { listener, node: this.#homes.get(channel)?.node, isLost: false };
     this.#homes.set(channel, home);
     const limit = Date.now() + this.#options.bounds.commandTimeoutMs;
     try {
-      for (;;) {
-        const node = await this.#nodeOf(channel);
-        if (this.#homes.get(channel) !== home) throw new RedisUnavailable("no longer subscribed");
-        home.node = node;
-        try {
-          return await this.#on(node).add(channel);
-        } catch (error) {
-          if (Date.now() >= limit || this.#homes.get(channel) !== home) throw error;
-          await this.#options.nodes.read();
-        }
+      while (!(await this.#settle(channel, home, limit))) {
+        await sleep(RETRY_MS);
+        await this.#options.nodes.refresh();
       }
     } catch (error) {
       if (this.#homes.get(channel) === home) this.drop(channel);
@@ -57,67 +56,119 @@ export class ClusterSubscriptions {
   }
 
   drop(channel: string): void {
-    const home = this.#homes.get(channel);
+    const node = this.#homes.get(channel)?.node;
     this.#homes.delete(channel);
-    if (home?.node !== undefined) this.#byNode.get(home.node)?.drop(channel);
+    if (node !== undefined) this.#byNode.get(node)?.drop(channel);
   }
 
   /** Moves what is not where its slot is. */
   rehome(): void {
     this.#isStale = true;
-    this.#rehoming ??= this.#rehome().finally(() => (this.#rehoming = undefined));
+    if (!this.#isMoving) void this.#rehome();
   }
 
   close(): void {
     this.#isClosed = true;
+    clearInterval(this.#refresh);
     this.#homes.clear();
     for (const subscriptions of this.#byNode.values()) subscriptions.close();
   }
 
-  async #rehome(): Promise<void> {
-    while (this.#isStale && !this.#isClosed) {
-      this.#isStale = false;
-      const moved = new Map<string, Home>();
-      for (const [channel, home] of this.#homes) {
-        if (home.node === undefined) continue;
-        if (home.node !== (await this.#nodeOf(channel))) moved.set(channel, home);
+  /** Subscribes where the slot is; `false` when it is worth another try. */
+  async #settle(channel: string, home: Home, limit: number): Promise<boolean> {
+    try {
+      const owner = await this.#options.nodes.ownerOf(channel);
+      if (this.#homes.get(channel) !== home) throw new RedisUnavailable("no longer subscribed");
+      const node = formatAddress(owner);
+      if (home.node !== undefined && home.node !== node) {
+        this.#byNode.get(home.node)?.drop(channel);
       }
-      if (moved.size > 0) await this.#move(moved);
+      home.node = node;
+      await this.#on(owner).add(channel);
+      home.isLost = false;
+      return true;
+    } catch (error) {
+      if (Date.now() >= limit || this.#homes.get(channel) !== home) throw error;
+      return false;
     }
   }
 
-  async #move(moved: ReadonlyMap<string, Home>): Promise<void> {
-    const from = Date.now();
-    const settled = await Promise.allSettled(
-      [...moved].map(async ([channel, home]) => {
-        if (this.#homes.get(channel) !== home) return;
-        if (home.node !== undefined) this.#byNode.get(home.node)?.drop(channel);
-        home.node = await this.#nodeOf(channel);
-        await this.#on(home.node).add(channel);
-      }),
-    );
-    if (settled.some(({ status }) => status === "rejected")) return this.#later();
-    this.#options.onGap({ from, to: Date.now() });
+  async #rehome(): Promise<void> {
+    this.#isMoving = true;
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      const misplaced = await this.#misplaced();
+      if (misplaced.length === 0) continue;
+      const from = Math.min(...misplaced.map(([, { node }]) => this.#lastSignOf(node)));
+      const moved = await Promise.all(
+        misplaced.map(([channel, home]) => this.#settle(channel, home, Infinity).catch(() => true)),
+      );
+      if (moved.every(Boolean)) this.#options.onGap({ from, to: Date.now() });
+      else {
+        await sleep(RETRY_MS);
+        this.#isStale = true;
+      }
+    }
+    this.#isMoving = false;
   }
 
-  async #nodeOf(channel: string): Promise<string> {
-    return formatAddress(await this.#options.nodes.ownerOf(channel));
+  async #misplaced(): Promise<readonly (readonly [string, Home])[]> {
+    const misplaced: (readonly [string, Home])[] = [];
+    for (const [channel, home] of this.#homes) {
+      if (home.node === undefined) continue;
+      const owner = await this.#options.nodes.ownerOf(channel).catch(() => undefined);
+      const isMisplaced = owner !== undefined && formatAddress(owner) !== home.node;
+      if (isMisplaced || home.isLost) misplaced.push([channel, home]);
+    }
+    return misplaced;
   }
 
-  #on(node: string): Subscriptions {
+  #lastSignOf(node: string | undefined): number {
+    return (node === undefined ? undefined : this.#byNode.get(node)?.lastSign) ?? Date.now();
+  }
+
+  #on(owner: RedisAddress): Subscriptions {
     if (this.#isClosed) throw new RedisUnavailable("the connection to Redis is closed");
+    const node = formatAddress(owner);
     let subscriptions = this.#byNode.get(node);
     if (!subscriptions) {
       subscriptions = new Subscriptions({
-        ...this.#options,
-        dial: this.#options.dialServer(parseAddress(node)),
+        bounds: this.#options.bounds,
+        dial: this.#options.dialServer(owner),
         isSharded: true,
         onMessage: (channel, payload) => this.#homes.get(channel)?.listener(payload),
-        onTrouble: () => this.#later(),
-        onRefusal: () => this.#later(),
+        onGap: this.#options.onGap,
+        onTrouble: () => void this.#options.nodes.refresh(),
+        onRefusal: (channel) => this.#lose(channel, node),
       });
       this.#byNode.set(node, subscriptions);
     }
     return subscriptions;
   }
+
+  /** A node does not want the channel any more, as after it became a replica. */
+  #lose(channel: string, node: string): void {
+    const home = this.#homes.get(channel);
+    if (home?.node !== node) return;
+    home.isLost = true;
+    void this.#options.nodes.refresh();
+  }
+
+  /** Slots that move without a word would leave us listening at the wrong node. */
+  #refreshNowAndThen(): void {
+    if (this.#refresh) return;
+    const refresh = (): void => {
+      if (this.#homes.size > 0) void this.#options.nodes.refresh();
+    };
+    this.#refresh = setInterval(refresh, this.#options.bounds.pingIntervalMs);
+    this.#refresh.unref();
+  }
+}
+
+interface Home {
+  readonly listener: (payload: Buffer) => void;
+  /** The node that was told to subscribe; none before the first. */
+  node: string | undefined;
+  /** The node refused it: nobody hears it now. */
+  isLost: boolean;
 }

@@ -1,4 +1,5 @@
-import { TidingsError } from "../core/errors.ts";
+import { TidingsError, toError } from "../core/errors.ts";
+import type { RedisReply } from "./redis.ts";
 
 /** Redis quotes the arguments of a command it does not know: they may be secret. */
 const QUOTED_ARGUMENTS = /,? with args beginning with:.*/s;
@@ -34,4 +35,30 @@ export class RedisUnavailable extends TidingsError {
 interface UnavailableOptions {
   readonly wasSent?: boolean | undefined;
   readonly cause?: unknown;
+}
+
+/** What a client library threw: an error reply starts with its kind in capitals, as `WRONGTYPE …`. */
+export function toLinkError(error: unknown): RedisRefusal | RedisUnavailable {
+  if (error instanceof RedisRefusal) return error;
+  const { name, message } = toError(error);
+  if (name === "ReplyError" || /^[A-Z]{2,}(?: |$)/.test(message)) return new RedisRefusal(message);
+  return new RedisUnavailable("the connection to Redis broke while a command was under way", {
+    wasSent: true,
+    cause: error,
+  });
+}
+
+/** The replies of MULTI, its commands and EXEC: what EXEC answered, or the first refusal. */
+export async function toTransactionReplies(
+  sent: readonly Promise<RedisReply>[],
+): Promise<readonly RedisReply[]> {
+  // The refusal of a single command says more than the EXECABORT that follows from it.
+  const settled = await Promise.allSettled(sent);
+  for (const reply of settled) if (reply.status === "rejected") throw toError(reply.reason);
+  const last = settled.at(-1);
+  const replies = last?.status === "fulfilled" ? last.value : null;
+  if (!Array.isArray(replies)) throw new RedisRefusal("EXECABORT the transaction did not run");
+  const list: readonly RedisReply[] = replies;
+  for (const item of list) if (item instanceof Error) throw toLinkError(item);
+  return list;
 }

@@ -1,7 +1,8 @@
 import { TidingsError } from "../core/errors.ts";
 
 const KINDS = ["sentinel", "cluster"] as const;
-const SCHEMES = "redis:, rediss:, redis+sentinel:, rediss+sentinel:, redis+cluster:, rediss+cluster:";
+const SCHEMES =
+  "redis:, rediss:, redis+sentinel:, rediss+sentinel:, redis+cluster:, rediss+cluster:";
 const URL_PARTS = /^([a-z+]+):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
 /** A host name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port. */
 const ADDRESS = /^(\[[\da-f:.%]+\]|[\w.-]+)(?::(\d{1,5}))?$/i;
@@ -60,7 +61,9 @@ function parseAddresses(list: string, defaultPort: number): readonly RedisAddres
   return list.split(",").map((text) => {
     const [, host, port] = ADDRESS.exec(text) ?? [];
     if (host === undefined) {
-      throw invalid(text === "" ? "a host is missing" : "a host is not like `name:6379` or `[::1]:6379`");
+      throw invalid(
+        text === "" ? "a host is missing" : "a host is not like `name:6379` or `[::1]:6379`",
+      );
     }
     const number = port === undefined ? defaultPort : Number(port);
     if (number < 1 || number > 65_535) throw invalid("a port is not between 1 and 65535");
@@ -80,7 +83,9 @@ function decode(text: string): string {
     return decodeURIComponent(text);
   } catch {
     // The error would quote the text, which may be the password.
-    throw invalid("the user or password is not percent-encoded (write % as %25, / as %2F, @ as %40)");
+    throw invalid(
+      "the user or password is not percent-encoded (write % as %25, / as %2F, @ as %40)",
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { CommandLane, sizeOf } from "./command-lane.ts";
+import { GapListeners } from "./gap-listeners.ts";
 import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type {
@@ -10,7 +11,6 @@ import type {
   RedisReply,
   RedisScript,
 } from "./redis.ts";
-import { GapListeners } from "./gap-listeners.ts";
 import { runScript } from "./run-script.ts";
 import { Subscriptions } from "./subscriptions.ts";
 

@@ -54,6 +54,11 @@ export class Subscriptions {
     this.#options = options;
   }
 
+  /** When something was last heard, in milliseconds since 1970; now, if nothing is amiss. */
+  get lastSign(): number {
+    return this.#gapFrom ?? Date.now();
+  }
+
   /** Resolves when the channel is heard; rejects, and gives it up, when that takes too long. */
   async add(channel: string): Promise<void> {
     if (this.#isClosed) throw new RedisUnavailable("the connection to Redis is closed");
@@ -86,7 +91,7 @@ export class Subscriptions {
     const wanted = this.#wanted.get(channel);
     if (!wanted) return;
     this.#wanted.delete(channel);
-    for (const { reject } of wanted.waiters) reject(new RedisUnavailable("no longer subscribed"));
+    for (const waiter of wanted.waiters) waiter.reject(new RedisUnavailable("no longer subscribed"));
     this.#changed.add(channel);
     this.#settleSoon();
   }
@@ -98,7 +103,7 @@ export class Subscriptions {
     this.#link?.close();
     this.#link = undefined;
     for (const { waiters } of this.#wanted.values()) {
-      for (const { reject } of waiters) reject(this.#unavailable());
+      for (const waiter of waiters) waiter.reject(this.#unavailable());
     }
     this.#wanted.clear();
     this.#live.clear();
@@ -162,7 +167,7 @@ export class Subscriptions {
   #refuse(channel: string, refusal: RedisRefusal): void {
     const waiters = this.#wanted.get(channel)?.waiters;
     this.#wanted.delete(channel);
-    for (const { reject } of waiters ?? []) reject(refusal);
+    for (const waiter of waiters ?? []) waiter.reject(refusal);
     this.#options.onRefusal?.(channel, refusal);
   }
 

@@ -67,6 +67,11 @@ export class Socket implements AsyncDisposable {
 
   /** The next message as JSON; throws after two seconds without one. */
   async next(): Promise<unknown> {
+    return JSON.parse(await this.nextText());
+  }
+
+  /** The next message as it is; throws after two seconds without one. */
+  async nextText(): Promise<string> {
     const limit = AbortSignal.timeout(2_000);
     while (this.#messages.length === 0) {
       limit.throwIfAborted();
@@ -75,7 +80,7 @@ export class Socket implements AsyncDisposable {
         limit.addEventListener("abort", () => resolve(), { once: true });
       });
     }
-    return JSON.parse(this.#messages.shift() ?? "");
+    return this.#messages.shift() ?? "";
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -46,6 +46,11 @@ export class RedisServer implements AsyncDisposable {
     await exited;
   }
 
+  /** Sends it a signal, as SIGSTOP to let it hang. */
+  signal(name: NodeJS.Signals): void {
+    this.#process?.kill(name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });

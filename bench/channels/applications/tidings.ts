@@ -1,0 +1,34 @@
+import { application, consumer, createApp, createServer, forward } from "tidings";
+import { z } from "zod";
+
+import { TEXT } from "../message.ts";
+import type { ApplicationOptions } from "./options.ts";
+
+const message = z.object({ n: z.number() });
+const echoed = z.object({ n: z.number(), text: z.string() });
+
+/** Ours: schemas for what comes in and for what a group brings, consumers, groups. */
+export async function startTidings({ redisUrl }: ApplicationOptions): Promise<number> {
+  const room = consumer({
+    path: "/rooms/:room",
+    receives: message,
+    events: { said: z.object({ n: z.number(), text: z.string() }) },
+    connect: (connection) => connection.groupAdd(connection.params.room),
+    receive: (connection, { n }) =>
+      connection.groupSend(connection.params.room, { type: "said", n, text: TEXT }),
+    on: { said: forward() },
+  });
+  const echo = consumer({
+    path: "/echo",
+    receives: echoed,
+    receive: (connection, { n, text }) => connection.send({ n, text }),
+  });
+  const app = createApp({ name: "bench", broker: "memory:", layer: redisUrl ?? "memory:" });
+  const server = createServer(application({ app, routes: [room, echo] }), {
+    port: 0,
+    // The members are bare sockets, which do not answer a ping.
+    limits: { heartbeatMs: 3_600_000 },
+  });
+  await server.start();
+  return server.port;
+}

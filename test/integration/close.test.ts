@@ -1,0 +1,144 @@
+import { consumer, feed, use, type ConsumerDefinition, type Middleware } from "tidings";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+
+import { serve } from "./serve.ts";
+import { Socket } from "./socket.ts";
+
+/** Recognises whoever the query names. */
+const asNamed: Middleware = (context) => {
+  const name = new URL(context.request.url).searchParams.get("name");
+  context.user = name === null ? null : { name };
+};
+
+const ended: [string, number, string][] = [];
+const member: ConsumerDefinition = consumer({
+  path: "/ws/member",
+  connect: (connection) => connection.send(connection.channelName),
+  disconnect: ({ user }, { code, reason }) => void ended.push([user?.name ?? "", code, reason]),
+});
+
+const ticks = feed({ path: "/ticks", snapshot: () => 0 });
+
+describe("a connection", () => {
+  test("is reached by its channel's name from anywhere, and by nothing else", async () => {
+    const named = consumer({
+      path: "/ws/named",
+      events: { poke: z.object({ n: z.number() }) },
+      connect: (connection) => connection.send(connection.channelName),
+      on: { poke: (connection, { n }) => connection.send(n) },
+    });
+    await using server = await serve(() => ({ routes: [named] }));
+    await using one = await Socket.open(`${server.webSocketUrl}/ws/named`);
+    await using two = await Socket.open(`${server.webSocketUrl}/ws/named`);
+    const [first, second] = [String(await one.next()), String(await two.next())];
+    await server.app.layer.send(second, { type: "poke", n: 2 });
+    await server.app.layer.send(first, { type: "poke", n: 1 });
+    expect([await one.next(), await two.next()]).toEqual([1, 2]);
+  });
+
+  test("is closed by its channel's name, with a code and a reason", async () => {
+    await using server = await serve(() => ({ routes: [member] }));
+    await using one = await Socket.open(`${server.webSocketUrl}/ws/member`);
+    await using two = await Socket.open(`${server.webSocketUrl}/ws/member`);
+    await two.next();
+    await server.app.closeConnection(String(await one.next()), { code: 4001, reason: "moved" });
+    expect(await one.closed).toEqual({ code: 4001, reason: "moved" });
+    expect(two.raw.readyState).toBe(two.raw.OPEN);
+  });
+
+  test("is not closed with a code that must not be sent", async () => {
+    await using server = await serve(() => ({ routes: [member] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/member`);
+    const channel = String(await socket.next());
+    await server.app.layer.send(channel, { type: "tidings.close", code: 1006, reason: "" });
+    await server.app.closeConnection(channel, { code: 1000 });
+    expect((await socket.closed).code).toBe(1000);
+  });
+
+  test("is closed with all others of its user, and nobody else's", async () => {
+    await using server = await serve(() => ({ routes: [use([asNamed], [member, ticks])] }));
+    const url = `${server.webSocketUrl}/ws/member`;
+    await using ada = await Socket.open(`${url}?name=ada`);
+    await using adaAgain = await Socket.open(`${url}?name=ada`);
+    await using grace = await Socket.open(`${url}?name=grace`);
+    await using feedOfAda = await Socket.open(`${server.webSocketUrl}/ticks?name=ada`);
+    const stream = await fetch(`${server.url}/ticks?name=ada`, {
+      headers: { accept: "text/event-stream" },
+    });
+    await Promise.all([ada, adaAgain, grace, feedOfAda].map((socket) => socket.next()));
+    ended.length = 0;
+    await server.app.closeUser("ada", { reason: "signed out" });
+    for (const socket of [ada, adaAgain, feedOfAda]) {
+      expect(await socket.closed).toEqual({ code: 3000, reason: "signed out" });
+    }
+    await expect(stream.text()).resolves.toContain("data: 0");
+    expect(grace.raw.readyState).toBe(grace.raw.OPEN);
+    await expect.poll(() => ended).toHaveLength(2);
+    expect(ended).toContainEqual(["ada", 3000, "signed out"]);
+  });
+});
+
+describe("a connection whose credentials end", () => {
+  /** Lets in whoever has a pass, for as long as it says; counts how often it was asked. */
+  function passes(): { readonly valid: Map<string, number>; checks: number; guard: Middleware } {
+    const valid = new Map<string, number>();
+    const state = {
+      valid,
+      checks: 0,
+      guard: (context: Parameters<Middleware>[0]) => {
+        state.checks += 1;
+        const name = new URL(context.request.url).searchParams.get("name") ?? "";
+        const until = valid.get(name);
+        if (until === undefined) return new Response("no pass", { status: 401 });
+        context.user = { name };
+        context.expireAt(until);
+        return undefined;
+      },
+    };
+    return state;
+  }
+
+  test("goes on when they have been renewed, else is closed with 3000, whatever carries it", async () => {
+    const { valid, guard } = passes();
+    const end = Date.now() + 300;
+    for (const name of ["ada", "grace", "joan"]) valid.set(name, end);
+    const who = consumer({
+      path: "/ws/who",
+      receives: z.literal("who"),
+      receive: (connection) => connection.send(connection.user?.name),
+    });
+    await using server = await serve(() => ({ routes: [use([guard], [who, ticks])] }));
+    const url = `${server.webSocketUrl}/ws/who`;
+    await using ada = await Socket.open(`${url}?name=ada`);
+    await using grace = await Socket.open(`${url}?name=grace`);
+    await using feedOfGrace = await Socket.open(`${server.webSocketUrl}/ticks?name=grace`);
+    await using joan = await Socket.open(`${url}?name=joan`);
+    const stream = await fetch(`${server.url}/ticks?name=grace`, {
+      headers: { accept: "text/event-stream" },
+    });
+    valid.set("ada", Date.now() + 60_000);
+    valid.delete("grace");
+    for (const socket of [grace, feedOfGrace, joan]) {
+      expect(await socket.closed).toEqual({ code: 3000, reason: "credentials have ended" });
+    }
+    await stream.text();
+    const again = await fetch(`${server.url}/ticks?name=grace`);
+    expect(again.status).toBe(401);
+    ada.send("who");
+    expect(await ada.next()).toBe("ada");
+  });
+
+  test("is closed with 1011 when nobody can say whether they have", async () => {
+    let isBroken = false;
+    const shaky: Middleware = (context) => {
+      if (isBroken) throw new Error("the store is away");
+      context.expireAt(Date.now() + 10);
+    };
+    await using server = await serve(() => ({ routes: [use([shaky], [member])] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/member`);
+    isBroken = true;
+    expect((await socket.closed).code).toBe(1011);
+    expect(server.log).toMatchObject([{ fields: { err: { message: "the store is away" } } }]);
+  });
+});

@@ -5,9 +5,11 @@ export interface Figure {
   readonly peer: number;
   /** The median of the rounds' ratios of ours to the peer's. */
   readonly ratio: number;
-  /** What has to be reached: a ratio, or a rate of ours where the name says so. */
-  readonly floor: number;
+  /** What has to be reached: a ratio, or a value of ours where the name says so. None: for information. */
+  readonly floor?: number | undefined;
   readonly isMet: boolean;
+  /** What helps to judge the figure. */
+  readonly note?: string | undefined;
 }
 
 /** The middle value; the mean of the two middle ones when there is an even number. */
@@ -21,14 +23,15 @@ export function median(values: readonly number[]): number {
 
 /** Prints figures as lines of JSON, or as a table; exits with 1 when a floor is missed. */
 export function report(figures: readonly Figure[], { json }: { readonly json: boolean }): void {
-  for (const { name, ours, peer, ratio, floor, isMet } of figures) {
+  for (const { name, ours, peer, ratio, floor, isMet, note } of figures) {
     if (json) {
-      console.log(JSON.stringify({ name, ours, peer, ratio, floor }));
+      console.log(JSON.stringify({ name, ours, peer, ratio, floor, note }));
       continue;
     }
-    console.log(`${isMet ? "ok  " : "MISS"} ${name}`);
+    console.log(`${isMet ? "ok  " : "MISS"} ${name}${note === undefined ? "" : ` (${note})`}`);
+    const bound = floor === undefined ? "none" : format(floor);
     console.log(
-      `     ours ${format(ours)}   peer ${format(peer)}   ratio ${ratio.toFixed(2)}   floor ${format(floor)}`,
+      `     ours ${format(ours)}   peer ${format(peer)}   ratio ${ratio.toFixed(2)}   floor ${bound}`,
     );
   }
   if (!figures.every(({ isMet }) => isMet)) process.exitCode = 1;

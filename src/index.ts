@@ -44,6 +44,13 @@ export {
 } from "./identity/index.ts";
 export type { ChannelLayer, LayerMessage } from "./layers/index.ts";
 export { taskFeed } from "./live/index.ts";
-export { createServer, type Server, type ServerOptions } from "./server/index.ts";
+export {
+  createServer,
+  mount,
+  type Mount,
+  type MountOptions,
+  type Server,
+  type ServerOptions,
+} from "./server/index.ts";
 export { createSignal, type Signal } from "./signals/index.ts";
 export { currentTask, Retry, type AsyncResult, type Task, type TaskRecord } from "./tasks/index.ts";

@@ -43,7 +43,8 @@ export interface Application {
  * Puts an application together for `tidings dev | serve | worker | runworker`.
  *
  * @throws {TidingsError} ROUTE_INVALID when two routes have the same path, LAYER_INVALID_NAME when
- *   a background consumer's name is no channel name.
+ *   a background consumer's name is no channel name, APP_INVALID_DEFINITION when a definition names a
+ *   layer that the app does not have.
  */
 export function application({
   app,
@@ -52,12 +53,17 @@ export function application({
   channels = {},
   tasks,
 }: ApplicationOptions): Application {
-  for (const name of Object.keys(channels)) assertChannelName(name);
+  const router = new Router(routes);
+  for (const { definition } of router.routes) app.getLayer(definition.layer);
+  for (const [name, { layer }] of Object.entries(channels)) {
+    assertChannelName(name);
+    app.getLayer(layer);
+  }
   return {
     kind: "application",
     app,
     http,
-    router: new Router(routes),
+    router,
     channels,
     createBackgroundWorker: (options) =>
       new BackgroundWorker({ ...options, channels, getLayer: (name) => app.getLayer(name) }),

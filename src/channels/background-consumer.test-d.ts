@@ -26,5 +26,6 @@ test("the schemas type what the handlers get", () => {
 
 test("every event needs its handler", () => {
   // @ts-expect-error -- nothing handles `task.tick`
-  backgroundConsumer({ events, on: { "task.resize": () => undefined } });
+  const incomplete = backgroundConsumer({ events, on: { "task.resize": () => undefined } });
+  expectTypeOf(incomplete.kind).toEqualTypeOf<"background-consumer">();
 });

@@ -109,9 +109,13 @@ export interface ConsumerOptions<
     | Receive<ConsumerConnection<TPath, TEvents, TState>, TReceives, TReplies>
     | undefined;
   /** Runs for every text message instead of `receive`, with the text as it is. */
-  receiveText?(connection: ConsumerConnection<TPath, TEvents, TState>, text: string): unknown;
+  readonly receiveText?:
+    | ((connection: ConsumerConnection<TPath, TEvents, TState>, text: string) => unknown)
+    | undefined;
   /** Runs for every binary message. Without it they are refused. */
-  receiveBytes?(connection: ConsumerConnection<TPath, TEvents, TState>, bytes: Uint8Array): unknown;
+  readonly receiveBytes?:
+    | ((connection: ConsumerConnection<TPath, TEvents, TState>, bytes: Uint8Array) => unknown)
+    | undefined;
   /** What happens with the events of the groups that a connection has joined. */
   readonly on?:
     | {

@@ -39,7 +39,7 @@ export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown, TRep
 export interface MessageKind {
   readonly schema: StandardSchemaV1;
   readonly reply: StandardSchemaV1 | undefined;
-  handle(connection: Connection, message: unknown): unknown;
+  readonly handle: (connection: Connection, message: unknown) => unknown;
 }
 
 /** The kinds of messages: one for all of them, or one for each `type`. */
@@ -121,10 +121,8 @@ function eraseTypes<
     events: options.events ?? {},
     state: () => options.state?.(),
     connect: (connection) => options.connect?.(typed(connection)),
-    receiveText:
-      receiveText && ((connection, text) => receiveText.call(options, typed(connection), text)),
-    receiveBytes:
-      receiveBytes && ((connection, bytes) => receiveBytes.call(options, typed(connection), bytes)),
+    receiveText: receiveText && ((connection, text) => receiveText(typed(connection), text)),
+    receiveBytes: receiveBytes && ((connection, bytes) => receiveBytes(typed(connection), bytes)),
     disconnect: (connection, disconnect) => options.disconnect?.(typed(connection), disconnect),
     on,
   };

@@ -8,8 +8,8 @@ import { feed } from "./feed.ts";
 
 const item = feed({ path: "/items/:id", snapshot: ({ params }) => params.id });
 const nobody: Follower = { deliver() {}, end() {} };
-const layer = new MemoryLayer();
-const options = { getLayer: () => layer, logger: silentLogger };
+const memory = new MemoryLayer();
+const options = { getLayer: () => memory, logger: silentLogger };
 const LIMIT = 10_000;
 
 describe("FeedSources", () => {
@@ -48,7 +48,7 @@ describe("FeedSource", () => {
   test("stops by itself when nobody has ever followed it", async () => {
     const { promise: stopped, resolve } = Promise.withResolvers<void>();
     const source = new FeedSource({
-      layer,
+      layer: memory,
       logger: silentLogger,
       definition: item,
       params: { id: "1" },

@@ -8,7 +8,7 @@ import type { Params } from "./path.ts";
 /** What the feeds of a process run on. */
 export interface FeedSourcesOptions {
   /** The layer that a definition names. */
-  getLayer(name: string): ChannelLayer;
+  readonly getLayer: (name: string) => ChannelLayer;
   readonly logger: Logger;
   readonly lingerMs?: number | undefined;
 }

@@ -44,7 +44,7 @@ export function printWorkerBanner({ app }: Application, worker: Worker, logger: 
 
 /** Says which channels feed background consumers, and from which layer. */
 export function printBackgroundBanner(
-  { app, channels }: Application,
+  { app, channels }: Pick<Application, "app" | "channels">,
   names: readonly string[],
   logger: Logger,
 ): void {

@@ -39,7 +39,7 @@ async function runworker(
 ): Promise<void> {
   const logger = createLogger(options.logLevel, "runworker");
   const application = await loadApplication(path);
-  await using _app = application.app;
+  await using app = application.app;
   const chosen = chooseChannels(application, names);
   const worker = application.createBackgroundWorker({ names: chosen, logger });
   await runUntilStopped({
@@ -48,7 +48,7 @@ async function runworker(
     stopTimeoutMs: options.stopTimeout * 1000,
     async start() {
       await worker.start();
-      printBackgroundBanner(application, chosen, logger);
+      printBackgroundBanner({ app, channels: application.channels }, chosen, logger);
     },
     stop: (signal) => worker.stop({ signal }),
   });

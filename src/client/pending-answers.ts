@@ -43,7 +43,7 @@ export class PendingAnswers {
 
   /** The connection is gone: nobody can say any more what became of them. */
   failAll(): void {
-    for (const id of [...this.#pending.keys()]) {
+    for (const id of this.#pending.keys()) {
       this.#take(id)?.reject(
         new TidingsError(
           "CLIENT_CLOSED",

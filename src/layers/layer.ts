@@ -44,14 +44,14 @@ export interface ReceiveOptions {
  *
  * | kind      | what happened                                                             |
  * | --------- | ------------------------------------------------------------------------- |
- * | `dropped` | a message found no room, or nobody read it in time                         |
+ * | `dropped` | a message found no room, nobody read it in time, or nobody listened         |
  * | `poison`  | what came from the wire is no message: refused, and nobody else was harmed  |
  * | `gap`     | the layer was cut off: messages of that time may be missing                 |
  */
 export type LayerIncident =
   | {
       readonly kind: "dropped";
-      readonly reason: "full" | "expired";
+      readonly reason: "full" | "expired" | "unheard";
       /** The channel, or the group whose members missed the message. */
       readonly name: string;
       readonly count: number;

@@ -70,9 +70,7 @@ export class QueueSource {
 
   /** When the oldest message was sent; `undefined` when there is none. */
   async oldest(): Promise<number | undefined> {
-    const [first] = toMessages(
-      await this.#command(["ZRANGE", this.#key, "0", "0", "WITHSCORES"]),
-    );
+    const [first] = toMessages(await this.#command(["ZRANGE", this.#key, "0", "0", "WITHSCORES"]));
     return first && Number(first.score);
   }
 

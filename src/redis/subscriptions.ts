@@ -91,7 +91,8 @@ export class Subscriptions {
     const wanted = this.#wanted.get(channel);
     if (!wanted) return;
     this.#wanted.delete(channel);
-    for (const waiter of wanted.waiters) waiter.reject(new RedisUnavailable("no longer subscribed"));
+    for (const waiter of wanted.waiters)
+      waiter.reject(new RedisUnavailable("no longer subscribed"));
     this.#changed.add(channel);
     this.#settleSoon();
   }

@@ -51,6 +51,7 @@ export class Engine {
     sources.stop();
     live.stop();
     await untilAborted(Promise.allSettled([...sessions, ...this.#requests.values()]), signal);
+    if (!signal?.aborted) return;
     for (const response of this.#requests.keys()) response.destroy();
   }
 }

@@ -6,4 +6,6 @@
  * @module
  */
 export { toLimits, type ServerLimits } from "./limits.ts";
+export { mount, type Mount, type MountOptions } from "./mount.ts";
+export { passRoute } from "./route-request.ts";
 export { createServer, type Server, type ServerOptions } from "./server.ts";

@@ -1,8 +1,9 @@
 /**
- * Contract cases: what every driver must do, for drivers of your own.
+ * For tests: an application in this process, clients of its consumers, a clock; and contract cases.
  *
- * Each list is data, free of any test runner: `for (const { name, run } of layerCases)` make a test
- * that calls `run` with a function that makes your driver. Nothing in `src` imports this folder.
+ * The cases are what every driver must do, for drivers of your own: data, free of any test runner.
+ * `for (const { name, run } of layerCases)` make a test that calls `run` with a function that makes
+ * your driver. Nothing in `src` imports this folder.
  *
  * @module
  */
@@ -19,4 +20,12 @@ export {
   type LayerCaseOptions,
   type MakeLayer,
 } from "./cases/layer.ts";
+export {
+  testApplication,
+  TestApplication,
+  type TestApplicationOptions,
+  type TestConnectOptions,
+} from "./test-application.ts";
+export { TestConnection, type Opening, type WaitOptions } from "./test-connection.ts";
+export { VirtualClock } from "./virtual-clock.ts";
 export { resultsCases, type MakeResults, type ResultsCase } from "./cases/results.ts";

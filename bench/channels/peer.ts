@@ -1,0 +1,89 @@
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { freePort } from "../../test/redis/redis-server.ts";
+import { nextMessage, SERVER_CORE, startModule, startPinned, stopProcess } from "./process.ts";
+import type { WireName } from "./wire.ts";
+
+export type PeerName = "tidings" | "ws" | "socket.io" | "channels";
+
+/** Debian's Python has Channels; another one on the path may not. */
+const PYTHON = "/usr/bin/python3";
+const START_TIMEOUT_MS = 20_000;
+/** Linux counts processor time in hundredths of a second (`getconf CLK_TCK`). */
+const TICK_MS = 10;
+
+/** One of the servers under load, in a process of its own. */
+export class Peer implements AsyncDisposable {
+  readonly name: PeerName;
+  readonly port: number;
+  readonly #process: ChildProcess;
+
+  private constructor(name: PeerName, process: ChildProcess, port: number) {
+    this.name = name;
+    this.#process = process;
+    this.port = port;
+  }
+
+  static async start(name: PeerName, redisUrl?: string): Promise<Peer> {
+    if (name === "channels") return await Peer.#startChannels(redisUrl);
+    const child = startModule("server.ts", SERVER_CORE, [name, ...(redisUrl ? [redisUrl] : [])]);
+    return new Peer(name, child, Number(await nextMessage(child)));
+  }
+
+  static async #startChannels(redisUrl = ""): Promise<Peer> {
+    const port = await freePort();
+    const daphne = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", String(port)];
+    const silent = ["--ping-interval", "3600", "--websocket_timeout", "-1"];
+    const child = startPinned(
+      SERVER_CORE,
+      [PYTHON, "-B", ...daphne, ...silent, "channels_peer:application"],
+      {
+        cwd: fileURLToPath(new URL("applications", import.meta.url)),
+        env: { ...process.env, BENCH_REDIS_URL: redisUrl },
+        stdio: ["ignore", "inherit", "inherit"],
+      },
+    );
+    const limit = Date.now() + START_TIMEOUT_MS;
+    while (!(await isListening(port))) {
+      if (child.exitCode !== null || Date.now() > limit) throw new Error("daphne does not start");
+      await delay(50);
+    }
+    return new Peer("channels", child, port);
+  }
+
+  get wire(): WireName {
+    return this.name === "socket.io" ? "socket.io" : "plain";
+  }
+
+  /** Bytes resident after a collection. */
+  async measureMemory(): Promise<NodeJS.MemoryUsage> {
+    this.#process.send("memory");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what server.ts answers
+    return (await nextMessage(this.#process)) as NodeJS.MemoryUsage;
+  }
+
+  /** Milliseconds of processor time so far. */
+  get cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, "utf8");
+    // The name in parentheses may hold spaces; utime and stime are the 14th and 15th field (proc_pid_stat(5)).
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await stopProcess(this.#process);
+  }
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  const isOpen = await promise;
+  socket.destroy();
+  return isOpen;
+}

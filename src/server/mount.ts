@@ -1,0 +1,188 @@
+import type { EventEmitter } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { sendNodeResponse } from "srvx/node";
+
+import type { Application } from "../app/index.ts";
+import { toErrorResponse } from "../channels/index.ts";
+import { silentLogger, type Logger } from "../core/logger.ts";
+import { invalidOption } from "../core/options.ts";
+import type { Service, ServiceState, StopOptions } from "../core/service.ts";
+import { answerUpgrade } from "../transports/index.ts";
+import { Engine } from "./engine.ts";
+import type { ServerLimits } from "./limits.ts";
+import { joinUpgrades } from "./mount-upgrades.ts";
+
+/** How an application is mounted. */
+export interface MountOptions {
+  /**
+   * The path that the application is behind, from the root of the site: `/live`.
+   *
+   * It is cut off before routing: `/live/ws/chat` reaches the consumer `/ws/chat`. Handlers see the
+   * whole URL. Without it, the application answers what its routes match.
+   *
+   * @default ""
+   */
+  readonly prefix?: string | undefined;
+  /** @default silent */
+  readonly logger?: Logger | undefined;
+  readonly limits?: Partial<ServerLimits> | undefined;
+}
+
+/** An application inside another framework's server. */
+export interface Mount extends Service {
+  /** Answers a request; returns `false`, and does nothing, when its path is not ours. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Answers a request, or calls `next` when its path is not ours: for Express and hooks of Fastify. */
+  readonly middleware: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: () => void,
+  ) => void;
+  /** Answers an upgrade; returns `false`, and leaves the socket alone, when its path is not ours. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+  /**
+   * Answers the upgrades of a Node HTTP server; returns what ends that.
+   *
+   * Upgrades to other paths are left to the server's other listeners; when there are none, they are
+   * answered with 404, since nobody else would.
+   */
+  readonly attach: (server: EventEmitter) => () => void;
+}
+
+/**
+ * Mounts an application in a server of another framework, behind a prefix.
+ *
+ * It runs at once. `stop` drains it as that of our own server does, and refuses what comes later with
+ * 503; the server stays its owner's, to be closed afterwards.
+ *
+ * @throws {TidingsError} OPTION_INVALID for a prefix that is no path.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { application, createApp, feed, mount } from "tidings";
+ *
+ * const app = createApp({ name: "clock", broker: "memory:" });
+ * const clock = feed({ path: "/clock", snapshot: () => Date.now() });
+ * const live = mount(application({ app, routes: [clock] }), { prefix: "/live" });
+ * const server = createServer((request, response) => {
+ *   if (!live.handle(request, response)) response.end("my own pages");
+ * });
+ * live.attach(server);
+ * server.listen(3000);
+ * ```
+ */
+export function mount(application: Application, options: MountOptions = {}): Mount {
+  return new NodeMount(application, options);
+}
+
+/** Answers requests and upgrades that a server of somebody else hands to it. */
+class NodeMount implements Mount {
+  readonly #engine: Engine;
+  readonly #prefix: string;
+  #state: ServiceState = "running";
+
+  constructor(application: Application, { prefix = "", logger, limits }: MountOptions) {
+    if (!/^(?:\/[\w\-.~]+)*$/.test(prefix)) {
+      throw invalidOption("prefix", "a path without a slash at its end, such as `/live`", prefix);
+    }
+    this.#prefix = prefix;
+    this.#engine = new Engine(application, { logger: logger ?? silentLogger, limits, prefix });
+  }
+
+  get state(): ServiceState {
+    return this.#state;
+  }
+
+  readonly handle = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const url = fullUrl(request);
+    if (!this.#answers(url)) return false;
+    const refusal = this.#refusal() ?? this.#refusalOfBody(request);
+    if (refusal) {
+      void sendNodeResponse(response, refusal);
+      return true;
+    }
+    // Express cuts off what a router is mounted behind; handlers see the whole URL.
+    request.url = url;
+    this.#engine.answer(request, response);
+    return true;
+  };
+
+  readonly middleware = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: () => void,
+  ): void => {
+    if (!this.handle(request, response)) next();
+  };
+
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    const pathname = toPathname(fullUrl(request));
+    // Nothing else can be behind our prefix: what no route matches is refused.
+    const isOurs =
+      this.#prefix === ""
+        ? this.#engine.context.match(pathname) !== undefined
+        : pathname.startsWith(`${this.#prefix}/`);
+    if (!isOurs) return false;
+    const refusal = this.#refusal();
+    if (refusal) {
+      socket.on("error", () => {}); // a client that is gone already would end the process
+      void answerUpgrade(socket, refusal);
+    } else this.#engine.answerUpgrade({ request, socket, head });
+    return true;
+  };
+
+  readonly attach = (server: EventEmitter): (() => void) => joinUpgrades(server, this.upgrade);
+
+  async start(): Promise<void> {}
+
+  async stop({ signal }: StopOptions = {}): Promise<void> {
+    if (this.#state !== "running") return;
+    this.#state = "stopping";
+    await this.#engine.drain(signal);
+    this.#state = "stopped";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #answers(url: string): boolean {
+    const { context } = this.#engine;
+    const pathname = toPathname(url);
+    if (context.match(pathname)) return true;
+    // An application with pages of its own answers everything that is behind its prefix.
+    return context.application.http !== undefined && pathname.startsWith(`${this.#prefix}/`);
+  }
+
+  #refusal(): Response | undefined {
+    if (this.#state === "running") return undefined;
+    return toErrorResponse({
+      status: 503,
+      code: "REQUEST_FAILED",
+      message: "the server is stopping; ask again",
+      headers: { "retry-after": "1", connection: "close" },
+    });
+  }
+
+  /** Whoever waited for a body that was read before would wait for ever. */
+  #refusalOfBody(request: IncomingMessage): Response | undefined {
+    const { headers, url, readableDidRead } = request;
+    const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
+    if (!hasBody || !readableDidRead) return undefined;
+    const message = "its body was read before; mount the application before what parses bodies";
+    this.#engine.context.logger.error({ url }, `request failed: ${message}`);
+    return toErrorResponse({ status: 500, code: "REQUEST_BODY_READ", message });
+  }
+}
+
+function fullUrl(request: IncomingMessage): string {
+  const original: unknown = "originalUrl" in request ? request.originalUrl : undefined;
+  return typeof original === "string" ? original : (request.url ?? "/");
+}
+
+function toPathname(url: string): string {
+  return URL.parse(`http://localhost${url}`)?.pathname ?? "";
+}

@@ -22,6 +22,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ["core", "app", "server", "tasks", "channels", "layers"],
   testing: [
     "core",
+    "protocol",
     "layers",
     "cache",
     "channels",

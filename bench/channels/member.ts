@@ -83,7 +83,7 @@ export class Member {
   }
 
   #readHead(count: number): void {
-    this.#head += scrap.latin1Slice(0, count);
+    this.#head += scrap.toString("latin1", 0, count);
     const end = this.#head.indexOf("\r\n\r\n");
     if (end < 0) return;
     if (!this.#head.startsWith("HTTP/1.1 101")) {

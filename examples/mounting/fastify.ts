@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fastify } from "fastify";
 import { mount } from "tidings";
 
-import live from "./live.ts";
+import { live } from "./live.ts";
 
 const mounted = mount(live, { prefix: "/live" });
 

@@ -5,7 +5,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { mount } from "tidings";
 
-import live from "./live.ts";
+import { live } from "./live.ts";
 
 const mounted = mount(live, { prefix: "/live" });
 

@@ -14,4 +14,4 @@ const chat = consumer({
 const said = feed({ path: "/said", group: "chat", snapshot: () => ({ listening: true }) });
 
 /** What each of the servers in this folder mounts behind `/live`. */
-export default application({ app, routes: [use([allowedOrigins()], [chat, said])] });
+export const live = application({ app, routes: [use([allowedOrigins()], [chat, said])] });

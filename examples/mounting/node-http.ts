@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 
 import { mount } from "tidings";
 
-import live from "./live.ts";
+import { live } from "./live.ts";
 
 const mounted = mount(live, { prefix: "/live" });
 

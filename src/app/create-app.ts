@@ -7,20 +7,20 @@ import {
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { openLayer, type ChannelLayer } from "../layers/index.ts";
+import { openLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
 import { createTasks, type Tasks } from "../tasks/index.ts";
 
-/** What names a channel layer. */
-type LayerUrl = Parameters<typeof openLayer>[0];
+/** A layer's URL, its settings where a URL is not enough, or a layer of your own. */
+export type LayerSource = string | LayerSettings | ChannelLayer;
 
 /** What an application is made of. Every URL has a default that needs no server. */
 export interface AppOptions {
   /** The application's name, for logs and the start banner. */
   readonly name: string;
   /** The channel layer. @default "memory:" */
-  readonly layer?: LayerUrl | undefined;
+  readonly layer?: LayerSource | undefined;
   /** Further channel layers, by the names that consumers and feeds give in `layer`. */
-  readonly layers?: Readonly<Record<string, LayerUrl>> | undefined;
+  readonly layers?: Readonly<Record<string, LayerSource>> | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL */
@@ -90,13 +90,13 @@ const DEFAULT_BROKER = "sqlite:./data/tasks.db";
 export function createApp(options: AppOptions): App {
   const {
     name,
-    layer: layerUrl = "memory:",
+    layer: layerSource = "memory:",
     broker: brokerUrl = DEFAULT_BROKER,
     results: resultsUrl = brokerUrl,
     cache: cacheUrl = "memory:",
     logger,
   } = options;
-  const layer = openLayer(layerUrl);
+  const layer = openLayer(layerSource);
   const layers = new Map<string, ChannelLayer>([["default", layer]]);
   for (const [layerName, url] of Object.entries(options.layers ?? {})) {
     layers.set(layerName, openLayer(url));
@@ -122,7 +122,7 @@ export function createApp(options: AppOptions): App {
   return {
     name,
     drivers: {
-      layer: withoutCredentials(layerUrl),
+      layer: describeLayer(layerSource),
       broker: withoutCredentials(brokerUrl),
       results: withoutCredentials(resultsUrl),
       cache: withoutCredentials(cacheUrl),
@@ -144,6 +144,14 @@ export function createApp(options: AppOptions): App {
   };
 }
 
+function describeLayer(source: LayerSource): string {
+  if (typeof source === "string") return withoutCredentials(source);
+  if ("groupSend" in source) return "a layer of its own";
+  const { url = source.client ? "redis:" : "memory:" } = source;
+  const urls = typeof url === "string" ? [url] : url;
+  return urls.map(withoutCredentials).join(" ");
+}
+
 function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, "//");
+  return url.replace(/\/\/[^/]*@/, "//");
 }

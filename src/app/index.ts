@@ -12,4 +12,10 @@ export {
   type ApplicationOptions,
   type FetchHandler,
 } from "./application.ts";
-export { createApp, type App, type AppDrivers, type AppOptions } from "./create-app.ts";
+export {
+  createApp,
+  type App,
+  type AppDrivers,
+  type AppOptions,
+  type LayerSource,
+} from "./create-app.ts";

@@ -19,6 +19,8 @@ export interface ConsumerSessionOptions {
   readonly port: ConnectionPort;
   readonly layer: ChannelLayer;
   readonly logger: Logger;
+  /** Told once, when the connection is over and its last handler is done. */
+  readonly onOver?: (() => void) | undefined;
 }
 
 /** Events that wait for a connection's handlers; beyond it the layer drops them for it. */
@@ -56,7 +58,8 @@ export class ConsumerSession implements Connection {
   #disconnect: Disconnect | undefined;
   #channelName: string | undefined;
   #unlisten: (() => void) | undefined;
-  #onOver: (() => void) | undefined;
+  #isOver = false;
+  #over: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ConsumerSessionOptions) {
     this.#options = options;
@@ -87,9 +90,8 @@ export class ConsumerSession implements Connection {
     throw new TidingsError("CHANNEL_CLOSED", "the connection has no channel before `connect` runs");
   }
 
-  /** Runs `connect`; settles when the connection is over and its last handler is done. */
+  /** Runs `connect`, and so answers the handshake. Never throws. */
   async run(): Promise<void> {
-    const over = new Promise<void>((resolve) => (this.#onOver = resolve));
     this.#isBusy = true;
     const { definition, layer } = this.#options;
     await this.#guard(async () => {
@@ -99,9 +101,16 @@ export class ConsumerSession implements Connection {
       await definition.handlers.connect(this);
       if (this.#phase === "connecting") this.accept();
     });
+    if (this.#phase === "open") this.#context.compact();
     this.#isBusy = false;
     await this.#pump();
-    return over;
+  }
+
+  /** Settles when the connection is over and its last handler is done. */
+  async whenOver(): Promise<void> {
+    if (this.#isOver) return;
+    this.#over ??= Promise.withResolvers();
+    await this.#over.promise;
   }
 
   /** Goes on with what the middleware has found out now. */
@@ -290,7 +299,7 @@ export class ConsumerSession implements Connection {
   #abandon(): void {
     this.#phase = "closed";
     this.#release();
-    this.#onOver?.();
+    this.#settle();
   }
 
   async #finish(disconnect: Disconnect): Promise<void> {
@@ -298,7 +307,13 @@ export class ConsumerSession implements Connection {
     await this.#guard(async () => {
       await this.#options.definition.handlers.disconnect(this, disconnect);
     });
-    this.#onOver?.();
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#isOver = true;
+    this.#over?.resolve();
+    this.#options.onOver?.();
   }
 
   /** Leaves everything that could bring more work. */

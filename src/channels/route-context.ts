@@ -10,6 +10,9 @@ export interface RouteContextOptions {
   readonly address: string;
 }
 
+/** Its URL and headers. */
+type CompactRequest = readonly [string, [string, string][]];
+
 /**
  * What is known of a request before a consumer or a feed answers it.
  *
@@ -17,8 +20,6 @@ export interface RouteContextOptions {
  * that holds.
  */
 export class RouteContext {
-  /** The request, without a body when it is an upgrade. */
-  readonly request: Request;
   /** What the path's parameters matched. */
   readonly params: Params;
   /** Whether the request asks for a WebSocket. */
@@ -27,13 +28,31 @@ export class RouteContext {
   readonly address: string;
   /** Who asks; `null` until a middleware has recognised somebody. */
   user: User | null = null;
+  #request: Request | string;
   #validUntil: number | undefined;
 
   constructor({ request, params, isUpgrade, address }: RouteContextOptions) {
-    this.request = request;
+    this.#request = request;
     this.params = params;
     this.isUpgrade = isUpgrade;
     this.address = address;
+  }
+
+  /** The request, without a body when it is an upgrade. */
+  get request(): Request {
+    if (typeof this.#request !== "string") return this.#request;
+    const [url, headers]: CompactRequest = JSON.parse(this.#request);
+    return new Request(url, { headers });
+  }
+
+  /**
+   * Keeps the request as a text from now on: a connection may stay open for days without ever asking
+   * for it, and there are many. Each look at {@link request} then makes a new one.
+   */
+  compact(): void {
+    if (typeof this.#request === "string") return;
+    const compact: CompactRequest = [this.#request.url, [...this.#request.headers]];
+    this.#request = JSON.stringify(compact);
   }
 
   /**

@@ -9,6 +9,8 @@
 export type {
   ChannelLayer,
   ChannelListener,
+  LayerIncident,
+  LayerIncidents,
   LayerMessage,
   LayerOptions,
   LayerValue,
@@ -17,4 +19,6 @@ export type {
 } from "./layer.ts";
 export { MemoryLayer, type MemoryLayerOptions } from "./memory.ts";
 export { assertChannelName } from "./names.ts";
+export type { LayerSettings } from "./layer-settings.ts";
 export { openLayer } from "./open-layer.ts";
+export { RedisLayer, type RedisLayerOptions } from "./redis.ts";

@@ -1,11 +1,16 @@
 import { describe, expect, test } from "vitest";
 
-import { layerCases } from "../testing/cases/layer.ts";
+import { layerCasesFor, type LayerDriver } from "../testing/cases/layer.ts";
 import { MemoryLayer } from "./memory.ts";
 
+const driver: LayerDriver = {
+  make: (options) => new MemoryLayer(options),
+  channelName: /^specific\.memory![\da-f]{32}$/,
+};
+
 describe("MemoryLayer", () => {
-  for (const { name, run } of layerCases) {
-    test(name, () => expect(run((options) => new MemoryLayer(options))).resolves.toBeUndefined());
+  for (const { name, run } of layerCasesFor(driver)) {
+    test(name, () => expect(run(driver)).resolves.toBeUndefined());
   }
 
   test("hands every member of a group the same frozen object", async () => {

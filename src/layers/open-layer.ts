@@ -1,35 +1,49 @@
 import { TidingsError } from "../core/errors.ts";
-import type { ChannelLayer, LayerOptions } from "./layer.ts";
+import { fromIoredis, openRedis, type Redis } from "../redis/index.ts";
+import {
+  parseLayerSettings,
+  type LayerSettings,
+  type ParsedLayerSettings,
+} from "./layer-settings.ts";
+import type { ChannelLayer } from "./layer.ts";
 import { MemoryLayer } from "./memory.ts";
+import { RedisLayer } from "./redis.ts";
 
 /**
- * Opens the channel layer that a URL names.
+ * Opens the channel layer that a URL or settings name; a layer passes through.
  *
- * `memory:` is in this process. Options of the layer go into the query: `memory:?capacity=500`.
+ * - `memory:` is in this process.
+ * - `redis://host:6379/0` is the pub/sub of Redis, in the format of channels_redis' pub/sub layer.
+ * - `redis+queue://host:6379/0` are queues in Redis, in the format of its core layer.
  *
- * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
+ * `rediss` speaks TLS; `+sentinel` and `+cluster` take a list of hosts (`redis+queue+sentinel://a,b/0?master=m`).
+ * Simple options of the layer may stand in the query: `memory:?capacity=500`. Nothing is connected
+ * yet, so opening never fails because Redis is down.
+ *
+ * @throws {TidingsError} APP_INVALID_URL or OPTION_INVALID.
  */
-export function openLayer(url = "memory:"): ChannelLayer {
-  const parsed = URL.parse(url);
-  if (parsed?.protocol === "memory:") return new MemoryLayer(toOptions(parsed.searchParams));
-  throw new TidingsError(
-    "APP_INVALID_URL",
-    `expected a layer URL with one of the schemes memory:, got \`${parsed?.protocol ?? url}\``,
-  );
+export function openLayer(target: string | LayerSettings | ChannelLayer = "memory:"): ChannelLayer {
+  if (isLayer(target)) return target;
+  const settings = parseLayerSettings(typeof target === "string" ? { url: target } : target);
+  switch (settings.driver) {
+    case "memory":
+      return new MemoryLayer(settings);
+    case "redis":
+      return new RedisLayer(openHosts(settings), settings);
+    case "redis+queue":
+      throw new TidingsError("APP_INVALID_URL", "redis+queue: is not there yet");
+  }
 }
 
-const OPTION_NAMES = ["expiryMs", "groupExpiryMs", "capacity"] as const;
+function isLayer(target: string | LayerSettings | ChannelLayer): target is ChannelLayer {
+  return typeof target === "object" && "groupSend" in target;
+}
 
-function toOptions(query: URLSearchParams): LayerOptions {
-  const known: readonly string[] = OPTION_NAMES;
-  for (const name of query.keys()) {
-    if (known.includes(name)) continue;
-    throw new TidingsError(
-      "APP_INVALID_URL",
-      `unknown layer option \`${name}\`; known are ${OPTION_NAMES.join(", ")}`,
-    );
-  }
-  return Object.fromEntries(
-    OPTION_NAMES.filter((name) => query.has(name)).map((name) => [name, Number(query.get(name))]),
-  );
+function openHosts({ client, urls, ...options }: ParsedLayerSettings): [Redis, ...Redis[]] {
+  const [first = "", ...others] = urls;
+  if (client) return [fromIoredis(client, options)];
+  return [
+    openRedis({ ...options, url: first }),
+    ...others.map((url) => openRedis({ ...options, url })),
+  ];
 }

@@ -18,6 +18,8 @@ export interface IntakeOptions {
   readonly demand: () => number;
   /** Takes a message; `false` when it has no reader any more. It MUST NOT throw. */
   readonly offer: (message: QueuedMessage) => boolean;
+  /** Nobody has waited for long: it is over, and another one is needed. */
+  readonly onIdle: () => void;
   readonly reclaimAfterMs: number;
   readonly expirySeconds: number;
 }
@@ -77,8 +79,9 @@ export class Intake {
       if (this.#options.demand() > 0) await this.#take();
       else if (!(await this.#nextDemand())) break;
     }
-    this.#running = undefined;
-    if (!this.#closing.signal.aborted) await this.#closeSources();
+    if (this.#closing.signal.aborted) return;
+    this.#options.onIdle();
+    await this.#closeSources();
   }
 
   async #take(): Promise<void> {

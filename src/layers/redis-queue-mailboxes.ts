@@ -1,5 +1,6 @@
 import { BoundedQueue } from "../core/bounded-queue.ts";
 import { TidingsError } from "../core/errors.ts";
+import type { Capacity } from "./capacity.ts";
 import type { IncidentLog } from "./incident-log.ts";
 import type { ChannelListener, LayerMessage } from "./layer.ts";
 import { isolateMessage, type IsolatedMessage } from "./message.ts";
@@ -9,8 +10,7 @@ const MAX_UNHELD = 10_000;
 
 /** What {@link Mailboxes} need. */
 export interface MailboxesOptions {
-  /** How many unread messages a channel holds. */
-  readonly capacityOf: (channel: string) => number;
+  readonly capacity: Capacity;
   readonly incidents: IncidentLog;
   /** Nobody has read what came for a channel in time. */
   readonly onUnread: (channel: string) => void;
@@ -45,6 +45,11 @@ export class Mailboxes {
     return box ? box.receivers.size + (box.listener ? 1 : 0) : 0;
   }
 
+  /** Since when somebody has been reading the channel without a break; `undefined` when nobody does. */
+  readSince(channel: string): number | undefined {
+    return this.demand(channel) > 0 ? this.#boxes.get(channel)?.since : undefined;
+  }
+
   /** Hands a message to a reader; `false` when there is none, or none with room. */
   offer(channel: string, message: IsolatedMessage): boolean {
     const box = this.#boxes.get(channel);
@@ -66,14 +71,11 @@ export class Mailboxes {
   }
 
   async receive(channel: string, now: number, signal?: AbortSignal): Promise<LayerMessage> {
-    const box = this.#box(channel);
-    this.#dropExpired(box, now);
-    const unread = box.unread?.shift();
-    this.#forget(box);
+    const unread = this.#nextUnread(channel, now);
     if (unread) return toOwn(unread);
     const { promise, resolve, reject } = Promise.withResolvers<LayerMessage>();
     const receiver = { resolve, reject };
-    const waiting = this.#box(channel);
+    const waiting = this.#readBox(channel, now);
     const onAbort = (): void => {
       waiting.receivers.delete(receiver);
       this.#forget(waiting);
@@ -90,15 +92,14 @@ export class Mailboxes {
 
   /** Hands over what waits, then everything; returns what ends it. */
   listen(channel: string, listener: ChannelListener, now: number): () => void {
-    const box = this.#box(channel);
-    if (box.listener) {
+    if (this.isHeld(channel)) {
       throw new TidingsError("OPTION_INVALID", `channel \`${channel}\` has a listener`);
     }
-    this.#dropExpired(box, now);
-    for (let next = box.unread?.shift(); next; next = box.unread?.shift()) {
+    for (let next = this.#nextUnread(channel, now); next; next = this.#nextUnread(channel, now)) {
       if (listener(toOwn(next))) continue;
       this.#options.incidents.report({ kind: "dropped", reason: "full", name: channel, count: 1 });
     }
+    const box = this.#readBox(channel, now);
     box.listener = listener;
     return () => {
       if (box.listener === listener) box.listener = undefined;
@@ -131,7 +132,7 @@ export class Mailboxes {
   #keep(channel: string, message: ArrivedMessage, now: number): boolean {
     if (this.#boxes.size >= MAX_UNHELD && !this.#boxes.has(channel)) return false;
     const box = this.#box(channel);
-    box.unread ??= new BoundedQueue(this.#options.capacityOf(channel));
+    box.unread ??= new BoundedQueue(this.#options.capacity.of(channel));
     if (box.unread.isFull) this.#dropExpired(box, now);
     return box.unread.push(message);
   }
@@ -148,10 +149,26 @@ export class Mailboxes {
     if (this.demand(name) === 0) this.#options.onUnread(name);
   }
 
+  #nextUnread(channel: string, now: number): ArrivedMessage | undefined {
+    const box = this.#boxes.get(channel);
+    if (!box) return undefined;
+    this.#dropExpired(box, now);
+    const next = box.unread?.shift();
+    this.#forget(box);
+    return next;
+  }
+
+  #readBox(channel: string, now: number): Mailbox {
+    const isNew = this.demand(channel) === 0;
+    const box = this.#box(channel);
+    if (isNew) box.since = now;
+    return box;
+  }
+
   #box(name: string): Mailbox {
     let box = this.#boxes.get(name);
     if (!box) {
-      box = { name, receivers: new Set(), unread: undefined, listener: undefined };
+      box = { name, since: 0, receivers: new Set(), unread: undefined, listener: undefined };
       this.#boxes.set(name, box);
     }
     return box;
@@ -165,6 +182,8 @@ export class Mailboxes {
 
 interface Mailbox {
   readonly name: string;
+  /** When the first of those who read now began to. */
+  since: number;
   readonly receivers: Set<Receiver>;
   /** Made when a message has to wait, which it seldom has to. */
   unread: BoundedQueue<ArrivedMessage> | undefined;

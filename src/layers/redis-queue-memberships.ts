@@ -24,6 +24,10 @@ export class Memberships {
     if (groups?.delete(group) && groups.size === 0) this.#groupsOf.delete(channel);
   }
 
+  has({ group, channel }: Membership): boolean {
+    return this.#groupsOf.get(channel)?.has(group) ?? false;
+  }
+
   /** Forgets a channel; returns the groups it was in. */
   leave(channel: string): readonly string[] {
     const groups = this.#groupsOf.get(channel);

@@ -125,9 +125,8 @@ export class RedisLayer implements ChannelLayer {
     this.#local.assertOpen();
     assertChannelName(channel);
     this.#sweep();
-    const received = this.#local.receive(channel, options);
     void this.#keepHearing(channel);
-    return await received;
+    return await this.#local.receive(channel, options);
   }
 
   listen(channel: string, listener: ChannelListener): () => void {

@@ -50,7 +50,13 @@ export class Engine {
     await connections.closeAll(signal);
     sources.stop();
     live.stop();
-    await untilAborted(Promise.allSettled([...sessions, ...this.#requests.values()]), signal);
+    await untilAborted(
+      Promise.allSettled([
+        ...[...sessions].map((session) => session.whenOver()),
+        ...this.#requests.values(),
+      ]),
+      signal,
+    );
     if (!signal?.aborted) return;
     for (const response of this.#requests.keys()) response.destroy();
   }

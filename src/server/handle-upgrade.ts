@@ -22,7 +22,7 @@ import type { ServerContext } from "./server-context.ts";
 /** Answers a handshake: a consumer, a feed, or an error. Settles when the connection is over. */
 export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Promise<void> {
   // Without a listener, a client that resets the connection would end the process.
-  upgrade.socket.on("error", () => {});
+  upgrade.socket.on("error", ignore);
   try {
     const refusal = await respond(server, upgrade);
     if (refusal) await answerUpgrade(upgrade.socket, refusal);
@@ -31,6 +31,8 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
     await answerUpgrade(upgrade.socket, toFailure(server, thrown, upgrade.request.url));
   }
 }
+
+function ignore(): void {}
 
 async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
   const malformed = checkHandshake(upgrade.request);
@@ -100,14 +102,15 @@ function serveConsumer(
   const dispatch = dispatches.get(definition);
   if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
   const layer = application.app.getLayer(definition.layer);
-  const options = { definition, dispatch, context, layer, logger };
+  const onOver = (): void => {
+    leave();
+    sessions.delete(session);
+  };
+  const options = { definition, dispatch, context, layer, logger, onOver };
   const session = openConsumerOverWebSocket(websockets, upgrade, options);
   const leave = live.add(match, context, session);
-  const over = session.run().finally(() => {
-    leave();
-    sessions.delete(over);
-  });
-  sessions.add(over);
+  sessions.add(session);
+  void session.run();
 }
 
 /** RFC 6455 §4.2.1: what a handshake must have; we say what was wrong before any handler runs. */

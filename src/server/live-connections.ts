@@ -71,7 +71,7 @@ export class LiveConnections {
 
   /** Closes every connection of a user that this process holds. */
   closeUser(key: string, code: number, reason: string): void {
-    for (const { connection } of [...(this.#byUser.get(key) ?? [])]) connection.close(code, reason);
+    for (const { connection } of this.#byUser.get(key) ?? []) connection.close(code, reason);
   }
 
   /** Looks again at those whose time is over. */

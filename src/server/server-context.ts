@@ -3,6 +3,7 @@ import {
   EventDispatch,
   FeedSources,
   type ConsumerDefinition,
+  type ConsumerSession,
   type RouteMatch,
 } from "../channels/index.ts";
 import type { Logger } from "../core/logger.ts";
@@ -21,8 +22,8 @@ export interface ServerContext {
   readonly dispatches: ReadonlyMap<ConsumerDefinition, EventDispatch>;
   /** Those that have credentials which may end. */
   readonly live: LiveConnections;
-  /** The consumers' connections, each settled when its last handler is done. */
-  readonly sessions: Set<Promise<void>>;
+  /** The consumers' connections, until the last handler of each is done. */
+  readonly sessions: Set<ConsumerSession>;
   /** Finds what the path of a request leads to; what the server is mounted behind is cut off. */
   match(pathname: string): RouteMatch | undefined;
 }

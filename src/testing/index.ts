@@ -16,8 +16,11 @@ export {
 export { cacheCases, type CacheCase, type MakeCacheStore } from "./cases/cache.ts";
 export {
   layerCases,
+  layerCasesFor,
+  type LayerAbility,
   type LayerCase,
   type LayerCaseOptions,
+  type LayerDriver,
   type MakeLayer,
 } from "./cases/layer.ts";
 export {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { consumer, forward, RouteContext, use } from "../channels/index.ts";
+import { consumer, forward, use, type RouteContext } from "../channels/index.ts";
 import { testApplication } from "./test-application.ts";
 
 const disconnects: unknown[] = [];

@@ -31,14 +31,13 @@ export interface WaitOptions {
 export class TestConnection implements AsyncDisposable {
   readonly #port: TestPort;
   readonly #session: ConsumerSession;
-  readonly #over: Promise<void> | undefined;
   #lastId = 0;
 
   private constructor(port: TestPort, session: ConsumerSession) {
     this.#port = port;
     this.#session = session;
     // What a middleware has refused never runs.
-    this.#over = port.isRefused ? undefined : session.run();
+    if (!port.isRefused) void session.run();
   }
 
   /** Connects; settles when the consumer has accepted or refused. */
@@ -121,7 +120,7 @@ export class TestConnection implements AsyncDisposable {
   /** Leaves as a client does, and waits until `disconnect` has run. */
   async disconnect(code = 1000, reason = ""): Promise<void> {
     this.#session.onClose({ code, reason });
-    await this.#over;
+    if (!this.#port.isRefused) await this.#session.whenOver();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

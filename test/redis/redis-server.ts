@@ -20,8 +20,8 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** Starts one; `args` are options of `redis-server`, as `["--requirepass", "secret"]`. */
-  static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), args);
+  static async start(args: readonly string[] = [], port?: number): Promise<RedisServer> {
+    const server = new RedisServer(port ?? (await freePort()), args);
     await server.start();
     return server;
   }

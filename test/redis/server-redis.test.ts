@@ -21,7 +21,9 @@ test("keeps the text of a refusal, without the arguments that Redis quotes", asy
   await using redis = openRedis(server.url);
   const refused = redis.command(["NONSENSE", "secret"]);
   await expect(refused).rejects.toMatchObject({ code: "REDIS_FAILED" });
-  await expect(refused).rejects.toThrow("redis refused the command: ERR unknown command 'NONSENSE'");
+  await expect(refused).rejects.toThrow(
+    "redis refused the command: ERR unknown command 'NONSENSE'",
+  );
   await expect(refused).rejects.not.toThrow("secret");
 });
 

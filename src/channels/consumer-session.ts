@@ -2,7 +2,7 @@ import { BoundedQueue } from "../core/bounded-queue.ts";
 import { toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ChannelLayer, LayerMessage, OutgoingMessage } from "../layers/index.ts";
-import { readClientMessage, toProblem } from "./client-message.ts";
+import { handleClientMessage } from "./client-message.ts";
 import type { ClientFrame, ConnectionPort } from "./connection-port.ts";
 import type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
 import type { ConsumerDefinition } from "./consumer.ts";
@@ -51,6 +51,7 @@ export class ConsumerSession implements Connection {
   #phase: "connecting" | "open" | "closed" = "connecting";
   #isPaused = false;
   #isBusy = false;
+  #isEventsTurn = false;
   #messages: ClientFrame[] | undefined;
   #events: BoundedQueue<Reaction> | undefined;
   #groups: Set<string> | undefined;
@@ -93,17 +94,13 @@ export class ConsumerSession implements Connection {
   /** Runs `connect`, and so answers the handshake. Never throws. */
   async run(): Promise<void> {
     this.#isBusy = true;
-    const { definition, layer } = this.#options;
-    await this.#guard(async () => {
-      this.#channelName = await layer.newChannel();
-      if (this.#isClosed()) return;
-      this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
-      await definition.handlers.connect(this);
-      if (this.#phase === "connecting") this.accept();
-    });
-    if (this.#phase === "open") this.#context.compact();
+    try {
+      await this.#connect();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
     this.#isBusy = false;
-    await this.#pump();
+    this.#pump();
   }
 
   /** Settles when the connection is over and its last handler is done. */
@@ -127,7 +124,7 @@ export class ConsumerSession implements Connection {
       this.#isPaused = true;
       this.#options.port.pause();
     }
-    void this.#pump();
+    this.#pump();
   }
 
   /** Takes note that the client is gone. */
@@ -207,6 +204,16 @@ export class ConsumerSession implements Connection {
     await this.#options.layer.groupSend(group, message);
   }
 
+  async #connect(): Promise<void> {
+    const { definition, layer } = this.#options;
+    this.#channelName = await layer.newChannel();
+    if (this.#isClosed()) return;
+    this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
+    await definition.handlers.connect(this);
+    if (this.#phase === "connecting") this.accept();
+    if (this.#phase === "open") this.#context.compact();
+  }
+
   #onEvent(message: LayerMessage): boolean {
     if (this.#phase === "closed") return true;
     const reaction = this.#options.dispatch.reactionTo(message);
@@ -222,68 +229,79 @@ export class ConsumerSession implements Connection {
     this.#events ??= new BoundedQueue(MAX_WAITING_EVENTS);
     if (!this.#events.push(reaction)) return false;
     // Not at once: what a handler sends must not reach other members before what it answers.
-    queueMicrotask(() => void this.#pump());
+    queueMicrotask(() => this.#pump());
     return true;
   }
 
   /** Handles what waits, events and messages in turn, until nothing does. Never throws. */
-  async #pump(): Promise<void> {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    while (this.#events?.size || this.#messages?.length) {
-      if (this.#events?.size) await this.#guard(() => this.#handleEvent());
-      if (this.#messages?.length) await this.#guard(() => this.#handleMessage());
+  #pump(): void {
+    while (!this.#isBusy && this.#hasWork()) {
+      this.#isBusy = true;
+      try {
+        const pending = this.#runNext();
+        if (pending instanceof Promise) return void this.#goOnAfter(pending);
+      } catch (thrown) {
+        this.#fail(thrown);
+      }
+      this.#isBusy = false;
     }
-    if (this.#disconnect) await this.#finish(this.#disconnect);
+  }
+
+  async #goOnAfter(pending: Promise<unknown>): Promise<void> {
+    try {
+      await pending;
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
     this.#isBusy = false;
+    this.#pump();
   }
 
-  async #handleEvent(): Promise<void> {
+  #hasWork(): boolean {
+    return Boolean(this.#events?.size || this.#messages?.length || this.#disconnect);
+  }
+
+  #runNext(): unknown {
+    const messages = this.#messages?.length ?? 0;
+    this.#isEventsTurn = this.#events?.size ? messages === 0 || !this.#isEventsTurn : false;
+    if (this.#isEventsTurn) return this.#runEvent();
+    return messages > 0 ? this.#runMessage() : this.#finish();
+  }
+
+  #runEvent(): unknown {
     const reaction = this.#events?.shift();
+    if (reaction?.kind === "handle") return reaction.handler(this, reaction.event);
     if (reaction?.kind === "send") this.#options.port.send(reaction.payload);
-    if (reaction?.kind === "handle") await reaction.handler(this, reaction.event);
+    return undefined;
   }
 
-  async #handleMessage(): Promise<void> {
+  #runMessage(): unknown {
     const frame = this.#messages?.shift();
-    if (!frame) return;
+    if (!frame) return undefined;
     const { port, definition } = this.#options;
     if (this.#isPaused && (this.#messages?.length ?? 0) <= RESUME_AT) {
       this.#isPaused = false;
       port.resume();
     }
-    const id = "id" in frame ? frame.id : undefined;
-    const reaction = await readClientMessage(frame, definition.handlers);
-    if ("problem" in reaction) return port.answer(id, reaction);
-    try {
-      const json = await reaction.handle(this);
-      if (id !== undefined) port.answer(id, { json });
-    } catch (thrown) {
-      if (id !== undefined) port.answer(id, { problem: toProblem(thrown) });
-      throw thrown;
-    }
+    return handleClientMessage(this, frame, { port, handlers: definition.handlers });
   }
 
-  /** Runs a step; what it throws is logged, and may end this connection, but no other. */
-  async #guard(step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (thrown) {
-      const { definition, logger, port } = this.#options;
-      if (this.#abort?.signal.aborted && isAbort(thrown)) return;
-      const goesOn = definition.onError === "keep" && this.#phase !== "connecting";
-      logger.error(
-        { err: toError(thrown), consumer: definition.path.path, channel: this.#channelName },
-        goesOn ? "handler failed" : "handler failed; its connection is closed with 1011",
-      );
-      if (goesOn) return;
-      if (this.#phase === "connecting") {
-        port.refuse(500, "internal error");
-        return this.#abandon();
-      }
-      this.#messages = undefined;
-      this.close(INTERNAL_ERROR, "internal error");
+  /** Logs what a handler threw; it may end this connection, but no other. */
+  #fail(thrown: unknown): void {
+    const { definition, logger, port } = this.#options;
+    if (this.#abort?.signal.aborted && isAbort(thrown)) return;
+    const goesOn = definition.onError === "keep" && this.#phase !== "connecting";
+    logger.error(
+      { err: toError(thrown), consumer: definition.path.path, channel: this.#channelName },
+      goesOn ? "handler failed" : "handler failed; its connection is closed with 1011",
+    );
+    if (goesOn) return;
+    if (this.#phase === "connecting") {
+      port.refuse(500, "internal error");
+      return this.#abandon();
     }
+    this.#messages = undefined;
+    this.close(INTERNAL_ERROR, "internal error");
   }
 
   #end(disconnect: Disconnect): void {
@@ -292,7 +310,7 @@ export class ConsumerSession implements Connection {
     this.#phase = "closed";
     this.#release();
     this.#disconnect = disconnect;
-    void this.#pump();
+    this.#pump();
   }
 
   /** Ends a connection that never opened. */
@@ -302,12 +320,15 @@ export class ConsumerSession implements Connection {
     this.#settle();
   }
 
-  async #finish(disconnect: Disconnect): Promise<void> {
+  async #finish(): Promise<void> {
+    const disconnect = this.#disconnect;
     this.#disconnect = undefined;
-    await this.#guard(async () => {
+    if (!disconnect) return;
+    try {
       await this.#options.definition.handlers.disconnect(this, disconnect);
-    });
-    this.#settle();
+    } finally {
+      this.#settle();
+    }
   }
 
   #settle(): void {

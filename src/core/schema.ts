@@ -19,7 +19,8 @@ export class SchemaError extends TidingsError {
 
   readonly issues: readonly SchemaIssue[];
 
-  constructor(what: string, issues: readonly SchemaIssue[]) {
+  constructor(what: string, found: readonly StandardSchemaV1.Issue[]) {
+    const issues = found.slice(0, MAX_ISSUES).map(toIssue);
     const list = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
     super("MESSAGE_INVALID", `${what} does not fit its schema: ${list.join("; ")}`);
     this.issues = issues;
@@ -58,15 +59,12 @@ export function validateSync<TSchema extends StandardSchemaV1>(
 
 function toOutput<TOutput>(result: StandardSchemaV1.Result<TOutput>, what: string): TOutput {
   if (!result.issues) return result.value;
-  throw new SchemaError(
-    what,
-    result.issues.slice(0, MAX_ISSUES).map(({ message, path }) => ({
-      path: (path ?? [])
-        .map((part) => String(typeof part === "object" ? part.key : part))
-        .join("."),
-      message,
-    })),
-  );
+  throw new SchemaError(what, result.issues);
+}
+
+function toIssue({ message, path = [] }: StandardSchemaV1.Issue): SchemaIssue {
+  const parts = path.map((part) => String(typeof part === "object" ? part.key : part));
+  return { path: parts.join("."), message };
 }
 
 /** More complaints than this help nobody, and an attacker could make them many. */

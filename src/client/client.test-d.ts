@@ -71,3 +71,20 @@ describe("followTask", () => {
     expectTypeOf(followTask("id")).toEqualTypeOf<AsyncGenerator<FollowedTask, void>>();
   });
 });
+
+interface Rooms {
+  readonly types?: {
+    readonly receives: { readonly type: "join"; room: string } | { readonly type: "leave" };
+    readonly events: { readonly type: "said" };
+    readonly replies: { readonly join: { readonly members: number } };
+  };
+}
+
+test("a reply has the type that the consumer promises for its message", () => {
+  const rooms = connect<Rooms>("/ws/rooms");
+  expectTypeOf(rooms.request({ type: "join", room: "lobby" })).resolves.toEqualTypeOf<{
+    readonly members: number;
+  }>();
+  // @ts-expect-error -- there is no such message
+  void rooms.request({ type: "shout" });
+});

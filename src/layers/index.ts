@@ -22,3 +22,4 @@ export { assertChannelName } from "./names.ts";
 export type { LayerSettings } from "./layer-settings.ts";
 export { openLayer } from "./open-layer.ts";
 export { RedisLayer, type RedisLayerOptions } from "./redis.ts";
+export { RedisQueueLayer, type RedisQueueLayerOptions } from "./redis-queue.ts";

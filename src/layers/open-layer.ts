@@ -1,4 +1,3 @@
-import { TidingsError } from "../core/errors.ts";
 import { fromIoredis, openRedis, type Redis } from "../redis/index.ts";
 import {
   parseLayerSettings,
@@ -7,6 +6,7 @@ import {
 } from "./layer-settings.ts";
 import type { ChannelLayer } from "./layer.ts";
 import { MemoryLayer } from "./memory.ts";
+import { RedisQueueLayer } from "./redis-queue.ts";
 import { RedisLayer } from "./redis.ts";
 
 /**
@@ -31,7 +31,7 @@ export function openLayer(target: string | LayerSettings | ChannelLayer = "memor
     case "redis":
       return new RedisLayer(openHosts(settings), settings);
     case "redis+queue":
-      throw new TidingsError("APP_INVALID_URL", "redis+queue: is not there yet");
+      return new RedisQueueLayer(openHosts(settings), settings);
   }
 }
 

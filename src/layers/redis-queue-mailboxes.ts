@@ -124,7 +124,7 @@ export class Mailboxes {
 
   close(error: Error): void {
     for (const { receivers } of this.#boxes.values()) {
-      for (const { reject } of receivers) reject(error);
+      for (const receiver of receivers) receiver.reject(error);
     }
     this.#boxes.clear();
   }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
-import { openRedis, type Redis, type RedisSettings } from "../redis/index.ts";
+import type { Redis } from "../redis/index.ts";
 import { Capacity } from "./capacity.ts";
 import { IncidentLog } from "./incident-log.ts";
 import type {
@@ -36,12 +36,6 @@ const CLOCK_SKEW_MS = 10_000;
 
 /** Options of the {@link RedisQueueLayer}, named after those of channels_redis. */
 export interface RedisQueueLayerOptions extends LayerOptions {
-  /**
-   * The servers that share the channels, in the order in which all processes name them.
-   *
-   * A {@link Redis} that is passed in is left open. @default ["redis://localhost:6379"]
-   */
-  readonly hosts?: readonly (string | RedisSettings | Redis)[] | undefined;
   /** What every key begins with. @default "asgi" */
   readonly prefix?: string | undefined;
   /** How messages are written. @default "msgpack" */
@@ -71,10 +65,11 @@ export interface RedisQueueLayerOptions extends LayerOptions {
  * without room leaves it there, and the sender is told once the channel is full.
  * Clocks of all processes must agree within `expiryMs`: the age of a message is that of its sender.
  * One connection to each host for each prefix of `newChannel`, one for each general channel that is read.
+ * The layer owns the connections that it is given, and closes them. Several hosts share the channels as
+ * channels_redis has it, so all processes must name them in one order.
  */
 export class RedisQueueLayer implements ChannelLayer {
   readonly #hosts: readonly QueueHost[];
-  readonly #owned: readonly Redis[];
   readonly #groupExpiryMs: number;
   readonly #now: () => number;
   readonly #codec: Codec;
@@ -91,19 +86,21 @@ export class RedisQueueLayer implements ChannelLayer {
   #nextHost = 0;
   #isClosed = false;
 
-  constructor({
-    hosts = ["redis://localhost:6379"],
-    prefix = "asgi",
-    expiryMs = 60_000,
-    groupExpiryMs = 86_400_000,
-    capacity,
-    channelCapacity,
-    serializerFormat: format,
-    symmetricEncryptionKeys,
-    randomPrefixLength = 12,
-    reclaimAfterMs = 5_000,
-    now = Date.now,
-  }: RedisQueueLayerOptions = {}) {
+  constructor(
+    hosts: readonly [Redis, ...Redis[]],
+    {
+      prefix = "asgi",
+      expiryMs = 60_000,
+      groupExpiryMs = 86_400_000,
+      capacity,
+      channelCapacity,
+      serializerFormat: format,
+      symmetricEncryptionKeys,
+      randomPrefixLength = 12,
+      reclaimAfterMs = 5_000,
+      now = Date.now,
+    }: RedisQueueLayerOptions = {},
+  ) {
     assertDuration("expiryMs", expiryMs);
     assertDuration("reclaimAfterMs", reclaimAfterMs);
     this.#groupExpiryMs = assertDuration("groupExpiryMs", groupExpiryMs);
@@ -130,10 +127,8 @@ export class RedisQueueLayer implements ChannelLayer {
     });
     this.#sender = new QueueSender({ prefix, expiryMs, capacity: capacities });
     this.#known = new KnownChannels(prefix, expiryMs);
-    const opened = toRedis(hosts);
-    this.#owned = opened.filter(({ isOwned }) => isOwned).map(({ redis }) => redis);
     const events = { onRecovered: this.#rejoin.bind(this) };
-    this.#hosts = opened.map(({ redis }) => new QueueHost(redis, events));
+    this.#hosts = hosts.map((redis) => new QueueHost(redis, events));
     this.#incoming = new QueueIncoming({
       hosts: this.#hosts,
       prefix,
@@ -271,7 +266,7 @@ export class RedisQueueLayer implements ChannelLayer {
     clearInterval(this.#renewal);
     this.#mailboxes.close(closedError());
     await Promise.all([this.#incoming.close(), this.#sayFarewell()]);
-    await Promise.all(this.#owned.map((redis) => redis.close()));
+    await Promise.all(this.#hosts.map(({ redis }) => redis.close()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -340,22 +335,6 @@ export class RedisQueueLayer implements ChannelLayer {
   #assertOpen(): void {
     if (this.#isClosed) throw closedError();
   }
-}
-
-interface OpenedRedis {
-  readonly redis: Redis;
-  readonly isOwned: boolean;
-}
-
-function toRedis(hosts: readonly (string | RedisSettings | Redis)[]): readonly OpenedRedis[] {
-  if (!Array.isArray(hosts) || hosts.length === 0) {
-    throw invalidOption("hosts", "a list of at least one host", hosts);
-  }
-  return hosts.map((host: string | RedisSettings | Redis) =>
-    typeof host === "object" && "command" in host
-      ? { redis: host, isOwned: false }
-      : { redis: openRedis(host), isOwned: true },
-  );
 }
 
 /** Redis cannot be reached: then the membership ends by itself, or with what Redis has lost. */

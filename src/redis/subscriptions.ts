@@ -144,12 +144,13 @@ export class Subscriptions {
       const isWanted = this.#wanted.has(channel);
       if (isWanted === this.#live.has(channel)) continue;
       (isWanted ? added : dropped).push(channel);
+      // Not only when it is confirmed: whoever adds the channel meanwhile must wait for the next batch.
+      if (!isWanted) this.#live.delete(channel);
     }
     await Promise.all([
       dropped.length > 0 && this.#bounded(link.unsubscribe(dropped, isSharded)),
       added.length > 0 && this.#subscribe(link, added),
     ]);
-    if (link === this.#link) for (const channel of dropped) this.#live.delete(channel);
   }
 
   /** A channel that Redis refuses (by an ACL, or on a cluster) is no reason for the others to miss it. */

@@ -3,25 +3,31 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { RedisQueueLayer, type RedisQueueLayerOptions } from "../../src/layers/redis-queue.ts";
-import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { openRedis } from "../../src/redis/index.ts";
 import { layerCasesFor, type LayerDriver } from "../../src/testing/cases/layer.ts";
 import { RedisServer } from "./redis-server.ts";
 
 let server: RedisServer;
-let hosts: readonly Redis[];
 
 beforeAll(async () => {
   server = await RedisServer.start();
-  hosts = [openRedis(server.url), openRedis(`${server.url}/1`)];
 });
 
 afterAll(async () => {
-  await Promise.all(hosts.map((host) => host.close()));
   await server[Symbol.asyncDispose]();
 });
 
-function open(options: RedisQueueLayerOptions = {}): RedisQueueLayer {
-  return new RedisQueueLayer({ hosts: hosts.slice(0, 1), prefix: newPrefix(), ...options });
+interface TestOptions extends RedisQueueLayerOptions {
+  /** How many hosts there are: the databases of one server. @default 1 */
+  readonly hostCount?: 1 | 2;
+}
+
+function open({ hostCount = 1, ...options }: TestOptions = {}): RedisQueueLayer {
+  const first = openRedis(server.url);
+  return new RedisQueueLayer(hostCount === 1 ? [first] : [first, openRedis(`${server.url}/1`)], {
+    prefix: newPrefix(),
+    ...options,
+  });
 }
 
 /** No prefix of a test begins with that of another. */
@@ -29,11 +35,11 @@ function newPrefix(): string {
   return `test-${randomUUID()}-`;
 }
 
-describe.each<[string, () => RedisQueueLayerOptions]>([
+describe.each<[string, () => TestOptions]>([
   ["msgpack", () => ({})],
   ["json", () => ({ serializerFormat: "json" })],
   ["encrypted", () => ({ symmetricEncryptionKeys: ["first", "second"] })],
-  ["two hosts", () => ({ hosts })],
+  ["two hosts", () => ({ hostCount: 2 })],
 ])("RedisQueueLayer, %s", (what, options) => {
   const driver: LayerDriver = {
     make: (given) => open({ ...options(), ...given }),

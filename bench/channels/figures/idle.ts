@@ -3,23 +3,21 @@ import { compare } from "../comparison.ts";
 import { Peer, type PeerName } from "../peer.ts";
 import type { Setting } from "../setting.ts";
 
-/** These are there first, so that what a server needs once is not counted. */
-const BEFORE = 3_000;
-const COUNTED = 6_000;
+/** These are there first, so that what a server needs once, and what it left free, is not counted. */
+const BEFORE = 4_000;
+const STEP = 3_000;
+const STEPS = 3;
 const CEILING_BYTES = 8 * 1024;
 
 /** What one more connection costs that is open, in a group, and silent; after a collection. */
 export async function measureIdle(setting: Setting): Promise<readonly Figure[]> {
-  const names = ["tidings", "ws", "socket.io"] as const;
-  const rounds = setting.isQuick ? 1 : 3;
   const measured = [];
-  for (const name of names) {
-    const all: PerConnection[] = [];
-    for (let round = 0; round < rounds; round++) all.push(await measureOne(setting, name));
-    const heap = Math.round(median(all.map((each) => each.heapBytes)));
+  for (const name of ["tidings", "ws", "socket.io"] as const) {
+    const steps = await measureSteps(setting, name);
+    const heap = Math.round(median(steps.map(({ heapBytes }) => heapBytes)));
     measured.push({
       name,
-      values: all.map(({ residentBytes }) => residentBytes),
+      values: steps.map(({ residentBytes }) => residentBytes),
       note: `${heap} of them heap`,
     });
   }
@@ -36,16 +34,23 @@ interface PerConnection {
   readonly heapBytes: number;
 }
 
-async function measureOne({ load }: Setting, name: PeerName): Promise<PerConnection> {
+async function measureSteps(
+  { load }: Setting,
+  name: PeerName,
+): Promise<readonly PerConnection[]> {
   await using peer = await Peer.start(name);
-  const first = await load.open(peer, { rooms: 1, size: BEFORE });
-  const before = await peer.measureMemory();
-  const more = await load.open(peer, { rooms: 1, size: COUNTED });
-  const after = await peer.measureMemory();
-  await first.close();
-  await more.close();
-  return {
-    residentBytes: (after.rss - before.rss) / COUNTED,
-    heapBytes: (after.heapUsed - before.heapUsed) / COUNTED,
-  };
+  const crowds = [await load.open(peer, { rooms: 1, size: BEFORE })];
+  const steps: PerConnection[] = [];
+  let before = await peer.measureMemory();
+  for (let step = 0; step < STEPS; step++) {
+    crowds.push(await load.open(peer, { rooms: 1, size: STEP }));
+    const after = await peer.measureMemory();
+    steps.push({
+      residentBytes: (after.rss - before.rss) / STEP,
+      heapBytes: (after.heapUsed - before.heapUsed) / STEP,
+    });
+    before = after;
+  }
+  for (const crowd of crowds) await crowd.close();
+  return steps;
 }

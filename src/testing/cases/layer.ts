@@ -238,11 +238,10 @@ export const layerCases: readonly LayerCase[] = [
           [/.*big\./, 2],
         ],
       });
-      const [big, small] = [await layer.newChannel("big"), await layer.newChannel("small")];
-      const [, witness] = await roomWithWitness(layer);
-      for (const channel of [big, small]) await layer.groupAdd("room", channel);
+      const [big, bigWitness] = await roomWithWitness(layer, "big");
+      const [small, smallWitness] = await roomWithWitness(layer, "small");
       for (let n = 0; n < 3; n++) await layer.groupSend("room", { type: "t", n });
-      await until(() => witness.length === 3);
+      await until(() => bigWitness.length === 3 && smallWitness.length === 3);
       await assertLast(layer, small, 0);
       await assertLast(layer, big, 2);
     },
@@ -455,9 +454,10 @@ class Clock {
 async function roomOf(
   layer: ChannelLayer,
   count: number,
+  prefix?: string,
 ): Promise<readonly [string, string, ...string[]]> {
-  const [one, two] = [await layer.newChannel(), await layer.newChannel()];
-  const rest = await Promise.all(Array.from({ length: count - 2 }, () => layer.newChannel()));
+  const [one, two] = [await layer.newChannel(prefix), await layer.newChannel(prefix)];
+  const rest = await Promise.all(Array.from({ length: count - 2 }, () => layer.newChannel(prefix)));
   for (const channel of [one, two, ...rest]) await layer.groupAdd("room", channel);
   return [one, two, ...rest];
 }
@@ -465,8 +465,9 @@ async function roomOf(
 /** A member that nobody reads, and what the next member hears: then the first has it too. */
 async function roomWithWitness(
   layer: ChannelLayer,
+  prefix?: string,
 ): Promise<readonly [idle: string, heard: readonly LayerMessage[]]> {
-  const [idle, witness] = await roomOf(layer, 2);
+  const [idle, witness] = await roomOf(layer, 2, prefix);
   const heard: LayerMessage[] = [];
   layer.listen(witness, (message) => heard.push(message) > 0);
   return [idle, heard];

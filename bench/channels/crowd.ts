@@ -204,6 +204,7 @@ export class Crowd {
 
   /** The sum was right; so must be each member's share, and what the witnesses read. */
   #check(perRoom: number): void {
+    const h = new Map<number, number>(); for (const {members} of this.#rooms) for (const m of members) { const k = m.received/this.#frameBytes; h.set(k,(h.get(k)??0)+1); } if (h.size>1) console.log("DEBUG", this.#options.port, this.#options.wire, perRoom, this.#frameBytes, [...h].slice(0,60));
     for (const { members } of this.#rooms) {
       for (const { received } of members) {
         if (received === perRoom * this.#frameBytes) continue;

@@ -20,7 +20,7 @@ async function start(options: ApplicationOptions): Promise<number> {
 /** What remains after everything that can go has gone. */
 async function measureMemory(): Promise<NodeJS.MemoryUsage> {
   for (let pass = 0; pass < 3; pass++) {
-    await globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
+    globalThis.gc?.();
     await delay(50);
   }
   return process.memoryUsage();

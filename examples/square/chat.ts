@@ -1,7 +1,7 @@
-import { consumer, feed, forward, refresh } from "tidings";
+import { consumer, feed, forward, refresh, type Connection } from "tidings";
 
 import { app } from "./app.ts";
-import { chatEvents, ClientMessage } from "./chat-messages.ts";
+import { chatEvents, clientMessages } from "./chat-messages.ts";
 import { addMessage, messagesAfter } from "./messages.ts";
 import { Presence } from "./presence.ts";
 import { findRoom, refusal } from "./rooms.ts";
@@ -12,7 +12,7 @@ const presence = new Presence();
 /** The chat: any number of rooms over one WebSocket. */
 export const chat = consumer({
   path: "/ws/chat",
-  receives: ClientMessage,
+  receives: clientMessages,
   events: chatEvents,
   state: () => ({ rooms: new Set<string>() }),
 
@@ -22,42 +22,48 @@ export const chat = consumer({
     await connection.groupAdd(session);
   },
 
-  async receive(connection, message) {
-    const { user, state } = connection;
-    const room = findRoom(message.room);
-    if (!user) return;
-    const refuse = (code: "UNKNOWN_ROOM" | "STAFF_ONLY" | "NOT_IN_ROOM", text: string): void =>
-      connection.send({ type: "room.refused", room: message.room, code, message: text });
-    if (!room) return refuse("UNKNOWN_ROOM", `There is no room "${message.room}".`);
-    const group = groupOf(room.name);
-
-    switch (message.type) {
-      case "join": {
-        const reason = refusal(room, user);
-        if (reason !== null) return refuse("STAFF_ONLY", reason);
-        // Group first, history second: what is said in between comes twice rather than never.
-        await connection.groupAdd(group);
-        if (!state.rooms.has(room.name)) {
-          state.rooms.add(room.name);
-          if (presence.enter(room.name, user.name)) await announce(room.name, user.name, "arrived");
-        }
-        const { messages, isComplete } = messagesAfter(room.name, message.after);
-        const people = presence.people(room.name);
-        connection.send({ type: "room.opened", room: room.name, people, messages, isComplete });
-        return;
-      }
-      case "leave":
-        if (!state.rooms.delete(room.name)) return;
-        await connection.groupDiscard(group);
-        if (presence.leave(room.name, user.name)) await announce(room.name, user.name, "left");
-        return;
-      case "say":
-        if (!state.rooms.has(room.name)) return refuse("NOT_IN_ROOM", `Join ${room.title} first.`);
-        await connection.groupSend(group, {
-          type: "chat.message",
-          ...addMessage(room.name, user, message.text),
+  receive: {
+    async join(connection, { room: name, after }) {
+      const { user, state } = connection;
+      const room = findRoom(name);
+      if (!user) return;
+      if (!room)
+        return refuse(connection, name, {
+          code: "UNKNOWN_ROOM",
+          message: `There is no room "${name}".`,
         });
-    }
+      const reason = refusal(room, user);
+      if (reason !== null) return refuse(connection, name, { code: "STAFF_ONLY", message: reason });
+      // Group first, history second: what is said in between comes twice rather than never.
+      await connection.groupAdd(groupOf(room.name));
+      if (!state.rooms.has(room.name)) {
+        state.rooms.add(room.name);
+        if (presence.enter(room.name, user.name)) await announce(room.name, user.name, "arrived");
+      }
+      const { messages, isComplete } = messagesAfter(room.name, after);
+      const people = presence.people(room.name);
+      connection.send({ type: "room.opened", room: room.name, people, messages, isComplete });
+    },
+
+    async leave(connection, { room }) {
+      const { user, state } = connection;
+      if (!user || !state.rooms.delete(room)) return;
+      await connection.groupDiscard(groupOf(room));
+      if (presence.leave(room, user.name)) await announce(room, user.name, "left");
+    },
+
+    async say(connection, { room, text }) {
+      const { user, state } = connection;
+      if (!user) return;
+      if (!state.rooms.has(room)) {
+        return refuse(connection, room, {
+          code: "NOT_IN_ROOM",
+          message: `Join ${findRoom(room)?.title ?? room} first.`,
+        });
+      }
+      const message = addMessage(room, user, text);
+      await connection.groupSend(groupOf(room), { type: "chat.message", ...message });
+    },
   },
 
   on: {
@@ -81,6 +87,17 @@ export const people = feed({
   snapshot: () => ({ count: presence.count }),
   on: { "people.changed": refresh() },
 });
+
+function refuse(
+  connection: Pick<Connection, "send">,
+  room: string,
+  reason: {
+    readonly code: "UNKNOWN_ROOM" | "STAFF_ONLY" | "NOT_IN_ROOM";
+    readonly message: string;
+  },
+): void {
+  connection.send({ type: "room.refused", room, ...reason });
+}
 
 function groupOf(room: string): string {
   return `chat_${room}`;

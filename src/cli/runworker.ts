@@ -2,7 +2,9 @@ import { Command } from "commander";
 
 import type { Application } from "../app/index.ts";
 import { TidingsError } from "../core/errors.ts";
-import { MemoryLayer } from "../layers/index.ts";
+import type { Logger } from "../core/logger.ts";
+import { MemoryLayer, RedisLayer, type ChannelLayer } from "../layers/index.ts";
+import { reportIncidents } from "../server/index.ts";
 import { printBackgroundBanner } from "./banner.ts";
 import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
@@ -26,9 +28,9 @@ export function runworkerCommand(): Command {
 }
 
 /** Whether other processes cannot reach these channels, since their layer is this process's memory. */
-export function unsharedChannels({ app, channels }: Application): readonly string[] {
-  return Object.entries(channels)
-    .filter(([, { layer }]) => app.getLayer(layer) instanceof MemoryLayer)
+export function unsharedChannels(application: Application): readonly string[] {
+  return [...layersOfChannels(application)]
+    .filter(([, layer]) => layer instanceof MemoryLayer)
     .map(([name]) => name);
 }
 
@@ -42,6 +44,9 @@ async function runworker(
   await using app = application.app;
   const chosen = chooseChannels(application, names);
   const worker = application.createBackgroundWorker({ names: chosen, logger });
+  const layers = layersOfChannels(application, chosen);
+  warnOfCopies(layers, logger);
+  const endReports = [...new Set(layers.values())].map((layer) => reportIncidents(layer, logger));
   await runUntilStopped({
     name: "runworker",
     logger,
@@ -50,8 +55,32 @@ async function runworker(
       await worker.start();
       printBackgroundBanner({ app, channels: application.channels }, chosen, logger);
     },
-    stop: (signal) => worker.stop({ signal }),
+    async stop(signal) {
+      await worker.stop({ signal });
+      for (const end of endReports) end();
+    },
   });
+}
+
+/** The layer of each channel. */
+function layersOfChannels(
+  { app, channels }: Application,
+  names: readonly string[] = Object.keys(channels),
+): ReadonlyMap<string, ChannelLayer> {
+  const chosen = Object.entries(channels).filter(([name]) => names.includes(name));
+  return new Map(chosen.map(([name, { layer }]) => [name, app.getLayer(layer)]));
+}
+
+/** Pub/sub has no queue to share: whoever reads a channel gets all of it. */
+function warnOfCopies(layers: ReadonlyMap<string, ChannelLayer>, logger: Logger): void {
+  const channels = [...layers]
+    .filter(([, layer]) => layer instanceof RedisLayer)
+    .map(([name]) => name);
+  if (channels.length === 0) return;
+  logger.warn(
+    { channels },
+    "every process gets every message of these channels, and what is sent while none reads is lost; with a redis+queue:// layer they share and keep them",
+  );
 }
 
 /** Returns the channels to read: those that are named, or all. */

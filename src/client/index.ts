@@ -7,6 +7,7 @@
  *
  * @module
  */
+export { isTidingsError, TidingsError, type ErrorCode } from "../core/errors.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type {
   AnyEvent,

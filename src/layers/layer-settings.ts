@@ -20,6 +20,10 @@ export interface LayerSettings extends LayerOptions, RedisOptions {
   readonly serializerFormat?: SerializerFormat | undefined;
   /** Encrypts with the first key, decrypts with each. @default none */
   readonly symmetricEncryptionKeys?: readonly (string | Uint8Array)[] | undefined;
+  /** `redis+queue:` only; see `RedisQueueLayerOptions`. @default 12 */
+  readonly randomPrefixLength?: number | undefined;
+  /** `redis+queue:` only; see `RedisQueueLayerOptions`. @default 5_000 */
+  readonly reclaimAfterMs?: number | undefined;
 }
 
 /** Settings whose URLs have been taken apart. */
@@ -38,6 +42,8 @@ const NUMBERS = [
   "pingIntervalMs",
   "maxPendingCommands",
   "maxPendingBytes",
+  "randomPrefixLength",
+  "reclaimAfterMs",
 ] as const;
 const TEXTS = ["prefix", "serializerFormat"] as const;
 /** What a URL may say. Secrets and lists have their place in the settings. */
@@ -53,14 +59,12 @@ const KNOWN: readonly string[] = [
   "sentinelPassword",
   "backoff",
 ];
-/** Those that mean something without a Redis. */
-const IN_MEMORY: readonly string[] = [
-  "url",
-  "capacity",
-  "channelCapacity",
-  "expiryMs",
-  "groupExpiryMs",
-];
+/** The options that each driver knows. */
+const KNOWN_TO: Readonly<Record<ParsedLayerSettings["driver"], readonly string[]>> = {
+  memory: ["url", "capacity", "channelCapacity", "expiryMs", "groupExpiryMs"],
+  redis: KNOWN.filter((name) => name !== "randomPrefixLength" && name !== "reclaimAfterMs"),
+  "redis+queue": KNOWN,
+};
 const SCHEMES = "memory:, redis:, rediss:, and redis with +queue, +sentinel or +cluster";
 
 /**
@@ -79,7 +83,7 @@ export function parseLayerSettings(settings: LayerSettings): ParsedLayerSettings
     if (driver !== first.driver) throw invalidUrl("all hosts of a layer must have one scheme");
     mergeQuery(merged, query);
   }
-  const known = first.driver === "memory" ? IN_MEMORY : KNOWN;
+  const known = KNOWN_TO[first.driver];
   for (const name of Object.keys(merged)) {
     if (known.includes(name)) continue;
     throw new TidingsError(

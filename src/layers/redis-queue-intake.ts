@@ -131,10 +131,11 @@ export class Intake {
 
   /** Waits on every host; the first message ends the wait on the others. */
   async #wait(sources: readonly QueueSource[]): Promise<void> {
-    if (this.#options.demand() === 0) return;
+    const { demand, reclaimAfterMs } = this.#options;
+    if (demand() === 0) return;
     await Promise.all(
       sources.map(async (source) => {
-        const messages = (await this.#attempt(source, () => source.wait())) ?? [];
+        const messages = (await this.#attempt(source, () => source.wait(reclaimAfterMs))) ?? [];
         for (const message of messages) this.#handOver(source, message);
         if (messages.length > 0 || this.#healing.has(source)) await this.#release();
       }),

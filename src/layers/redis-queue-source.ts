@@ -7,7 +7,7 @@ import type { QueueHost } from "./redis-queue-host.ts";
 import { RECLAIM } from "./redis-queue-script.ts";
 
 /** How long Redis holds a read that finds nothing. An idle reader asks again, for ever. */
-const BLOCK_SECONDS = 5;
+const BLOCK_MS = 5_000;
 /** A Redis that has not answered by then hangs. */
 const REPLY_TIMEOUT_MS = 15_000;
 /** How many messages of dead readers are looked at in one go. */
@@ -47,11 +47,12 @@ export class QueueSource {
   }
 
   /** Takes the oldest message, as soon as there is one; nothing when it was released, or in vain. */
-  async wait(): Promise<QueuedMessage[]> {
+  async wait(limitMs: number = BLOCK_MS): Promise<QueuedMessage[]> {
     this.#clientId ??= String(await this.#command(["CLIENT", "ID"]));
+    const seconds = String(Math.min(BLOCK_MS, Math.max(50, limitMs)) / 1000);
     this.#isBlocked = true;
     try {
-      const reply = await this.#command(["BZPOPMIN", this.#key, String(BLOCK_SECONDS)]);
+      const reply = await this.#command(["BZPOPMIN", this.#key, seconds]);
       return Array.isArray(reply) ? toMessages(reply.slice(1)) : [];
     } finally {
       this.#isBlocked = false;

@@ -31,9 +31,11 @@ export async function dialClient(target: LinkTarget, events: RedisLinkEvents): P
     commandOptions: { timeout: 0, typeMapping },
   });
   let state: "opening" | "open" | "over" = "opening";
+  let firstError: unknown;
   client.on("error", (error: unknown) => {
     const wasOpen = state === "open";
     state = "over";
+    firstError ??= error;
     client.destroy();
     if (wasOpen) events.onBreak(toError(error));
   });
@@ -45,7 +47,8 @@ export async function dialClient(target: LinkTarget, events: RedisLinkEvents): P
     state = "open";
   } catch (error) {
     client.destroy();
-    throw toUnreachable(target.address, error);
+    // Commands of the handshake end with `Disconnects client`, which says nothing.
+    throw toUnreachable(target.address, firstError ?? error);
   } finally {
     clearTimeout(slow);
   }

@@ -33,7 +33,9 @@ export interface SubscriptionsOptions {
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  readonly #wanted = new Map<string, Wanted>();
+  readonly #wanted = new Set<string>();
+  /** Who waits for a channel to be heard; most channels have nobody. */
+  readonly #waiters = new Map<string, Set<Waiter>>();
   /** What the link has been told, and has confirmed. */
   readonly #live = new Set<string>();
   /** Channels that may differ between the two. */
@@ -62,14 +64,13 @@ export class Subscriptions {
   /** Resolves when the channel is heard; rejects, and gives it up, when that takes too long. */
   async add(channel: string): Promise<void> {
     if (this.#isClosed) throw new RedisUnavailable("the connection to Redis is closed");
-    let wanted = this.#wanted.get(channel);
-    if (!wanted) {
-      wanted = { waiters: new Set() };
-      this.#wanted.set(channel, wanted);
+    if (!this.#wanted.has(channel)) {
+      this.#wanted.add(channel);
       this.#changed.add(channel);
     }
     if (this.#live.has(channel)) return;
-    const { waiters } = wanted;
+    const waiters = this.#waiters.get(channel) ?? new Set();
+    this.#waiters.set(channel, waiters);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { resolve, reject };
     waiters.add(waiter);
@@ -88,11 +89,9 @@ export class Subscriptions {
 
   /** Hears the channel no more; Redis is told when it can be. */
   drop(channel: string): void {
-    const wanted = this.#wanted.get(channel);
-    if (!wanted) return;
-    this.#wanted.delete(channel);
-    for (const waiter of wanted.waiters)
-      waiter.reject(new RedisUnavailable("no longer subscribed"));
+    if (!this.#wanted.delete(channel)) return;
+    const gone = new RedisUnavailable("no longer subscribed");
+    for (const waiter of this.#takeWaiters(channel)) waiter.reject(gone);
     this.#changed.add(channel);
     this.#settleSoon();
   }
@@ -103,8 +102,8 @@ export class Subscriptions {
     clearInterval(this.#ping);
     this.#link?.close();
     this.#link = undefined;
-    for (const { waiters } of this.#wanted.values()) {
-      for (const waiter of waiters) waiter.reject(this.#unavailable());
+    for (const channel of this.#waiters.keys()) {
+      for (const waiter of this.#takeWaiters(channel)) waiter.reject(this.#unavailable());
     }
     this.#wanted.clear();
     this.#live.clear();
@@ -167,17 +166,20 @@ export class Subscriptions {
   }
 
   #refuse(channel: string, refusal: RedisRefusal): void {
-    const waiters = this.#wanted.get(channel)?.waiters;
     this.#wanted.delete(channel);
-    for (const waiter of waiters ?? []) waiter.reject(refusal);
+    for (const waiter of this.#takeWaiters(channel)) waiter.reject(refusal);
     this.#options.onRefusal?.(channel, refusal);
   }
 
   #enterLive(channel: string): void {
     this.#live.add(channel);
-    const waiters = this.#wanted.get(channel)?.waiters;
-    for (const waiter of waiters ?? []) waiter.resolve();
-    waiters?.clear();
+    for (const waiter of this.#takeWaiters(channel)) waiter.resolve();
+  }
+
+  #takeWaiters(channel: string): Iterable<Waiter> {
+    const waiters = this.#waiters.get(channel);
+    this.#waiters.delete(channel);
+    return waiters ?? [];
   }
 
   #connect(): void {
@@ -211,7 +213,7 @@ export class Subscriptions {
   #enter(link: RedisLink): void {
     this.#link = link;
     this.#lastSign = Date.now();
-    for (const channel of this.#wanted.keys()) this.#changed.add(channel);
+    for (const channel of this.#wanted) this.#changed.add(channel);
     this.#ping = setInterval(() => void this.#check(link), this.#options.bounds.pingIntervalMs);
     this.#ping.unref();
     this.#settleSoon();
@@ -272,6 +274,7 @@ export class Subscriptions {
   }
 }
 
-interface Wanted {
-  readonly waiters: Set<{ resolve(): void; reject(error: Error): void }>;
+interface Waiter {
+  resolve(): void;
+  reject(error: Error): void;
 }

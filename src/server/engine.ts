@@ -1,19 +1,32 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-
 import type { Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Upgrade } from "../transports/index.ts";
 import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
+import type { HealthOptions } from "./health.ts";
+import { layersOf } from "./layers-of.ts";
 import { toLimits, type ServerLimits } from "./limits.ts";
+import type { NodeMessage } from "./read-request.ts";
+import { reportIncidents } from "./report-incidents.ts";
+import type { NodeResponse } from "./send-response.ts";
 import { createContext, type ServerContext } from "./server-context.ts";
+import type { ProxyOptions } from "./trusted-proxies.ts";
 
 /** Options of an {@link Engine}. */
-export interface EngineOptions {
+export interface EngineOptions extends ProxyOptions {
   readonly logger: Logger;
   readonly limits?: Partial<ServerLimits> | undefined;
   /** The path that everything is behind, without a slash at its end. @default "" */
   readonly prefix?: string | undefined;
+  readonly health?: HealthOptions | false | undefined;
+}
+
+/** How an {@link Engine} ends what stays open. */
+export interface DrainOptions {
+  /** Over how long clients are told to come back, at most. @default 0 */
+  readonly spreadMs?: number | undefined;
+  /** Cuts off what is left when it fires. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -23,14 +36,19 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly context: ServerContext;
-  readonly #requests = new Map<ServerResponse, Promise<void>>();
+  readonly #requests = new Map<NodeResponse, Promise<void>>();
+  readonly #endReports: readonly (() => void)[];
 
-  constructor(application: Application, { logger, limits, prefix = "" }: EngineOptions) {
-    this.context = createContext(application, { logger, limits: toLimits(limits), prefix });
+  constructor(application: Application, options: EngineOptions) {
+    const { logger, prefix = "", health } = options;
+    const limits = toLimits(options.limits);
+    this.context = createContext(application, { logger, limits, prefix, proxies: options, health });
+    const layers = [...layersOf(application).values()];
+    this.#endReports = layers.map((layer) => reportIncidents(layer, logger));
   }
 
   /** Answers a request. */
-  answer(request: IncomingMessage, response: ServerResponse): void {
+  answer(request: NodeMessage, response: NodeResponse): void {
     const answered = handleRequest(this.context, request, response);
     this.#requests.set(response, answered);
     void answered.finally(() => this.#requests.delete(response));
@@ -45,9 +63,10 @@ export class Engine {
    * Asks open connections to come back (1001, end of stream), and waits until they are gone and what
    * runs is done. When the signal fires, what is left is cut off.
    */
-  async drain(signal?: AbortSignal): Promise<void> {
-    const { connections, live, sessions, sources } = this.context;
-    await connections.closeAll(signal);
+  async drain({ spreadMs, signal }: DrainOptions = {}): Promise<void> {
+    const { connections, health, live, sessions, sources } = this.context;
+    health.isDraining = true;
+    await connections.closeAll({ spreadMs, signal });
     sources.stop();
     live.stop();
     await untilAborted(
@@ -57,6 +76,7 @@ export class Engine {
       ]),
       signal,
     );
+    for (const end of this.#endReports) end();
     if (!signal?.aborted) return;
     for (const response of this.#requests.keys()) response.destroy();
   }

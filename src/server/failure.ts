@@ -12,6 +12,9 @@ export function toFailure(
   thrown: unknown,
   url: string | undefined,
 ): Response {
+  if (isTidingsError(thrown, "REQUEST_TIMED_OUT")) {
+    logger.warn({ path: url?.split("?")[0] }, `request refused: ${thrown.message}`);
+  }
   const refusal = toRefusal(thrown, limits.maxBodyBytes);
   if (refusal) return toErrorResponse(refusal);
   logger.error({ err: toError(thrown), url }, "request failed");
@@ -36,6 +39,14 @@ function toRefusal(thrown: unknown, maxBodyBytes: number): Refusal | undefined {
   }
   if (isTidingsError(thrown, "FEED_OVERLOADED")) {
     return { ...again, code: "FEED_OVERLOADED", message: "too many are followed; ask again later" };
+  }
+  if (isTidingsError(thrown, "REQUEST_TIMED_OUT")) {
+    return {
+      ...again,
+      code: "REQUEST_TIMED_OUT",
+      message: thrown.message,
+      headers: { ...again.headers, connection: "close" },
+    };
   }
   // The pages' handler read a body that does not say its length, and let the error pass.
   if (Error.isError(thrown) && "code" in thrown && thrown.code === "ERR_BODY_TOO_LARGE") {

@@ -1,62 +1,50 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-
-import { NodeRequest, sendNodeResponse } from "srvx/node";
-
 import {
+  RouteContext,
   toErrorResponse,
   type FeedDefinition,
-  RouteContext,
   type RouteMatch,
 } from "../channels/index.ts";
-import { chooseDelivery, serveFeed } from "../transports/index.ts";
+import { chooseDelivery, isGone, serveFeed } from "../transports/index.ts";
 import { tooLarge, toFailure } from "./failure.ts";
+import { inTime } from "./in-time.ts";
 import type { LiveConnection } from "./live-connections.ts";
+import { readRequest, type NodeMessage } from "./read-request.ts";
 import { passRoute } from "./route-request.ts";
+import { sendResponse, type NodeResponse } from "./send-response.ts";
 import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Answers a request: a feed, an error, or the application's own pages. Never throws. */
 export async function handleRequest(
   server: ServerContext,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  incoming: NodeMessage,
+  outgoing: NodeResponse,
 ): Promise<void> {
   try {
     const response = await respond(server, incoming, outgoing);
-    if (response) await sendNodeResponse(outgoing, response);
+    if (response) await sendResponse(outgoing, response);
   } catch (thrown) {
-    if (outgoing.destroyed) return;
+    if (isGone(outgoing)) return;
     const failure = toFailure(server, thrown, incoming.url);
     if (outgoing.headersSent) outgoing.destroy();
-    else await sendNodeResponse(outgoing, failure);
+    else await sendResponse(outgoing, failure);
   }
 }
 
 async function respond(
   server: ServerContext,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  incoming: NodeMessage,
+  outgoing: NodeResponse,
 ): Promise<Response | undefined> {
-  const { application } = server;
-  const url = URL.parse(new NodeRequest({ req: incoming }).url);
-  if (!url) return malformed();
-  const match = server.match(url.pathname);
-  const maxBodyBytes = maxBodyBytesOf(match) ?? server.limits.maxBodyBytes;
+  const { application, limits } = server;
+  const received = readRequest(server, incoming, outgoing);
+  const { request, url, match, address, maxBodyBytes } = received;
   if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes)
     return toErrorResponse(tooLarge(maxBodyBytes));
-  const request = new NodeRequest({
-    req: incoming,
-    res: outgoing,
-    maxRequestBodySize: maxBodyBytes,
-  });
-  if (!match) return application.http ? await application.http(request) : notFound(url.pathname);
-  const context = new RouteContext({
-    request,
-    params: match.params,
-    isUpgrade: false,
-    address: incoming.socket.remoteAddress ?? "",
-  });
-  const refusal = await passRoute(match, context);
+  if (!url) return malformed();
+  if (!match) return await respondWithPage(server, request, url.pathname);
+  const context = new RouteContext({ request, params: match.params, isUpgrade: false, address });
+  const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
   if (refusal) return refusal;
   const { definition } = match;
   switch (definition.kind) {
@@ -69,25 +57,45 @@ async function respond(
   }
 }
 
-function maxBodyBytesOf(match: RouteMatch | undefined): number | undefined {
-  return match?.definition.kind === "http" ? match.definition.maxBodyBytes : undefined;
+/** The pages answer, or our health where they have nothing. */
+async function respondWithPage(
+  { application, health }: ServerContext,
+  request: Request,
+  pathname: string,
+): Promise<Response> {
+  if (health.isNamed(pathname)) {
+    const answer = await health.answer(request, pathname);
+    if (answer) return answer;
+  }
+  const page = application.http ? await application.http(request) : notFound(pathname);
+  if (page.status !== 404) return page;
+  const answer = await health.answer(request, pathname);
+  if (!answer) return page;
+  await page.body?.cancel();
+  return answer;
 }
 
 interface FeedRequestInProgress {
   readonly match: RouteMatch;
   readonly definition: FeedDefinition;
   readonly context: RouteContext;
-  readonly outgoing: ServerResponse;
+  readonly outgoing: NodeResponse;
 }
 
 async function respondWithFeed(
-  { sources, connections, limits, live }: ServerContext,
+  { sources, connections, limits, live, seats }: ServerContext,
   { match, definition, context, outgoing }: FeedRequestInProgress,
 ): Promise<Response | undefined> {
   const { request } = context;
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
+  const seat = delivery.kind === "poll" ? undefined : seats.take(context.address);
+  if (seat && "status" in seat) return toErrorResponse(seat);
+  // Whatever stays open has a seat, until it is over.
+  using taken = seat;
+  const excess = taken?.claim(context.user);
+  if (excess) return toErrorResponse(excess);
   const source = sources.get(definition, match.params);
   const { maxOutboxBytes } = limits;
   let leave: (() => void) | undefined;

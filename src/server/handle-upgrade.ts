@@ -1,13 +1,12 @@
 import type { IncomingMessage } from "node:http";
 
-import { NodeRequest } from "srvx/node";
-
 import {
   RouteContext,
   toErrorResponse,
   type ConsumerDefinition,
   type RouteMatch,
 } from "../channels/index.ts";
+import { TidingsError } from "../core/errors.ts";
 import {
   answerUpgrade,
   offeredSubprotocols,
@@ -16,30 +15,51 @@ import {
   type Upgrade,
 } from "../transports/index.ts";
 import { toFailure } from "./failure.ts";
+import { readRequest } from "./read-request.ts";
 import { passRoute } from "./route-request.ts";
+import type { Seat } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
 
-/** Answers a handshake: a consumer, a feed, or an error. Settles when the connection is over. */
+/**
+ * Answers a handshake: a consumer, a feed, or an error.
+ *
+ * One that nobody has answered in time is refused with 503; what it waited for is then nobody's.
+ */
 export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Promise<void> {
+  const { request, socket } = upgrade;
   // Without a listener, a client that resets the connection would end the process.
-  upgrade.socket.on("error", ignore);
+  socket.on("error", ignore);
+  if (socket.destroyed) return;
+  const onAnswer = refuseWhenLate(server, upgrade);
   try {
-    const refusal = await respond(server, upgrade);
-    if (refusal) await answerUpgrade(upgrade.socket, refusal);
+    const refusal = await respond(server, { ...upgrade, onAnswer });
+    if (refusal) await answerUpgrade(socket, refusal);
   } catch (thrown) {
     // What fails after a connection is open is its own business: here, nothing has been answered.
-    await answerUpgrade(upgrade.socket, toFailure(server, thrown, upgrade.request.url));
+    await answerUpgrade(socket, toFailure(server, thrown, request.url));
   }
 }
 
 function ignore(): void {}
 
+/** Gives a handshake its time; returns what ends that. An open connection keeps nothing of it. */
+function refuseWhenLate(server: ServerContext, { request, socket }: Upgrade): () => void {
+  const timer = setTimeout(() => {
+    const late = new TidingsError("REQUEST_TIMED_OUT", "the handshake was not answered in time");
+    void answerUpgrade(socket, toFailure(server, late, request.url));
+  }, server.limits.handshakeTimeoutMs);
+  const stop = (): void => {
+    clearTimeout(timer);
+    socket.off("close", stop);
+  };
+  socket.on("close", stop);
+  return stop;
+}
+
 async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
   const malformed = checkHandshake(upgrade.request);
   if (malformed) return malformed;
-  const request = new NodeRequest({ req: upgrade.request });
-  const url = URL.parse(request.url);
-  const match = url ? server.match(url.pathname) : undefined;
+  const { request, url, match, address } = readRequest(server, upgrade.request);
   if (!url || !match || match.definition.kind === "http") {
     return toErrorResponse({
       status: 404,
@@ -47,15 +67,20 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
       message: `no WebSocket is at ${url?.pathname ?? "this URL"}`,
     });
   }
-  const context = new RouteContext({
-    request,
-    params: match.params,
-    isUpgrade: true,
-    address: upgrade.request.socket.remoteAddress ?? "",
-  });
+  const seat = server.seats.take(address);
+  if ("status" in seat) return toErrorResponse(seat);
+  // However it ends, its socket closes.
+  upgrade.socket.on("close", toRelease(seat));
+  const context = new RouteContext({ request, params: match.params, isUpgrade: true, address });
   const refusal = await passRoute(match, context);
   if (refusal) return refusal;
+  const excess = seat.claim(context.user);
+  if (excess) return toErrorResponse(excess);
   return await serve(server, upgrade, { match, context, cursor: url.searchParams.get("cursor") });
+}
+
+function toRelease(seat: Seat): () => void {
+  return () => seat[Symbol.dispose]();
 }
 
 interface AcceptedRoute {

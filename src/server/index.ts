@@ -7,5 +7,6 @@
  */
 export { toLimits, type ServerLimits } from "./limits.ts";
 export { mount, type Mount, type MountOptions } from "./mount.ts";
+export { reportIncidents } from "./report-incidents.ts";
 export { passRoute } from "./route-request.ts";
 export { createServer, type Server, type ServerOptions } from "./server.ts";

@@ -141,7 +141,7 @@ class NodeMount implements Mount {
   async stop({ signal }: StopOptions = {}): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "stopping";
-    await this.#engine.drain(signal);
+    await this.#engine.drain({ signal });
     this.#state = "stopped";
   }
 

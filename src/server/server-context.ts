@@ -8,14 +8,21 @@ import {
 } from "../channels/index.ts";
 import type { Logger } from "../core/logger.ts";
 import { OpenConnections, WebSocketTransport } from "../transports/index.ts";
+import { driverChecks } from "./driver-checks.ts";
+import { Health, type HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
 import { LiveConnections } from "./live-connections.ts";
+import { Seats } from "./seats.ts";
+import { ProxyTrust, type ProxyOptions } from "./trusted-proxies.ts";
 
 /** What requests and upgrades of one server share. */
 export interface ServerContext {
   readonly application: Application;
   readonly logger: Logger;
   readonly limits: ServerLimits;
+  readonly seats: Seats;
+  readonly proxies: ProxyTrust;
+  readonly health: Health;
   readonly connections: OpenConnections;
   readonly websockets: WebSocketTransport;
   readonly sources: FeedSources;
@@ -34,12 +41,14 @@ export interface ServerContextOptions {
   readonly limits: ServerLimits;
   /** The path that everything is behind, without a slash at its end; empty for none. */
   readonly prefix: string;
+  readonly proxies: ProxyOptions;
+  readonly health: HealthOptions | false | undefined;
 }
 
 /** Makes what the requests and upgrades of one server share. */
 export function createContext(
   application: Application,
-  { logger, limits, prefix }: ServerContextOptions,
+  { logger, limits, prefix, proxies, health }: ServerContextOptions,
 ): ServerContext {
   const { app } = application;
   const connections = new OpenConnections(limits.heartbeatMs);
@@ -55,6 +64,9 @@ export function createContext(
     limits,
     connections,
     dispatches,
+    seats: new Seats(limits),
+    proxies: new ProxyTrust(proxies),
+    health: new Health(health, driverChecks(application)),
     sessions: new Set(),
     sources: new FeedSources({ getLayer: (name) => app.getLayer(name), logger }),
     live: new LiveConnections(app.layer, logger),

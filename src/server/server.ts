@@ -1,15 +1,18 @@
-import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 
 import type { Application } from "../app/index.ts";
-import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
+import { assertDuration } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { Engine } from "./engine.ts";
+import type { HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
-import { Sockets } from "./sockets.ts";
+import { Listener } from "./listener.ts";
+import type { TlsOptions } from "./tls-options.ts";
+import type { ProxyOptions } from "./trusted-proxies.ts";
 
 /** Options of {@link createServer}. */
-export interface ServerOptions {
+export interface ServerOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   /** The port; 0 takes a free one. @default 8000 */
   readonly port?: number | undefined;
   /** The address to listen on. @default "127.0.0.1" */
@@ -17,6 +20,21 @@ export interface ServerOptions {
   /** @default silent */
   readonly logger?: Logger | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Where it tells how it is; `false` turns that off. */
+  readonly health?: HealthOptions | false | undefined;
+  /** Listens on this path, as a proxy on the same machine may want it, instead of a port. */
+  readonly unixSocket?: string | undefined;
+  /** Serves HTTPS, and HTTP/2 to clients that speak it. */
+  readonly tls?: TlsOptions | undefined;
+  /** Whether HTTP/2 is offered with `tls`. @default true */
+  readonly http2?: boolean | undefined;
+  /** For how long a stop goes on taking requests while it says that it is not ready. @default 0 */
+  readonly drainDelayMs?: number | undefined;
+  /**
+   * Over how long a stop spreads telling clients to come back, at most: they go at 100 a second, and
+   * faster when this would take longer. @default 5_000
+   */
+  readonly drainSpreadMs?: number | undefined;
 }
 
 /** A running application: HTTP, upgrades, and everything that stays open behind them. */
@@ -24,45 +42,49 @@ export interface Server extends Service {
   /** Where it listens, once it has started. */
   readonly url: string;
   readonly port: number;
+  /** How many connections are open: WebSockets and streams. */
+  readonly connectionCount: number;
+  /** Uses another certificate for connections from now on; without `tls` it does nothing. */
+  setTls(tls: TlsOptions): void;
 }
 
-/** Makes the server of an application; `start` makes it listen. */
+/**
+ * Makes the server of an application; `start` makes it listen.
+ *
+ * @throws {TidingsError} OPTION_INVALID for an option that is not what it should be.
+ */
 export function createServer(application: Application, options: ServerOptions = {}): Server {
   return new NodeServer(application, options);
 }
 
 /**
- * A Node HTTP server in front of an application.
+ * A Node server in front of an application.
  *
- * Stopping: no new connections, open ones are asked to come back (1001, end of stream), running
- * requests and handlers finish. When the stop's signal fires, what is left is cut off.
+ * Stopping: it says that it is not ready, then takes no new connections; open ones are asked to come
+ * back (1001, end of stream), spread over a time; running requests and handlers finish. When the
+ * stop's signal fires, what is left is cut off.
  */
-class NodeServer implements Service {
-  readonly #http: HttpServer;
-  readonly #sockets: Sockets;
+class NodeServer implements Server {
+  readonly #listener: Listener;
   readonly #engine: Engine;
-  readonly #host: string;
-  readonly #port: number;
+  readonly #drainDelayMs: number;
+  readonly #drainSpreadMs: number;
   #state: ServiceState = "idle";
 
-  constructor(
-    application: Application,
-    { port = 8000, host = "127.0.0.1", logger = silentLogger, limits }: ServerOptions,
-  ) {
-    this.#port = port;
-    this.#host = host;
-    this.#engine = new Engine(application, { logger, limits });
-    this.#http = createHttpServer({
-      // Anything else that asks for an upgrade (h2c) is answered as a plain request.
-      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
-    });
-    this.#sockets = new Sockets(this.#http);
-    this.#http.on("request", (request, response) => {
-      this.#engine.answer(request, response);
-    });
-    this.#http.on("upgrade", (request, socket, head) => {
-      this.#engine.answerUpgrade({ request, socket, head });
-    });
+  constructor(application: Application, options: ServerOptions) {
+    const { port = 8000, host = "127.0.0.1", unixSocket, tls, http2 = true } = options;
+    this.#drainDelayMs = assertDuration("drainDelayMs", options.drainDelayMs ?? 0);
+    this.#drainSpreadMs = assertDuration("drainSpreadMs", options.drainSpreadMs ?? 5_000);
+    const isUnixSocket = unixSocket !== undefined;
+    const { logger = silentLogger } = options;
+    this.#engine = new Engine(application, { ...options, logger, isUnixSocket });
+    this.#listener = new Listener(
+      { port, host, unixSocket, tls, http2, limits: this.#engine.context.limits },
+      {
+        onRequest: (request, response) => this.#engine.answer(request, response),
+        onUpgrade: (request, socket, head) => this.#engine.answerUpgrade({ request, socket, head }),
+      },
+    );
   }
 
   get state(): ServiceState {
@@ -70,40 +92,44 @@ class NodeServer implements Service {
   }
 
   get port(): number {
-    const address = this.#http.address();
-    return typeof address === "object" && address ? address.port : this.#port;
+    return this.#listener.port;
   }
 
   get url(): string {
-    const isLocal = ["127.0.0.1", "::1", "localhost", "0.0.0.0", "::"].includes(this.#host);
-    const host = this.#host.includes(":") ? `[${this.#host}]` : this.#host;
-    return `http://${isLocal ? "localhost" : host}:${this.port}`;
+    return this.#listener.url;
+  }
+
+  get connectionCount(): number {
+    return this.#engine.context.seats.taken;
   }
 
   async start(): Promise<void> {
     if (this.#state !== "idle") return;
     this.#state = "starting";
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#http.once("error", reject);
-    this.#http.listen(this.#port, this.#host, resolve);
     try {
-      await promise;
+      await this.#listener.listen();
     } catch (thrown) {
       this.#state = "stopped";
-      throw toListenError(thrown, this.#host, this.#port);
+      throw thrown;
     }
-    this.#http.off("error", reject);
     this.#state = "running";
+  }
+
+  setTls(tls: TlsOptions): void {
+    this.#listener.setTls(tls);
   }
 
   async stop({ signal }: StopOptions = {}): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "stopping";
-    const closed = new Promise<void>((resolve) => this.#http.close(() => resolve()));
-    const cut = (): void => this.#sockets.destroy();
+    this.#engine.context.health.isDraining = true;
+    // Load balancers notice, and send their requests elsewhere.
+    if (this.#drainDelayMs > 0)
+      await delay(this.#drainDelayMs, undefined, { signal }).catch(() => {});
+    const closed = this.#listener.close();
+    const cut = (): void => this.#listener.destroy();
     signal?.addEventListener("abort", cut, { once: true });
-    this.#sockets.stop();
-    await this.#engine.drain(signal);
+    await this.#engine.drain({ spreadMs: this.#drainSpreadMs, signal });
     if (signal?.aborted) cut();
     await closed;
     signal?.removeEventListener("abort", cut);
@@ -113,23 +139,4 @@ class NodeServer implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-function toListenError(thrown: unknown, host: string, port: number): unknown {
-  const code = Error.isError(thrown) && "code" in thrown ? thrown.code : undefined;
-  if (code === "EADDRINUSE") {
-    return new TidingsError(
-      "SERVER_PORT_IN_USE",
-      `port ${port} on ${host} is in use; stop what uses it, or choose another with --port`,
-      { cause: thrown },
-    );
-  }
-  if (code === "EACCES" || code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-    return new TidingsError(
-      "OPTION_INVALID",
-      `cannot listen on ${host}:${port} (${code}); choose another --host or --port`,
-      { cause: thrown },
-    );
-  }
-  return thrown;
 }

@@ -1,24 +1,42 @@
 import type { Server } from "node:http";
+import type { Http2SecureServer, ServerHttp2Session } from "node:http2";
+import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+
+/** Any of Node's HTTP servers. */
+export type NetServer = Server | HttpsServer | Http2SecureServer;
 
 /**
  * The sockets of an HTTP server, and which of them are in the middle of something.
  *
  * Node's own `close` waits for sockets that have never sent a request or only half of one, which
- * browsers open ahead of need. Here they are idle, and closed at once when the server stops.
+ * browsers open ahead of need. Here they are idle, and closed at once when the server stops. A
+ * session of HTTP/2 takes no more streams, and is over when its last one is.
  */
 export class Sockets {
   readonly #isBusy = new Map<Duplex, boolean>();
+  /** Sockets by their peer, until TLS has taken over. */
+  readonly #insecure = new Map<string, Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
   #isStopping = false;
 
-  constructor(http: Server) {
-    http.on("connection", (socket: Socket) => {
-      this.#isBusy.set(socket, false);
-      socket.once("close", () => this.#isBusy.delete(socket));
+  constructor(server: NetServer, keepAliveTimeoutMs: number) {
+    server.on("connection", (socket: Socket) => {
+      if ("setSecureContext" in server) this.#addInsecure(socket);
+      else this.#add(socket);
     });
-    http.on("upgrade", (_request, socket) => this.#isBusy.set(socket, true));
-    http.on("request", ({ socket }, response) => {
+    server.on("secureConnection", (socket: TLSSocket) => {
+      this.#insecure.delete(peerOf(socket));
+      if (socket.alpnProtocol !== "h2") this.#add(socket);
+    });
+    server.on("session", (session: ServerHttp2Session) =>
+      this.#addSession(session, keepAliveTimeoutMs),
+    );
+    server.on("upgrade", (_request, socket: Duplex) => this.#isBusy.set(socket, true));
+    server.on("request", ({ socket }, response) => {
+      if (!this.#isBusy.has(socket)) return; // a stream of HTTP/2
       this.#isBusy.set(socket, true);
       response.once("close", () => this.#onIdle(socket));
     });
@@ -28,15 +46,44 @@ export class Sockets {
   stop(): void {
     this.#isStopping = true;
     for (const [socket, isBusy] of this.#isBusy) if (!isBusy) socket.destroy();
+    for (const session of this.#sessions) session.close();
+    for (const socket of this.#insecure.values()) socket.destroy();
   }
 
   /** Closes everything at once. */
   destroy(): void {
     for (const socket of this.#isBusy.keys()) socket.destroy();
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#insecure.values()) socket.destroy();
+  }
+
+  #add(socket: Socket): void {
+    this.#isBusy.set(socket, false);
+    socket.once("close", () => this.#isBusy.delete(socket));
+  }
+
+  #addInsecure(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#insecure.set(peer, socket);
+    socket.once("close", () => {
+      if (this.#insecure.get(peer) === socket) this.#insecure.delete(peer);
+    });
+  }
+
+  #addSession(session: ServerHttp2Session, keepAliveTimeoutMs: number): void {
+    this.#sessions.add(session);
+    session.once("close", () => this.#sessions.delete(session));
+    // Streams have heartbeats: a session that is silent for so long has none.
+    session.setTimeout(keepAliveTimeoutMs, () => session.close());
   }
 
   #onIdle(socket: Socket): void {
     if (this.#isStopping) socket.destroySoon();
     else if (this.#isBusy.has(socket)) this.#isBusy.set(socket, false);
   }
+}
+
+/** A TLS socket has the same peer as the socket below it. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -1,7 +1,24 @@
-import type { ServerResponse } from "node:http";
-
 import type { FeedSource } from "../channels/index.ts";
 import type { OpenConnections } from "./open-connections.ts";
+import type { OutboxSink } from "./outbox.ts";
+
+/** What deliveries need of Node's response, which HTTP/1.1 and HTTP/2 have in common. */
+export interface FeedResponse extends OutboxSink {
+  writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
+  end(): unknown;
+  destroy(): unknown;
+  once(event: "close", listener: () => void): unknown;
+  off(event: "close", listener: () => void): unknown;
+  /** Of HTTP/1.1. */
+  readonly destroyed?: boolean;
+  /** Of HTTP/2. */
+  readonly stream?: { readonly destroyed: boolean };
+}
+
+/** Whether nobody is there any more to take a response. */
+export function isGone({ destroyed, stream }: FeedResponse): boolean {
+  return destroyed ?? stream?.destroyed ?? false;
+}
 
 /** An open stream, to be ended from elsewhere; whoever comes back is asked for credentials again. */
 export interface ClosableStream {
@@ -11,7 +28,7 @@ export interface ClosableStream {
 /** One request for a feed over HTTP, let through by its middleware. */
 export interface FeedExchange {
   readonly request: Request;
-  readonly response: ServerResponse;
+  readonly response: FeedResponse;
   readonly source: FeedSource;
   readonly connections: OpenConnections;
   /** How many bytes may wait for a slow client; beyond it, the stream is cut off. */

@@ -1,6 +1,6 @@
 import { isTidingsError } from "../core/errors.ts";
 import type { FeedEvent } from "../protocol/index.ts";
-import { requestedCursor, type FeedExchange } from "./feed-exchange.ts";
+import { isGone, requestedCursor, type FeedExchange } from "./feed-exchange.ts";
 import type { OpenConnection } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -13,6 +13,8 @@ export interface StreamFormat {
   readonly heartbeat: Uint8Array;
   /** Sent last when the feed has ended; without it, 204 says so to those who come back. */
   readonly end?: Uint8Array | undefined;
+  /** Tells the client after how many milliseconds to come back. */
+  readonly retry?: ((retryMs: number) => Uint8Array) | undefined;
   /** Answers a request for a feed that has failed; without it, the request fails. */
   readonly failure?: Uint8Array | undefined;
   /** The bytes of an event, the same ones for every stream. */
@@ -26,7 +28,9 @@ export async function serveStream(exchange: FeedExchange, format: StreamFormat):
   } catch (thrown) {
     if (!format.failure || !isTidingsError(thrown, "FEED_FAILED")) throw thrown;
     const { response } = exchange;
-    response.writeHead(200, toHeaders(format)).end(format.failure);
+    response.writeHead(200, toHeaders(format));
+    response.write(format.failure);
+    response.end();
   }
 }
 
@@ -56,15 +60,16 @@ async function followInto(exchange: FeedExchange, format: StreamFormat): Promise
     },
     requestedCursor(request),
   );
-  const remove = connections.add(stream);
+  let remove: (() => void) | undefined;
   try {
     isOpen = true;
     stream.open(missed, end);
+    remove = connections.add(stream);
     exchange.onOpen?.(stream);
-    if (response.destroyed) resolve();
+    if (isGone(response)) resolve();
     await closed;
   } finally {
-    remove();
+    remove?.();
     leave();
     outbox.close();
   }
@@ -74,6 +79,7 @@ class StreamConnection implements OpenConnection {
   readonly #exchange: FeedExchange;
   readonly #outbox: Outbox;
   readonly #format: StreamFormat;
+  #isStreaming = false;
 
   constructor(exchange: FeedExchange, outbox: Outbox, format: StreamFormat) {
     this.#exchange = exchange;
@@ -86,7 +92,8 @@ class StreamConnection implements OpenConnection {
     // "An HTTP 204 No Content response" is how a server tells an EventSource not to come back
     // (WHATWG HTML §9.2.3).
     if (end && !end.error && missed.length === 0 && !this.#format.end) {
-      response.writeHead(204, { "cache-control": "no-store" }).end();
+      response.writeHead(204, { "cache-control": "no-store" });
+      response.end();
       return;
     }
     response.writeHead(200, toHeaders(this.#format));
@@ -94,7 +101,7 @@ class StreamConnection implements OpenConnection {
       response.end();
       return;
     }
-    response.socket?.setNoDelay(true);
+    this.#isStreaming = true;
     this.#outbox.push(this.#format.opening);
     for (const event of missed) this.deliver(event);
     if (end) this.end(end.error);
@@ -106,8 +113,7 @@ class StreamConnection implements OpenConnection {
 
   /** Without the format's end the client knows that the stream broke off, and comes back. */
   end(error: Error | undefined): void {
-    if (!error && this.#format.end) this.#outbox.push(this.#format.end);
-    this.goAway();
+    this.#finish(error ? undefined : this.#format.end);
   }
 
   beat(): void {
@@ -116,17 +122,24 @@ class StreamConnection implements OpenConnection {
 
   /** A stream has no close code: the answer to who comes back says more. */
   close(): void {
-    this.goAway();
+    this.#finish(undefined);
   }
 
-  goAway(): void {
-    this.#outbox.flush();
-    this.#outbox.close();
-    this.#exchange.response.end();
+  goAway(retryMs: number): void {
+    this.#finish(this.#format.retry?.(retryMs));
   }
 
   destroy(): void {
     this.#exchange.response.destroy();
+  }
+
+  #finish(last: Uint8Array | undefined): void {
+    if (!this.#isStreaming) return;
+    this.#isStreaming = false;
+    if (last) this.#outbox.push(last);
+    this.#outbox.flush();
+    this.#outbox.close();
+    this.#exchange.response.end();
   }
 }
 

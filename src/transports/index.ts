@@ -7,6 +7,7 @@
  * @module
  */
 export { chooseDelivery } from "./delivery.ts";
+export { isGone } from "./feed-exchange.ts";
 export { OpenConnections } from "./open-connections.ts";
 export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";

@@ -32,7 +32,7 @@ export class Outbox {
   }
 
   /** Takes bytes that nobody changes any more; other outboxes may hold the same. */
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, _key?: string): void {
     if (this.#isClosed) return;
     const { sink, maxBytes, onOverflow } = this.#options;
     this.#pendingBytes += bytes.length;
@@ -63,10 +63,16 @@ export class Outbox {
   }
 }
 
-/** The outboxes of this process that have something to write in this tick. */
-let dirty: Outbox[] = [];
+/** What has something to write at the end of a tick. */
+export interface Flushable {
+  flush(): void;
+}
 
-function schedule(outbox: Outbox): void {
+/** The outboxes of this process that have something to write in this tick. */
+let dirty: Flushable[] = [];
+
+/** Has an outbox flushed at the end of this tick. */
+export function schedule(outbox: Flushable): void {
   if (dirty.length === 0) setImmediate(flushAll);
   dirty.push(outbox);
 }
@@ -83,7 +89,8 @@ function flushAll(): void {
 let lastParts: readonly Uint8Array[] = [];
 let lastJoined: Uint8Array | undefined;
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
+/** Joins what goes out together. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
   const isSame =
     parts.length === lastParts.length && parts.every((part, index) => part === lastParts[index]);
   if (!isSame || !lastJoined) {

@@ -10,9 +10,14 @@ export function refuseUpgrade(socket: Duplex, status: number, message: string): 
   void answerUpgrade(socket, toErrorResponse({ status, code: toCode(status), message: text }));
 }
 
-/** Answers a handshake with a response that is not 101, and closes the socket. */
+/**
+ * Answers a handshake with a response that is not 101, and closes the socket.
+ *
+ * Does nothing when it has been answered, or nobody is there any more.
+ */
 export async function answerUpgrade(socket: Duplex, response: Response): Promise<void> {
   const body = Buffer.from(await response.arrayBuffer());
+  if (!socket.writable) return;
   const headers = new Headers(response.headers);
   headers.set("connection", "close");
   headers.set("content-length", String(body.length));
@@ -20,6 +25,8 @@ export async function answerUpgrade(socket: Duplex, response: Response): Promise
     `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}`,
     ...[...headers].map(([name, value]) => `${name}: ${value}`),
   ];
+  // Nobody else would close the half that a client leaves open.
+  socket.once("finish", () => socket.destroy());
   socket.end(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), body]));
 }
 

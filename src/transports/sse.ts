@@ -14,6 +14,7 @@ const sse: StreamFormat = {
   // "Any other HTTP response status" than 200 and 204 ends an EventSource for good; this one comes
   // back after the time that we give it.
   failure: Buffer.from(`retry: ${RETRY_MS}\n${formatSseComment("the feed has failed")}`),
+  retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
   encode: encodeOnce((event: FeedEvent) =>
     formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }),
   ),

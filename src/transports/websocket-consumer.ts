@@ -3,6 +3,7 @@ import {
   type AcceptOptions,
   type ClientFrame,
   type ConnectionPort,
+  type ConsumerDefinition,
   type ConsumerSessionOptions,
   type Outcome,
   type Payload,
@@ -17,6 +18,7 @@ import {
 } from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
+import { conflationKey, holdingPolicy, type ConflationKey } from "./slow-consumer.ts";
 import {
   offeredSubprotocols,
   type Upgrade,
@@ -42,7 +44,7 @@ export function openConsumerOverWebSocket(
   upgrade: Upgrade,
   options: Omit<ConsumerSessionOptions, "port">,
 ): ConsumerSession {
-  const port = new WebSocketPort(transport, upgrade, options.definition.subprotocols);
+  const port = new WebSocketPort(transport, upgrade, options.definition);
   const session = new ConsumerSession({ ...options, port });
   port.session = session;
   return session;
@@ -56,15 +58,17 @@ export function openConsumerOverWebSocket(
 class WebSocketPort implements ConnectionPort {
   session: ConsumerSession | undefined;
   readonly #transport: WebSocketTransport;
-  readonly #subprotocols: readonly string[];
+  readonly #definition: ConsumerDefinition;
+  readonly #keyOf: ConflationKey | undefined;
   #upgrade: Upgrade | undefined;
   #connection: WebSocketConnection | undefined;
   #isEnveloped = false;
 
-  constructor(transport: WebSocketTransport, upgrade: Upgrade, subprotocols: readonly string[]) {
+  constructor(transport: WebSocketTransport, upgrade: Upgrade, definition: ConsumerDefinition) {
     this.#transport = transport;
     this.#upgrade = upgrade;
-    this.#subprotocols = subprotocols;
+    this.#definition = definition;
+    this.#keyOf = conflationKey(definition.slowConsumer);
     upgrade.socket.once("close", this.#onGone);
   }
 
@@ -74,7 +78,7 @@ class WebSocketPort implements ConnectionPort {
     const chosen = subprotocol ?? this.#choose(offeredSubprotocols(upgrade.request));
     const connection = this.#transport.accept(
       upgrade,
-      { subprotocol: chosen, headers },
+      { subprotocol: chosen, headers, slowConsumer: holdingPolicy(this.#definition.slowConsumer) },
       {
         onMessage: (data) => this.session?.onMessage(this.#read(data)),
         onClose: (code, reason) => this.session?.onClose({ code, reason }),
@@ -93,7 +97,8 @@ class WebSocketPort implements ConnectionPort {
   }
 
   send(payload: Payload): void {
-    this.#connection?.send(this.#isEnveloped ? toEnvelopeFrame(payload) : toPlainFrame(payload));
+    const frame = this.#isEnveloped ? toEnvelopeFrame(payload) : toPlainFrame(payload);
+    this.#connection?.send(frame, this.#keyOf?.(payload));
   }
 
   answer(id: MessageId | undefined, outcome: Outcome): void {
@@ -119,7 +124,7 @@ class WebSocketPort implements ConnectionPort {
   /** Ours, if it is offered; else the first of the consumer's own that is. */
   #choose(offered: readonly string[]): string | undefined {
     if (offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
-    return this.#subprotocols.find((name) => offered.includes(name));
+    return this.#definition.subprotocols.find((name) => offered.includes(name));
   }
 
   #read(data: string | Uint8Array): ClientFrame {

@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { invalidOption } from "../core/options.ts";
+import { HoldingOutbox, type HoldingPolicy } from "./holding-outbox.ts";
+import { MessageRate, type Allowance } from "./message-rate.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -12,12 +14,16 @@ export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** Called when the handshake has been answered with yes. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 /** How to answer an upgrade with yes. */
 export interface HandshakeOptions {
   readonly subprotocol?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What happens when the client is slow. @default "disconnect" */
+  readonly slowConsumer?: "disconnect" | HoldingPolicy | undefined;
 }
 
 /** What happens on an open WebSocket: text arrives as a string, a binary message as bytes. */
@@ -30,12 +36,31 @@ export interface WebSocketListener {
 export interface WebSocketLimits {
   /** The largest message a client may send; a larger one closes with 1009. */
   readonly maxMessageBytes: number;
-  /** How many bytes may wait for a slow client; beyond it, close 1013. */
+  /** In how many frames it may send one message; more close with 1008. */
+  readonly maxFragments: number;
+  /** How many bytes may wait for a slow client; beyond it, close 1013, unless something is dropped. */
   readonly maxOutboxBytes: number;
+  /** How many messages it may send each second, and at once after a pause. */
+  readonly maxMessagesPerSecond: number;
+  readonly maxMessageBurst: number;
+  /** How long it may send no message before it is closed with 1000. */
+  readonly idleTimeoutMs: number;
+  readonly heartbeatMs: number;
+}
+
+/** What a transport has not delivered so far. */
+export interface WebSocketLosses {
+  /** Messages that were dropped or conflated because their client was slow. */
+  dropped: number;
+  /** Connections that were cut off because they were slow. */
+  tooSlow: number;
+  /** Connections that were closed because they sent too fast. */
+  tooFast: number;
 }
 
 const SLOW_CONSUMER = 1013;
 const GOING_AWAY = 1001;
+const POLICY_VIOLATION = 1008;
 /** What a close frame can carry beside its code (RFC 6455 §5.5: 125 bytes in all). */
 const MAX_REASON_BYTES = 123;
 /** After our close frame, a client has this long to answer before the socket is cut. */
@@ -44,6 +69,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** Completes handshakes and carries what follows. One for each server. */
 export class WebSocketTransport {
   readonly connections: OpenConnections;
+  readonly rate: MessageRate;
+  readonly losses: WebSocketLosses = { dropped: 0, tooSlow: 0, tooFast: 0 };
   readonly #limits: WebSocketLimits;
   readonly #server: WebSocketServer;
   // `handleUpgrade` asks for these synchronously, in the middle of the handshake.
@@ -52,12 +79,15 @@ export class WebSocketTransport {
   constructor(limits: WebSocketLimits, connections: OpenConnections) {
     this.connections = connections;
     this.#limits = limits;
+    this.rate = new MessageRate(limits.maxMessagesPerSecond, limits.maxMessageBurst);
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       // Shared bytes cannot be compressed per connection; small JSON gains little from it.
       perMessageDeflate: false,
       maxPayload: limits.maxMessageBytes,
+      maxFragments: limits.maxFragments,
+      autoPong: false, // a client that asks without reading the answers would fill our memory
       handleProtocols: () => this.#handshake.subprotocol ?? false,
     });
     this.#server.on("headers", (lines) => {
@@ -74,16 +104,19 @@ export class WebSocketTransport {
    * @throws {TypeError} for a header that HTTP cannot carry, line ends above all.
    */
   accept(
-    { request, socket, head }: Upgrade,
+    { request, socket, head, onAnswer }: Upgrade,
     handshake: HandshakeOptions,
     listener: WebSocketListener,
   ): WebSocketConnection | undefined {
     checkHandshake(request, handshake);
     let connection: WebSocketConnection | undefined;
     this.#handshake = handshake;
+    const { slowConsumer = "disconnect" } = handshake;
     this.#server.handleUpgrade(request, socket, head, (websocket) => {
-      connection = new WebSocketConnection({ transport: this, websocket, socket, listener });
+      const options = { transport: this, websocket, socket, listener, slowConsumer };
+      connection = new WebSocketConnection(options);
     });
+    if (connection) onAnswer?.();
     return connection;
   }
 
@@ -97,6 +130,7 @@ interface WebSocketConnectionOptions {
   readonly websocket: WebSocket;
   readonly socket: Duplex;
   readonly listener: WebSocketListener;
+  readonly slowConsumer: "disconnect" | HoldingPolicy;
 }
 
 /**
@@ -107,35 +141,54 @@ interface WebSocketConnectionOptions {
  * message once per member.
  */
 export class WebSocketConnection {
+  readonly #transport: WebSocketTransport;
   readonly #websocket: WebSocket;
-  readonly #outbox: Outbox;
+  readonly #outbox: Outbox | HoldingOutbox;
+  readonly #allowance: Allowance;
   #isAlive = true;
+  /** How many heartbeats have passed since its last message. */
+  #idleBeats = 0;
+  /** Why it is not read: its handlers are busy, or it sends too fast. */
+  #isHeldUp = false;
+  #isThrottled = false;
 
-  constructor({ transport, websocket, socket, listener }: WebSocketConnectionOptions) {
+  constructor({
+    transport,
+    websocket,
+    socket,
+    listener,
+    slowConsumer,
+  }: WebSocketConnectionOptions) {
+    this.#transport = transport;
     this.#websocket = websocket;
-    this.#outbox = new Outbox({
-      sink: socket,
-      maxBytes: transport.limits.maxOutboxBytes,
-      onOverflow: () => this.#cutOff(),
-    });
+    this.#allowance = transport.rate.start();
+    this.#outbox = this.#createOutbox(socket, slowConsumer);
     const remove = transport.connections.add(this);
     websocket.on("message", (data, isBinary) => {
       this.#isAlive = true;
+      this.#idleBeats = 0;
+      if (!this.#count()) return;
       listener.onMessage(isBinary ? toBytes(data) : toBytes(data).toString());
+    });
+    websocket.on("ping", (data) => {
+      // "It may elect to send a response for only the most recently processed Ping frame"
+      // (RFC 6455 §5.5.3): while our answers pile up, none is needed.
+      if (this.#count() && !socket.writableNeedDrain) websocket.pong(data);
     });
     websocket.on("pong", () => (this.#isAlive = true));
     // The close that follows carries the code (1002, 1007, 1009); there is nobody to tell more.
     websocket.on("error", () => {});
     websocket.on("close", (code, reason) => {
       remove();
+      transport.rate.forget(this);
       this.#outbox.close();
       listener.onClose(code, reason.toString());
     });
   }
 
-  /** Sends a frame. */
-  send(frame: Uint8Array): void {
-    if (this.#websocket.readyState === this.#websocket.OPEN) this.#outbox.push(frame);
+  /** Sends a frame; with a key it may make way for a newer one, if the client is slow. */
+  send(frame: Uint8Array, key?: string): void {
+    if (this.#websocket.readyState === this.#websocket.OPEN) this.#outbox.push(frame, key);
   }
 
   close(code: number, reason: string): void {
@@ -147,20 +200,34 @@ export class WebSocketConnection {
   }
 
   pause(): void {
+    this.#isHeldUp = true;
     this.#websocket.pause();
   }
 
   resume(): void {
-    this.#isAlive = true;
-    this.#websocket.resume();
+    this.#isHeldUp = false;
+    this.#read();
+  }
+
+  resumeReading(): void {
+    this.#isThrottled = false;
+    this.#read();
   }
 
   beat(): void {
-    // What we do not read may well be its answer.
-    if (this.#websocket.isPaused) return;
-    if (!this.#isAlive) return this.#websocket.terminate();
+    const websocket = this.#websocket;
+    if (websocket.readyState !== websocket.OPEN) return;
+    if (websocket.isPaused) {
+      // What we do not read may well be its answer; the kernel still learns whether it is there.
+      websocket.ping();
+      return;
+    }
+    if (!this.#isAlive) return websocket.terminate();
     this.#isAlive = false;
-    if (this.#websocket.readyState === this.#websocket.OPEN) this.#websocket.ping();
+    const { heartbeatMs, idleTimeoutMs } = this.#transport.limits;
+    this.#idleBeats += 1;
+    if (this.#idleBeats * heartbeatMs > idleTimeoutMs) return this.close(1000, "idle");
+    websocket.ping();
   }
 
   goAway(): void {
@@ -169,6 +236,44 @@ export class WebSocketConnection {
 
   destroy(): void {
     this.#websocket.terminate();
+  }
+
+  #createOutbox(
+    socket: Duplex,
+    slowConsumer: "disconnect" | HoldingPolicy,
+  ): Outbox | HoldingOutbox {
+    const { limits, losses } = this.#transport;
+    const maxBytes = limits.maxOutboxBytes;
+    const onOverflow = (): void => {
+      losses.tooSlow += 1;
+      this.#cutOff();
+    };
+    if (slowConsumer === "disconnect") return new Outbox({ sink: socket, maxBytes, onOverflow });
+    const onDrop = (): void => void (losses.dropped += 1);
+    return new HoldingOutbox({ sink: socket, policy: slowConsumer, maxBytes, onOverflow, onDrop });
+  }
+
+  /** Counts what the client sent; `false` when it was too much. */
+  #count(): boolean {
+    switch (this.#transport.rate.count(this, this.#allowance)) {
+      case "go-on":
+        return true;
+      case "pause":
+        this.#isThrottled = true;
+        this.#websocket.pause();
+        return true;
+      case "close":
+        if (this.#websocket.readyState === this.#websocket.OPEN)
+          this.#transport.losses.tooFast += 1;
+        this.close(POLICY_VIOLATION, "too many messages");
+        return false;
+    }
+  }
+
+  #read(): void {
+    if (this.#isHeldUp || this.#isThrottled) return;
+    this.#isAlive = true;
+    this.#websocket.resume();
   }
 
   /** The socket is full, so a close frame would wait behind what the client does not read. */

@@ -22,7 +22,10 @@ class Rig implements AsyncDisposable {
   }
 
   static async open(): Promise<Rig> {
-    return new Rig(await RedisServer.start());
+    await using resources = new AsyncDisposableStack();
+    const rig = new Rig(resources.use(await RedisServer.start()));
+    resources.move(); // from here on it is the rig's
+    return rig;
   }
 
   /** Starts a worker, and waits until it reads. */
@@ -173,7 +176,16 @@ describe("tidings runworker", () => {
     await rig.redis.start();
     await rig.sendNumbers(1, 2);
     await untilHandled(2, worker);
-    expect(handled((await stop(worker)).output)).toEqual([0, 1]);
+    const { output } = await stop(worker);
+    expect(handled(output)).toEqual([0, 1]);
+    expect(output).toContain("the layer was cut off; messages may be missing");
+  });
+
+  test("warns of a layer that gives every process every message", async () => {
+    await using redis = await RedisServer.start();
+    await using worker = new Tidings(["runworker", FIXTURE], { LAYER_URL: redis.url });
+    const [, line = ""] = await worker.until(/^(.*every process gets every message.*)$/m);
+    expect(JSON.parse(line)).toMatchObject({ level: "warn", channels: ["work", "ping"] });
   });
 });
 

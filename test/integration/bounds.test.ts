@@ -120,7 +120,8 @@ describe("a server", () => {
       receives: z.string(),
       receive: (connection, text) => connection.send(text),
     });
-    await using server = await serve(() => ({ routes: [slow, echo] }));
+    const limits = { maxMessagesPerSecond: Infinity }; // or that would hold it up
+    await using server = await serve(() => ({ routes: [slow, echo] }), limits);
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/slow`);
     // More than the kernel keeps for a reader that sleeps: it stays with the client.
     const padding = " ".repeat(16 * 1024);

@@ -30,23 +30,25 @@ export interface TestServer extends AsyncDisposable {
 export async function serve(
   options: (app: App) => Omit<ApplicationOptions, "app">,
   limits: ServerOptions["limits"] = {},
+  server: Omit<ServerOptions, "limits" | "logger" | "port"> = {},
 ): Promise<TestServer> {
   const app = createApp({ name: "test", broker: "memory:" });
   const log: LogLine[] = [];
-  const server = createServer(application({ app, ...options(app) }), {
+  const running = createServer(application({ app, ...options(app) }), {
+    ...server,
     port: 0,
     limits,
     logger: collectLog(log),
   });
-  await server.start();
+  await running.start();
   return {
     app,
-    server,
-    url: `http://127.0.0.1:${server.port}`,
-    webSocketUrl: `ws://127.0.0.1:${server.port}`,
+    server: running,
+    url: `http${server.tls ? "s" : ""}://127.0.0.1:${running.port}`,
+    webSocketUrl: `ws${server.tls ? "s" : ""}://127.0.0.1:${running.port}`,
     log,
     async [Symbol.asyncDispose]() {
-      await server.stop({ signal: AbortSignal.timeout(2_000) });
+      await running.stop({ signal: AbortSignal.timeout(2_000) });
       await app.close();
     },
   };

@@ -17,7 +17,9 @@ export class RedisCluster implements AsyncDisposable {
   }
 
   static async start(): Promise<RedisCluster> {
-    const nodes = await Promise.all(Array.from({ length: MASTERS + 1 }, startNode));
+    const nodes: RedisServer[] = [];
+    // One after another: two that look for a free port at once may find the same.
+    while (nodes.length <= MASTERS) nodes.push(await startNode());
     const cluster = new RedisCluster(nodes);
     await cluster.#join();
     return cluster;
@@ -27,6 +29,25 @@ export class RedisCluster implements AsyncDisposable {
   async on(node: RedisServer, ...args: string[]): Promise<string> {
     await using redis = openRedis(node.url);
     return String(await redis.command(args));
+  }
+
+  /** Begins to move a slot to another master; `finish` makes the other its holder. */
+  async move(slot: number): Promise<SlotMove> {
+    const index = Math.floor((slot * MASTERS) / SLOTS);
+    const from = this.nodes[index];
+    const to = this.nodes[(index + 1) % MASTERS];
+    if (!from || !to) throw new Error("no such slot");
+    const [fromId, toId] = [
+      await this.on(from, "CLUSTER", "MYID"),
+      await this.on(to, "CLUSTER", "MYID"),
+    ];
+    await this.on(to, "CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId);
+    await this.on(from, "CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId);
+    const finish = async (): Promise<void> => {
+      await this.on(to, "CLUSTER", "SETSLOT", String(slot), "NODE", toId);
+      await this.on(from, "CLUSTER", "SETSLOT", String(slot), "NODE", toId);
+    };
+    return { from, to, finish };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,4 +84,10 @@ export class RedisCluster implements AsyncDisposable {
 
 async function startNode(): Promise<RedisServer> {
   return await RedisServer.start([...OPTIONS, "--cluster-port", String(await freePort())]);
+}
+
+interface SlotMove {
+  readonly from: RedisServer;
+  readonly to: RedisServer;
+  readonly finish: () => Promise<void>;
 }

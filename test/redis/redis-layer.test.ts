@@ -59,12 +59,8 @@ const places: readonly Place[] = [
       const port = await freePort();
       const files = ["--tls-cert-file", certFile, "--tls-key-file", keyFile];
       const tls = ["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "no", ...files];
-      const users = [
-        "--user",
-        "bob on >p@ss/word allchannels allcommands",
-        "--user",
-        "default off",
-      ];
+      const bob = ["--user", "bob", "on", ">p@ss/word", "allchannels", "allcommands"];
+      const users = [...bob, "--user", "default", "off"];
       stack.use(await RedisServer.start([...tls, "--tls-ca-cert-file", certFile, ...users], port));
       return { url: `rediss://bob:p%40ss%2Fword@127.0.0.1:${port}`, tls: { ca: pem } };
     },
@@ -84,7 +80,7 @@ describe.each(places)("RedisLayer on $name", ({ open, ...place }) => {
   const stack = new AsyncDisposableStack();
   let settings: LayerSettings = {};
   const driver: LayerDriver = {
-    make: ({ now: _now, ...options } = {}) => openLayer({ ...settings, ...options }),
+    make: (options) => openLayer({ ...settings, ...options }),
     channelName,
     lacks: [...lacks, ...(place.lacks ?? [])],
     isRealTime: true,

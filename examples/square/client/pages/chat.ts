@@ -1,4 +1,4 @@
-import { connect } from "tidings/client";
+import { connect, isTidingsError } from "tidings/client";
 
 import type { chat } from "../../chat.ts";
 import type { ChatState } from "../../views/chat-state.ts";
@@ -114,7 +114,9 @@ async function say(): Promise<void> {
     if (field.value.trim() === text) field.value = "";
     view.set({ problem: null });
     scrollToEnd();
-  } catch {
-    view.set({ problem: "Not sent: there is no connection. Your text is still here." });
+  } catch (thrown) {
+    const wasRefused = isTidingsError(thrown, "MESSAGE_INVALID");
+    const reason = wasRefused ? thrown.message : "there is no connection";
+    view.set({ problem: `Not sent: ${reason}. Your text is still here.` });
   }
 }

@@ -1,0 +1,31 @@
+import type { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+
+import { sendNodeResponse } from "srvx/node";
+
+/** A response of Node, of HTTP/1.1 or HTTP/2. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/**
+ * "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields"
+ * (RFC 9113 §8.2.2). Pages that were written for HTTP/1.1 may.
+ */
+const CONNECTION_HEADERS = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** Sends a response; settles when all of it is on its way. */
+export async function sendResponse(outgoing: NodeResponse, response: Response): Promise<void> {
+  await sendNodeResponse(outgoing, "stream" in outgoing ? toHttp2(response) : response);
+}
+
+function toHttp2(response: Response): Response {
+  if (!CONNECTION_HEADERS.some((name) => response.headers.has(name))) return response;
+  const headers = new Headers(response.headers);
+  for (const name of CONNECTION_HEADERS) headers.delete(name);
+  return new Response(response.body, { status: response.status, headers });
+}

@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+
+import { application, consumer, createApp, createServer, forward, type App } from "tidings";
+import { expect, test } from "vitest";
+import { z } from "zod";
+
+import { Socket } from "../integration/socket.ts";
+import { freePort, RedisServer } from "../redis/redis-server.ts";
+import { PYTHON } from "./channels-peer.ts";
+
+const message = z.object({ text: z.string(), from: z.string() });
+
+/** The same chat as in `channels_site.py`. */
+const defineChat = (app: App) =>
+  consumer({
+    path: "/",
+    receives: z.object({ text: z.string().optional(), direct: z.string().optional() }),
+    events: { "chat.message": message },
+    connect: (connection) => connection.groupAdd("lobby"),
+    async receive(connection, { text, direct }) {
+      const { channelName } = connection;
+      if (text === undefined) return connection.send({ channel: channelName });
+      const event = { type: "chat.message", text, from: channelName } as const;
+      if (direct === undefined) return await connection.groupSend("lobby", event);
+      await app.layer.send(direct, event);
+    },
+    on: { "chat.message": forward(({ text, from }: z.infer<typeof message>) => ({ text, from })) },
+  });
+
+const backends = [
+  ["channels_redis.core.RedisChannelLayer", "redis+queue:"],
+  ["channels_redis.pubsub.RedisPubSubChannelLayer", "redis:"],
+] as const;
+
+test.each(backends)(
+  "a browser on Daphne with %s and one on Tidings share a room",
+  async (backend, scheme) => {
+    await using redis = await RedisServer.start();
+    await using daphne = await startDaphne({
+      default: { BACKEND: backend, CONFIG: { hosts: [redis.url] } },
+    });
+    const layer = redis.url.replace("redis:", scheme);
+    await using app = createApp({ name: "test", broker: "memory:", layer });
+    await using server = createServer(application({ app, routes: [defineChat(app)] }), { port: 0 });
+    await server.start();
+
+    await using ours = await Socket.open(`ws://127.0.0.1:${server.port}/`);
+    await using theirs = await Socket.open(daphne.url);
+    const nameOf = async (socket: Socket): Promise<string> => {
+      socket.send({});
+      return ((await socket.next()) as { channel: string }).channel;
+    };
+    const [ourName, theirName] = [await nameOf(ours), await nameOf(theirs)];
+
+    ours.send({ text: "hello from Tidings" });
+    const hello = { text: "hello from Tidings", from: ourName };
+    expect([await ours.next(), await theirs.next()]).toEqual([hello, hello]);
+    theirs.send({ text: "hello from Channels" });
+    const answer = { text: "hello from Channels", from: theirName };
+    expect([await ours.next(), await theirs.next()]).toEqual([answer, answer]);
+
+    ours.send({ text: "psst", direct: theirName });
+    expect(await theirs.next()).toEqual({ text: "psst", from: ourName });
+    theirs.send({ text: "psst yourself", direct: ourName });
+    expect(await ours.next()).toEqual({ text: "psst yourself", from: theirName });
+  },
+);
+
+/** A real Daphne with the site of `channels_site.py`. */
+async function startDaphne(layers: object): Promise<AsyncDisposable & { readonly url: string }> {
+  const port = await freePort();
+  const folder = fileURLToPath(new URL(".", import.meta.url));
+  const args = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", String(port)];
+  const child = spawn(PYTHON, [...args, "channels_site:application"], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      CHANNEL_LAYERS: JSON.stringify(layers),
+      PYTHONDONTWRITEBYTECODE: "1",
+    },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const limit = Date.now() + 20_000;
+  while (!(await canConnect(port))) {
+    if (child.exitCode !== null) throw new Error(`daphne exited with ${child.exitCode}`);
+    if (Date.now() > limit) throw new Error("daphne does not listen after 20 s");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return {
+    url: `ws://127.0.0.1:${port}/`,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  const isOpen = await promise;
+  socket.destroy();
+  return isOpen;
+}

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { eventually } from "./eventually.ts";
+import { RedisCluster } from "./redis-cluster.ts";
+import { RedisSentinel } from "./redis-sentinel.ts";
+
+const quick = { backoff: { baseMs: 5, maxMs: 50 }, pingIntervalMs: 200, commandTimeoutMs: 10_000 };
+
+test("follows the sentinels to the new master, hears its channels there, and tells a gap", async () => {
+  await using sentinel = await RedisSentinel.start();
+  await using redis = openRedis({ url: sentinel.url, ...quick });
+  const heard = await listen(redis, ["one", "two"]);
+  await using connection = await redis.connect();
+  const id = String(await connection.command(["CONFIG", "GET", "port"]));
+  expect(id).toBe(`port,${sentinel.master.port}`);
+  await sentinel.master.kill();
+  await eventually(() => heard.gaps.length > 0);
+  await eventually(async () => (await redis.publish("one", Buffer.from("1"))) === 1);
+  await redis.publish("two", Buffer.from("2"));
+  await eventually(() => heard.messages.includes("2"));
+  expect(String(await connection.command(["CONFIG", "GET", "port"]))).toBe(
+    `port,${sentinel.replica.port}`,
+  );
+  expect(heard.gaps).toHaveLength(1);
+});
+
+test("says when no sentinel answers, and when they know no such master", async () => {
+  await using sentinel = await RedisSentinel.start();
+  const options = { ...quick, commandTimeoutMs: 200 };
+  await using wrong = openRedis({ url: sentinel.url.replace("main", "other"), ...options });
+  await expect(wrong.command(["PING"])).rejects.toThrow("the sentinels know no master `other`");
+  await using down = openRedis({
+    url: "redis+sentinel://127.0.0.1:1,[::1]:1?master=m",
+    ...options,
+  });
+  await expect(down.command(["PING"])).rejects.toThrow("cannot connect to Redis at ::1:1");
+});
+
+describe("a cluster", () => {
+  const stack = new AsyncDisposableStack();
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = stack.use(await RedisCluster.start());
+  });
+  afterAll(() => stack.disposeAsync());
+
+  test("answers for every key while a slot moves, and runs scripts and transactions", async () => {
+    await using redis = openRedis({ url: cluster.url, ...quick });
+    expect(redis.isCluster).toBe(true);
+    const keys = Array.from({ length: 30 }, (_, n) => `key-${n}`);
+    await Promise.all(keys.map((key) => redis.command(["SET", key, key])));
+    for (const key of keys) expect(String(await redis.command(["GET", key]))).toBe(key);
+    const sizes = await Promise.all(
+      cluster.nodes.slice(0, 3).map(async (node) => Number(await cluster.on(node, "DBSIZE"))),
+    );
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    const script = { source: "return redis.call('GET', KEYS[1])" };
+    for (const key of keys) expect(String(await redis.script(script, [key], []))).toBe(key);
+    const replies = await redis.transaction([
+      ["SET", "{a}1", "1"],
+      ["INCR", "{a}1"],
+    ]);
+    expect(replies.map(String)).toEqual(["OK", "2"]);
+    await using connection = await redis.connect("key-7");
+    expect(String(await connection.command(["GET", "key-7"]))).toBe("key-7");
+
+    // Half way, a slot that moves is asked for at both nodes; then the new one is found by itself.
+    const slot = String(await redis.command(["CLUSTER", "KEYSLOT", "moving"]));
+    const heard = await listen(redis, ["moving"]);
+    const { from, to, finish } = await cluster.move(Number(slot));
+    await redis.command(["SET", "moving", "x"]);
+    expect(await cluster.on(from, "CLUSTER", "COUNTKEYSINSLOT", slot)).toBe("0");
+    expect(await cluster.on(to, "CLUSTER", "COUNTKEYSINSLOT", slot)).toBe("1");
+    await finish();
+    expect(String(await redis.command(["GET", "moving"]))).toBe("x");
+    await eventually(async () => (await redis.publish("moving", Buffer.from("1"))) === 1);
+    await eventually(() => heard.messages.length > 0);
+    expect(heard.gaps.length).toBeGreaterThan(0);
+  });
+
+  test("hears the channels of a node that died at the one that takes over", async () => {
+    await using redis = openRedis({ url: cluster.url, ...quick });
+    const names = Array.from({ length: 12 }, (_, n) => `channel-${n}`);
+    const heard = await listen(redis, names);
+    const before = Date.now();
+    await cluster.nodes[0]?.kill();
+    await eventually(() => heard.gaps.length > 0);
+    expect(heard.gaps[0]?.from).toBeLessThanOrEqual(before + 50);
+    for (const name of names) {
+      await eventually(async () => (await redis.publish(name, Buffer.from(name))) === 1);
+    }
+    await eventually(() => names.every((name) => heard.messages.includes(name)));
+  });
+});
+
+/** Listens to channels, and notes what comes. */
+async function listen(
+  redis: Redis,
+  names: readonly string[],
+): Promise<{ readonly messages: string[]; readonly gaps: { from: number; to: number }[] }> {
+  const messages: string[] = [];
+  const gaps: { from: number; to: number }[] = [];
+  redis.onGap((gap) => gaps.push(gap));
+  await Promise.all(
+    names.map((name) => redis.subscribe(name, (bytes) => messages.push(String(bytes)))),
+  );
+  return { messages, gaps };
+}

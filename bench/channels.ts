@@ -8,8 +8,9 @@ import { measureOpened } from "./channels/figures/opened.ts";
 import { measurePython } from "./channels/figures/python.ts";
 import { measureRedis } from "./channels/figures/redis.ts";
 import { measureRooms } from "./channels/figures/rooms.ts";
+import { pinThisProcess, SERVER_CORE } from "./channels/process.ts";
 import { Setting, type Measure } from "./channels/setting.ts";
-import { report, type Figure } from "./figure.ts";
+import { report } from "./figure.ts";
 
 const FIGURES: Readonly<Record<string, Measure>> = {
   "fan-out-1000": async (setting) => await measureFanOut(setting, 1_000),
@@ -41,13 +42,13 @@ const { values } = parseArgs({
 
 if (values.help) console.log(USAGE);
 else {
-  const figures: Figure[] = [];
+  // A Redis has no core of its own either.
+  pinThisProcess(SERVER_CORE);
   for (const name of values.only) {
     const measure = FIGURES[name];
     if (!measure) throw new Error(`no figure \`${name}\`; ${USAGE}`);
     await using setting = new Setting({ isQuick: values.quick });
     const measured = await measure(setting);
     report(measured, values);
-    figures.push(...measured);
   }
 }

@@ -31,7 +31,7 @@ interface Room {
 }
 
 /** Handshakes that are under way at a time. */
-const CONCURRENCY = 100;
+const CONCURRENCY = 200;
 /** Members that read every message, so that nobody wins by sending something else. */
 const WITNESSES = 8;
 const LOST_AFTER_MS = 20_000;
@@ -204,7 +204,6 @@ export class Crowd {
 
   /** The sum was right; so must be each member's share, and what the witnesses read. */
   #check(perRoom: number): void {
-    const h = new Map<number, number>(); for (const {members} of this.#rooms) for (const m of members) { const k = m.received/this.#frameBytes; h.set(k,(h.get(k)??0)+1); } if (h.size>1) console.log("DEBUG", this.#options.port, this.#options.wire, perRoom, this.#frameBytes, [...h].slice(0,60));
     for (const { members } of this.#rooms) {
       for (const { received } of members) {
         if (received === perRoom * this.#frameBytes) continue;
@@ -214,7 +213,8 @@ export class Crowd {
       }
     }
     for (const numbers of this.#witnessed.values()) {
-      const isWhole = numbers.length === perRoom && numbers.every((n, index) => n === FIRST + index);
+      const isWhole =
+        numbers.length === perRoom && numbers.every((n, index) => n === FIRST + index);
       if (!isWhole) throw new Error(`expected ${perRoom} messages in order, got ${numbers.length}`);
     }
   }

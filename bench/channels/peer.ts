@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -13,8 +13,6 @@ export type PeerName = "tidings" | "ws" | "socket.io" | "channels";
 /** Debian's Python has Channels; another one on the path may not. */
 const PYTHON = "/usr/bin/python3";
 const START_TIMEOUT_MS = 20_000;
-/** Linux counts processor time in hundredths of a second (`getconf CLK_TCK`). */
-const TICK_MS = 10;
 
 /** One of the servers under load, in a process of its own. */
 export class Peer implements AsyncDisposable {
@@ -66,12 +64,14 @@ export class Peer implements AsyncDisposable {
     return (await nextMessage(this.#process)) as NodeJS.MemoryUsage;
   }
 
-  /** Milliseconds of processor time so far. */
+  /** Milliseconds of processor time so far, of all threads (schedstat: the first field, in nanoseconds). */
   get cpuMs(): number {
-    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, "utf8");
-    // The name in parentheses may hold spaces; utime and stime are the 14th and 15th field (proc_pid_stat(5)).
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    const tasks = `/proc/${this.#process.pid}/task`;
+    let sum = 0;
+    for (const task of readdirSync(tasks)) {
+      sum += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+    }
+    return sum;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

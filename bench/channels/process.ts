@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { availableParallelism } from "node:os";
+import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** Servers share one core, as each of them would have one; the load has another. */
@@ -8,7 +8,11 @@ export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 
 /** Starts a module of this folder in a process of its own, on one core if the system can. */
-export function startModule(file: string, core: number, args: readonly string[] = []): ChildProcess {
+export function startModule(
+  file: string,
+  core: number,
+  args: readonly string[] = [],
+): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const node = [process.execPath, "--expose-gc", ...process.execArgv, path, ...args];
   return startPinned(core, node, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -20,9 +24,14 @@ export function startPinned(
   command: readonly string[],
   options: Parameters<typeof spawn>[2],
 ): ChildProcess {
-  const isPinned = process.platform === "linux" && availableParallelism() > core;
-  const [file = "", ...args] = isPinned ? ["taskset", "-c", String(core), ...command] : command;
+  const [file = "", ...args] = canPin(core) ? ["taskset", "-c", String(core), ...command] : command;
   return spawn(file, args, options);
+}
+
+/** Puts this process, and what it starts from now on, on one core. */
+export function pinThisProcess(core: number): void {
+  if (!canPin(core)) return;
+  spawnSync("taskset", ["-cp", String(core), String(process.pid)], { stdio: "ignore" });
 }
 
 /** Waits for the next message of a process that must not end before it. */
@@ -36,6 +45,10 @@ export async function nextMessage(child: ChildProcess): Promise<unknown> {
   } finally {
     child.off("exit", onExit);
   }
+}
+
+function canPin(core: number): boolean {
+  return process.platform === "linux" && cpus().length > core;
 }
 
 export async function stopProcess(child: ChildProcess): Promise<void> {

@@ -17,6 +17,8 @@ export interface Throughput {
   readonly window: number;
   readonly floors: Floors;
   readonly rounds: number;
+  /** Rounds until the hot functions are compiled. @default 3 */
+  readonly warmUpRounds?: number | undefined;
 }
 
 /** A server, and where publishers connect when that is another one. */
@@ -27,8 +29,6 @@ export interface Side {
 
 /** Long enough to tell peers apart, short enough for many rounds. */
 const ROUND_MS = 600;
-/** Rounds until the hot functions are compiled. */
-const WARM_UP_ROUNDS = 3;
 
 /** Measures deliveries per second, round by round, every delivery counted. */
 export async function measureThroughput(options: Throughput): Promise<readonly Figure[]> {
@@ -63,9 +63,9 @@ class Runner {
 
   async warmUp(): Promise<void> {
     await this.crowd.verify();
-    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+    const { rooms, size, window, warmUpRounds = 3 } = this.#options;
+    for (let round = 0; round < warmUpRounds; round++) {
       const { rate } = await this.run();
-      const { rooms, size, window } = this.#options;
       const perRoom = Math.ceil(((rate / size) * (ROUND_MS / 1000)) / rooms);
       this.#messages = rooms * Math.min(MAX_MESSAGES, Math.max(window, perRoom));
     }

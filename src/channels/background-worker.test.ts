@@ -1,3 +1,5 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
+
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
@@ -282,13 +284,15 @@ describe("a background worker whose layer fails", () => {
 });
 
 describe("a background worker that is stopped", () => {
-  test("lets what it handles finish, and leaves the rest in the layer", async () => {
+  test.each([1, 2])("lets what it handles finish, of %d at once", async (concurrency) => {
     const gate = new Gate();
-    await using rig = new Rig(gated(gate));
-    await rig.sendNumbers(2);
+    await using rig = new Rig(gated(gate, concurrency));
+    await rig.sendNumbers(1);
     await rig.worker.start();
     await vi.waitFor(() => expect(gate.entered).toEqual([0]));
     const stopped = rig.worker.stop();
+    await rig.layer.send("work", { type: "task.n", n: 1 });
+    await endOfTurn();
     expect(rig.worker.state).toBe("stopping");
     gate.release();
     await stopped;

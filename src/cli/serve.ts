@@ -14,23 +14,22 @@ import {
   queuesOption,
   stopTimeoutOption,
 } from "./options.ts";
+import { renewOnHangUp } from "./renew-on-hang-up.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { unsharedChannels } from "./runworker.ts";
+import { listenOptions, toServerOptions, type ListenOptions } from "./server-options.ts";
 
-interface ServeOptions {
-  readonly port: number;
-  readonly host: string;
+interface ServeOptions extends ListenOptions {
   readonly worker: boolean;
   readonly runworker: boolean;
   readonly concurrency: number;
   readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
-  readonly stopTimeout: number;
 }
 
 /** `tidings serve`: the server, and with `--worker` a worker in the same process. */
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("Serve an application's pages, consumers and feeds.")
     .argument("<module>", "the file that exports the application")
     .addOption(portOption())
@@ -42,6 +41,8 @@ export function serveCommand(): Command {
     .addOption(logLevelOption())
     .addOption(stopTimeoutOption())
     .action(serve);
+  for (const option of listenOptions()) command.addOption(option);
+  return command;
 }
 
 async function serve(path: string, options: ServeOptions): Promise<void> {
@@ -49,7 +50,8 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
   const application = await loadApplication(path);
   await using app = application.app;
   if (options.worker) await application.loadTasks();
-  const server = createServer(application, { port: options.port, host: options.host, logger });
+  const server = createServer(application, { ...(await toServerOptions(options)), logger });
+  const endRenewal = renewOnHangUp(server, options, logger);
   const worker = options.worker
     ? app.tasks.createWorker({ concurrency: options.concurrency, queues: options.queues, logger })
     : undefined;
@@ -67,6 +69,7 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
       else warnOfUnread(application, logger);
     },
     async stop(signal) {
+      endRenewal();
       await Promise.all([
         server.stop({ signal }),
         worker?.stop({ signal }),

@@ -34,7 +34,7 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #sources: readonly QueueSource[];
   readonly #closing = new AbortController();
-  /** Sources that have failed, until they answer again. */
+  /** Sources that do not answer yet, or no longer. */
   readonly #healing = new Map<QueueSource, Promise<void>>();
   readonly #puttingBack = new Set<Promise<void>>();
   #running: Promise<void> | undefined;
@@ -46,6 +46,8 @@ export class Intake {
     this.#sources = options.hosts.map(
       (host) => new QueueSource(host, options.key, this.#closing.signal),
     );
+    // One that cannot be reached must not hold up the others.
+    for (const source of this.#sources) this.#heal(source);
   }
 
   /** Somebody waits who did not before. */
@@ -80,6 +82,7 @@ export class Intake {
       else if (!(await this.#nextDemand())) break;
     }
     if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
     this.#options.onIdle();
     await this.#closeSources();
   }
@@ -178,14 +181,18 @@ export class Intake {
       return await task();
     } catch (error) {
       if (!isRedisError(error)) throw error;
-      if (this.#healing.has(source)) return undefined;
-      const healing = source.heal().finally(() => {
-        this.#healing.delete(source);
-        void this.#release();
-      });
-      this.#healing.set(source, healing);
+      this.#heal(source);
       return undefined;
     }
+  }
+
+  #heal(source: QueueSource): void {
+    if (this.#healing.has(source)) return;
+    const healing = source.heal().finally(() => {
+      this.#healing.delete(source);
+      void this.#release();
+    });
+    this.#healing.set(source, healing);
   }
 
   async #release(): Promise<void> {

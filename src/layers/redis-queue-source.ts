@@ -8,8 +8,10 @@ import { RECLAIM } from "./redis-queue-script.ts";
 
 /** How long Redis holds a read that finds nothing. An idle reader asks again, for ever. */
 const BLOCK_MS = 5_000;
-/** A Redis that has not answered by then hangs. */
-const REPLY_TIMEOUT_MS = 15_000;
+/** A Redis that has not answered by then hangs. Long, since what it has taken out would be lost. */
+const TAKE_TIMEOUT_MS = 15_000;
+/** So long a host that does not answer may hold up the others. */
+const ASK_TIMEOUT_MS = 3_000;
 /** How many messages of dead readers are looked at in one go. */
 const RECLAIM_BATCH = 100;
 
@@ -105,13 +107,12 @@ export class QueueSource {
     if (!redis.isCluster) await redis.script(RECLAIM, [this.#key, inFlight], left);
   }
 
-  /** After a failure: waits, until the host answers again. */
+  /** Waits until the host answers, at first or again. */
   async heal(): Promise<void> {
     while (!this.#signal.aborted) {
       try {
-        await delay(backoffMs(this.#failures, { baseMs: 50, maxMs: 2_000 }), undefined, {
-          signal: this.#signal,
-        });
+        const waitMs = this.#failures && backoffMs(this.#failures, { baseMs: 50, maxMs: 2_000 });
+        await delay(waitMs, undefined, { signal: this.#signal });
         await this.#command(["PING"]);
         await this.host.recover();
         this.#failures = 0;
@@ -135,7 +136,7 @@ export class QueueSource {
       this.#connection ??= await this.host.redis.connect(this.#key);
       const reply = await this.#connection.command(args, {
         key: this.#key,
-        timeoutMs: REPLY_TIMEOUT_MS,
+        timeoutMs: args[0]?.endsWith("POPMIN") ? TAKE_TIMEOUT_MS : ASK_TIMEOUT_MS,
       });
       this.host.sign();
       return reply;

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { toError } from "../core/errors.ts";
 import { ClusterSlots, formatAddress, parseRedirect, slotOf } from "./cluster-slots.ts";
 import { CommandLane, type LaneTask } from "./command-lane.ts";
@@ -39,6 +41,8 @@ export class ClusterNodes {
   readonly #onChange: () => void;
   #slots: ClusterSlots | undefined;
   #reading: Promise<ClusterSlots> | undefined;
+  /** How many commands wait to know their node. */
+  #finding = 0;
   #isClosed = false;
 
   constructor(options: ClusterOptions, onChange: () => void) {
@@ -51,15 +55,17 @@ export class ClusterNodes {
     const limit = Date.now() + (timeoutMs ?? this.#options.bounds.commandTimeoutMs);
     let asking: RedisAddress | undefined;
     for (let redirects = 0; ; redirects++) {
-      const owner = asking ?? (await this.ownerOf(key));
+      const owner = asking ?? (await this.#find(key, limit));
+      signal?.throwIfAborted();
       const task: LaneTask<T> = asking ? askFirst(run) : run;
       asking = undefined;
+      const lane = this.#lane(owner);
       try {
-        const options = { signal, timeoutMs: Math.max(1, limit - Date.now()) };
-        return await this.#lane(owner).run(task, bytes, options);
+        return await lane.run(task, bytes, { signal, timeoutMs: Math.max(1, limit - Date.now()) });
       } catch (error) {
         if (redirects >= MAX_REDIRECTS || Date.now() >= limit) throw error;
-        asking = await this.#redirect(toError(error));
+        const isLaneGone = this.#lanes.get(formatAddress(owner)) !== lane;
+        asking = await this.#redirect(toError(error), isLaneGone);
       }
     }
   }
@@ -84,12 +90,31 @@ export class ClusterNodes {
     for (const lane of this.#lanes.values()) await lane.close();
   }
 
-  /** Learns from what went wrong; throws it when another try is of no use. */
-  async #redirect(error: Error): Promise<RedisAddress | undefined> {
-    if (error instanceof RedisUnavailable && !error.wasSent && !this.#isClosed) {
-      await this.refresh();
-      return undefined;
+  /** The node of a key, however often that must be asked; a bounded number of callers may wait. */
+  async #find(key: RedisArgument | undefined, limit: number): Promise<RedisAddress> {
+    const { maxPendingCommands } = this.#options.bounds;
+    if (this.#finding >= maxPendingCommands) {
+      throw new RedisUnavailable(`${maxPendingCommands} commands wait for Redis already`);
     }
+    this.#finding++;
+    try {
+      for (;;) {
+        try {
+          return await within(limit, this.ownerOf(key));
+        } catch (error) {
+          if (this.#isClosed || Date.now() + RETRY_MS >= limit) throw error;
+          await sleep(RETRY_MS);
+        }
+      }
+    } finally {
+      this.#finding--;
+    }
+  }
+
+  /** Learns from what went wrong; throws it when another try is of no use. */
+  async #redirect(error: Error, isLaneGone: boolean): Promise<RedisAddress | undefined> {
+    // Its node left the cluster while the command waited to be sent.
+    if (error instanceof RedisUnavailable && !error.wasSent && isLaneGone) return undefined;
     if (!(error instanceof RedisRefusal)) throw error;
     const redirect = parseRedirect(error.reply);
     if (redirect && error.is("ASK")) return redirect.owner;
@@ -99,7 +124,7 @@ export class ClusterNodes {
       return undefined;
     }
     if (!error.is("CLUSTERDOWN") && !error.is("TRYAGAIN") && !error.is("MOVED")) throw error;
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await sleep(RETRY_MS);
     await this.refresh();
     return undefined;
   }
@@ -173,4 +198,17 @@ function askFirst<T>(run: LaneTask<T>): LaneTask<T> {
     const [, reply] = await Promise.all([link.command(["ASKING"]), run(link)]);
     return reply;
   };
+}
+
+/** Gives up at a time; what is waited for goes on. */
+async function within<T>(limit: number, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const onTimeout = (): void =>
+    reject(new RedisUnavailable("no node of the cluster answers in time"));
+  const timer = setTimeout(onTimeout, Math.max(0, limit - Date.now()));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -14,6 +14,7 @@ export interface IoredisCluster extends IoredisClient {
   readonly isCluster: true;
   readonly status: string;
   connect(): Promise<void>;
+  once(event: "ready", listener: () => void): unknown;
   nodes(): readonly unknown[];
 }
 
@@ -53,6 +54,9 @@ export function dialIoredis(
 /** The nodes that an ioredis cluster knows, and one of them to duplicate. */
 export async function nodesOf(cluster: IoredisCluster): Promise<readonly IoredisNode[]> {
   if (cluster.status === "wait") await cluster.connect();
+  if (cluster.nodes().length === 0) {
+    await new Promise<void>((resolve) => void cluster.once("ready", resolve));
+  }
   return cluster.nodes().filter(isNode);
 }
 

@@ -65,7 +65,7 @@ export class Listener {
     try {
       await promise;
     } catch (thrown) {
-      throw toListenError(thrown, unixSocket ?? `${host}:${port}`);
+      throw toListenError(thrown, unixSocket ?? { host, port });
     }
     this.#server.off("error", reject);
   }

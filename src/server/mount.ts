@@ -1,21 +1,22 @@
 import type { EventEmitter } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-
-import { sendNodeResponse } from "srvx/node";
 
 import type { Application } from "../app/index.ts";
 import { toErrorResponse } from "../channels/index.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
-import { invalidOption } from "../core/options.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { answerUpgrade } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
 import type { ServerLimits } from "./limits.ts";
 import { joinUpgrades } from "./mount-upgrades.ts";
+import type { NodeMessage } from "./read-request.ts";
+import { sendResponse, type NodeResponse } from "./send-response.ts";
+import type { ProxyOptions } from "./trusted-proxies.ts";
 
 /** How an application is mounted. */
-export interface MountOptions {
+export interface MountOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   /**
    * The path that the application is behind, from the root of the site: `/live`.
    *
@@ -28,18 +29,16 @@ export interface MountOptions {
   /** @default silent */
   readonly logger?: Logger | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Over how long a stop spreads telling clients to come back, at most. @default 5_000 */
+  readonly drainSpreadMs?: number | undefined;
 }
 
 /** An application inside another framework's server. */
 export interface Mount extends Service {
   /** Answers a request; returns `false`, and does nothing, when its path is not ours. */
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly handle: (request: NodeMessage, response: NodeResponse) => boolean;
   /** Answers a request, or calls `next` when its path is not ours: for Express and hooks of Fastify. */
-  readonly middleware: (
-    request: IncomingMessage,
-    response: ServerResponse,
-    next: () => void,
-  ) => void;
+  readonly middleware: (request: NodeMessage, response: NodeResponse, next: () => void) => void;
   /** Answers an upgrade; returns `false`, and leaves the socket alone, when its path is not ours. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
   /**
@@ -82,26 +81,30 @@ export function mount(application: Application, options: MountOptions = {}): Mou
 class NodeMount implements Mount {
   readonly #engine: Engine;
   readonly #prefix: string;
+  readonly #drainSpreadMs: number;
   #state: ServiceState = "running";
 
-  constructor(application: Application, { prefix = "", logger, limits }: MountOptions) {
+  constructor(application: Application, options: MountOptions) {
+    const { prefix = "", logger = silentLogger, drainSpreadMs = 5_000 } = options;
     if (!/^(?:\/[\w\-.~]+)*$/.test(prefix)) {
       throw invalidOption("prefix", "a path without a slash at its end, such as `/live`", prefix);
     }
     this.#prefix = prefix;
-    this.#engine = new Engine(application, { logger: logger ?? silentLogger, limits, prefix });
+    this.#drainSpreadMs = assertDuration("drainSpreadMs", drainSpreadMs);
+    // How the process is doing is the site's to tell.
+    this.#engine = new Engine(application, { ...options, logger, health: false });
   }
 
   get state(): ServiceState {
     return this.#state;
   }
 
-  readonly handle = (request: IncomingMessage, response: ServerResponse): boolean => {
+  readonly handle = (request: NodeMessage, response: NodeResponse): boolean => {
     const url = fullUrl(request);
     if (!this.#answers(url)) return false;
     const refusal = this.#refusal() ?? this.#refusalOfBody(request);
     if (refusal) {
-      void sendNodeResponse(response, refusal);
+      void sendResponse(response, refusal);
       return true;
     }
     // Express cuts off what a router is mounted behind; handlers see the whole URL.
@@ -110,11 +113,7 @@ class NodeMount implements Mount {
     return true;
   };
 
-  readonly middleware = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    next: () => void,
-  ): void => {
+  readonly middleware = (request: NodeMessage, response: NodeResponse, next: () => void): void => {
     if (!this.handle(request, response)) next();
   };
 
@@ -141,7 +140,7 @@ class NodeMount implements Mount {
   async stop({ signal }: StopOptions = {}): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "stopping";
-    await this.#engine.drain({ signal });
+    await this.#engine.drain({ spreadMs: this.#drainSpreadMs, signal });
     this.#state = "stopped";
   }
 
@@ -168,7 +167,7 @@ class NodeMount implements Mount {
   }
 
   /** Whoever waited for a body that was read before would wait for ever. */
-  #refusalOfBody(request: IncomingMessage): Response | undefined {
+  #refusalOfBody(request: NodeMessage): Response | undefined {
     const { headers, url, readableDidRead } = request;
     const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
     if (!hasBody || !readableDidRead) return undefined;
@@ -178,7 +177,7 @@ class NodeMount implements Mount {
   }
 }
 
-function fullUrl(request: IncomingMessage): string {
+function fullUrl(request: NodeMessage): string {
   const original: unknown = "originalUrl" in request ? request.originalUrl : undefined;
   return typeof original === "string" ? original : (request.url ?? "/");
 }

@@ -4,6 +4,7 @@ import type { Application } from "../app/index.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertDuration } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
+import type { WebSocketLosses } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
 import type { HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -44,6 +45,8 @@ export interface Server extends Service {
   readonly port: number;
   /** How many connections are open: WebSockets and streams. */
   readonly connectionCount: number;
+  /** What slow or overeager clients have cost so far. */
+  readonly losses: Readonly<WebSocketLosses>;
   /** Uses another certificate for connections from now on; without `tls` it does nothing. */
   setTls(tls: TlsOptions): void;
 }
@@ -101,6 +104,10 @@ class NodeServer implements Server {
 
   get connectionCount(): number {
     return this.#engine.context.seats.taken;
+  }
+
+  get losses(): Readonly<WebSocketLosses> {
+    return { ...this.#engine.context.websockets.losses };
   }
 
   async start(): Promise<void> {

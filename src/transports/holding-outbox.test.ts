@@ -45,7 +45,7 @@ function setUp(policy: HoldingPolicy, maxBytes = 10): Setup {
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const push = (outbox: HoldingOutbox, texts: string, keys?: string): void => {
-  for (const [index, text] of [...texts].entries()) {
+  for (const [index, text] of texts.split("").entries()) {
     outbox.push(Buffer.from(text), keys?.[index]?.trim() || undefined);
   }
 };

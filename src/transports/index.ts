@@ -13,4 +13,9 @@ export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
-export { offeredSubprotocols, WebSocketTransport, type Upgrade } from "./websocket.ts";
+export {
+  offeredSubprotocols,
+  WebSocketTransport,
+  type Upgrade,
+  type WebSocketLosses,
+} from "./websocket.ts";

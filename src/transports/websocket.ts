@@ -144,7 +144,8 @@ export class WebSocketConnection {
   readonly #transport: WebSocketTransport;
   readonly #websocket: WebSocket;
   readonly #outbox: Outbox | HoldingOutbox;
-  readonly #allowance: Allowance;
+  /** Made with its first message: most connections are idle, and there are many. */
+  #allowance: Allowance | undefined;
   #isAlive = true;
   /** How many heartbeats have passed since its last message. */
   #idleBeats = 0;
@@ -161,7 +162,6 @@ export class WebSocketConnection {
   }: WebSocketConnectionOptions) {
     this.#transport = transport;
     this.#websocket = websocket;
-    this.#allowance = transport.rate.start();
     this.#outbox = this.#createOutbox(socket, slowConsumer);
     const remove = transport.connections.add(this);
     websocket.on("message", (data, isBinary) => {
@@ -255,7 +255,9 @@ export class WebSocketConnection {
 
   /** Counts what the client sent; `false` when it was too much. */
   #count(): boolean {
-    switch (this.#transport.rate.count(this, this.#allowance)) {
+    const { rate } = this.#transport;
+    this.#allowance ??= rate.start();
+    switch (rate.count(this, this.#allowance)) {
       case "go-on":
         return true;
       case "pause":

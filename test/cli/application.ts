@@ -18,10 +18,12 @@ app.task("fixture.add", (x: number, y: number) => x + y);
 export default application({
   app,
   http: async (request) => {
+    const { pathname } = new URL(request.url);
     // What an application may well forget to clear.
-    if (new URL(request.url).pathname === "/timer") setInterval(() => {}, 60_000);
-    if (new URL(request.url).pathname === "/hang") await new Promise(() => {});
-    return new Response("fixture");
+    if (pathname === "/timer") setInterval(() => {}, 60_000);
+    if (pathname === "/hang") await new Promise(() => {});
+    if (pathname === "/url") return new Response(request.url);
+    return new Response("fixture", { status: pathname === "/healthz" ? 404 : 200 });
   },
   routes: [consumer({ path: "/ws/chat" }), feed({ path: "/clock", snapshot: () => 0 })],
   async tasks() {

@@ -46,7 +46,8 @@ describe("connections", () => {
   test("are counted together, WebSockets, streams and long polls", async () => {
     await using server = await serve(() => ({ routes: [echo, still] }), { maxConnections: 3 });
     const { cursor } = (await (await fetch(`${server.url}/still`)).json()) as { cursor: string };
-    await using _socket = await Socket.open(wsUrl(server));
+    await using socket = await Socket.open(wsUrl(server));
+    expect(socket.raw.readyState).toBe(socket.raw.OPEN);
     await using stream = await openStream(`${server.url}/still`, SSE);
     await stream.until("data: 1");
     const abort = new AbortController();
@@ -61,7 +62,7 @@ describe("connections", () => {
     // What is over at once needs no room.
     expect((await fetch(`${server.url}/still`)).status).toBe(200);
     abort.abort();
-    await expect(poll).rejects.toThrow();
+    await expect(poll).rejects.toThrow("aborted");
     await eventually(() => server.server.connectionCount === 2);
     await using again = await Socket.open(wsUrl(server));
     again.send("in");
@@ -76,7 +77,8 @@ describe("connections", () => {
     expect(await statusOf(server, headers)).toEqual(TOO_MANY);
     const stream = await fetch(`${server.url}/still`, { headers: { ...SSE, ...headers } });
     expect(stream.status).toBe(429);
-    await using _other = await Socket.open(wsUrl(server), [], { headers: from("192.0.2.2") });
+    await using other = await Socket.open(wsUrl(server), [], { headers: from("192.0.2.2") });
+    expect(other.raw.readyState).toBe(other.raw.OPEN);
     await first[Symbol.asyncDispose]();
     await eventually(() => server.server.connectionCount === 1);
     await using again = await Socket.open(wsUrl(server), [], { headers });
@@ -87,7 +89,8 @@ describe("connections", () => {
     const routes = [use([whoTheySay], [echo, still])];
     await using server = await serve(() => ({ routes }), { maxConnectionsPerUser: 2 }, proxied);
     const headers = from("192.0.2.1", "ada");
-    await using _socket = await Socket.open(wsUrl(server), [], { headers });
+    await using socket = await Socket.open(wsUrl(server), [], { headers });
+    expect(socket.raw.readyState).toBe(socket.raw.OPEN);
     await using stream = await openStream(`${server.url}/still`, { ...SSE, ...headers });
     await stream.until("data: 1");
     expect(await statusOf(server, from("192.0.2.2", "ada"))).toEqual(TOO_MANY);

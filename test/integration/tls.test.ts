@@ -23,7 +23,7 @@ const news = feed({
   path: "/news",
   group: "news",
   snapshot: () => ({ text: "start" }),
-  on: { news: forward((event) => ({ text: event.text })) },
+  on: { news: forward((event) => ({ text: event["text"] })) },
 });
 
 const tlsOf = ({ certFile, keyFile }: Certificate): NonNullable<ServerOptions["tls"]> => ({
@@ -99,7 +99,7 @@ test("a hundred event streams share one connection of HTTP/2", async () => {
   await eventually(() => lines.text.includes('"text":"start"'));
   const poll = ask(session, "/news", { accept: "application/json" });
   await once(poll.stream, "close");
-  expect(JSON.parse(poll.text)).toMatchObject({ events: [{ data: { text: "start" } }] });
+  expect(poll.text).toContain('"data":{"text":"start"}');
   const closed = once(session, "close");
   await server.server.stop();
   await closed;
@@ -145,7 +145,11 @@ test("a certificate is renewed without a restart", async () => {
   using second = new Certificate();
   await using server = await serve(() => ({ http: pages }), {}, { tls: tlsOf(first) });
   const presented = async (): Promise<string> => {
-    const socket = connectTls({ port: server.server.port, ca: [first.pem, second.pem] });
+    const socket = connectTls({
+      host: "127.0.0.1",
+      port: server.server.port,
+      ca: [first.pem, second.pem],
+    });
     await once(socket, "secureConnect");
     const der = socket.getPeerCertificate().raw.toString("base64");
     socket.destroy();

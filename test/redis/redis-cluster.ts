@@ -21,7 +21,12 @@ export class RedisCluster implements AsyncDisposable {
     // One after another: two that look for a free port at once may find the same.
     while (nodes.length <= MASTERS) nodes.push(await startNode());
     const cluster = new RedisCluster(nodes);
-    await cluster.#join();
+    try {
+      await cluster.#join();
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
     return cluster;
   }
 

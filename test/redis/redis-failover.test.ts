@@ -1,6 +1,7 @@
+import { Cluster } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { fromIoredis, openRedis, type Redis } from "../../src/redis/index.ts";
 import { eventually } from "./eventually.ts";
 import { RedisCluster } from "./redis-cluster.ts";
 import { RedisSentinel } from "./redis-sentinel.ts";
@@ -44,6 +45,37 @@ describe("a cluster", () => {
     cluster = stack.use(await RedisCluster.start());
   });
   afterAll(() => stack.disposeAsync());
+
+  test("is waited for a bounded time, by a bounded number of commands", async () => {
+    const options = { ...quick, commandTimeoutMs: 250, maxPendingCommands: 2 };
+    await using redis = openRedis({ url: "redis+cluster://127.0.0.1:1", ...options });
+    const results = await Promise.allSettled(
+      ["a", "b", "c"].map((key) => redis.command(["GET", key])),
+    );
+    expect(results.map((result) => String(result.status === "rejected" && result.reason))).toEqual([
+      expect.stringContaining("cannot connect to Redis at 127.0.0.1:1"),
+      expect.stringContaining("cannot connect to Redis at 127.0.0.1:1"),
+      expect.stringContaining("2 commands wait for Redis already"),
+    ]);
+  });
+
+  test("is used with the settings of an ioredis cluster, which stays as it was", async () => {
+    const client = new Cluster(cluster.nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
+    try {
+      await using redis = fromIoredis(client);
+      expect(redis.isCluster).toBe(true);
+      const keys = Array.from({ length: 9 }, (_, n) => `io-${n}`);
+      for (const key of keys) await redis.command(["SET", key, key]);
+      expect(await client.get("io-3")).toBe("io-3");
+      const heard = await listen(redis, keys);
+      for (const key of keys) expect(await redis.publish(key, Buffer.from(key))).toBe(1);
+      await eventually(() => heard.messages.length === keys.length);
+      await redis.close();
+      expect(await client.get("io-4")).toBe("io-4");
+    } finally {
+      client.disconnect();
+    }
+  });
 
   test("answers for every key while a slot moves, and runs scripts and transactions", async () => {
     await using redis = openRedis({ url: cluster.url, ...quick });

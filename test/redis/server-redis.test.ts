@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
+
 import { expect, test } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
+import { Certificate } from "./certificate.ts";
 import { eventually } from "./eventually.ts";
 import { freePort, RedisServer } from "./redis-server.ts";
 
@@ -219,4 +223,48 @@ test("refuses everything once it is closed, and whoever waits", async () => {
   await expect(redis.command(["PING"])).rejects.toThrow("is closed");
   await expect(redis.subscribe("one", () => undefined)).rejects.toThrow("is closed");
   await redis.close();
+});
+
+test("refuses a channel that the user may not hear, and hears the others", async () => {
+  const bob = ["--user", "bob", "on", ">pw", "+@all", "&ok*"];
+  await using server = await RedisServer.start([...bob, "--user", "default", "off"]);
+  await using redis = openRedis(server.url.replace("//", "//bob:pw@"));
+  const heard: string[] = [];
+  const [first, refused, second] = await Promise.allSettled(
+    ["ok-1", "secret", "ok-2"].map((name) => redis.subscribe(name, () => heard.push(name))),
+  );
+  expect([first?.status, second?.status]).toEqual(["fulfilled", "fulfilled"]);
+  expect(refused).toMatchObject({ status: "rejected", reason: { code: "REDIS_FAILED" } });
+  await redis.publish("ok-1", Buffer.from(""));
+  await redis.publish("ok-2", Buffer.from(""));
+  await eventually(() => heard.length === 2);
+});
+
+test("says that the password is wrong, and never what it is", async () => {
+  await using server = await RedisServer.start(["--requirepass", "right"]);
+  const url = server.url.replace("//", "//:wr0ng@");
+  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 100 });
+  const refused: unknown = await redis.command(["PING"]).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "REDIS_UNAVAILABLE" });
+  expect(String(refused)).toContain("WRONGPASS");
+  expect(inspect(refused, { depth: 9 })).not.toContain("wr0ng");
+});
+
+test("trusts no certificate but those it is told to", async () => {
+  using certificate = new Certificate();
+  const { certFile, keyFile, pem } = certificate;
+  const port = await freePort();
+  const files = ["--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file"];
+  const tls = ["--port", "0", "--tls-port", String(port), ...files, certFile];
+  await using server = await RedisServer.start(tls, port);
+  const url = server.url.replace("redis:", "rediss:");
+  const options = { ...quick, commandTimeoutMs: 200, url };
+  await using wary = openRedis(options);
+  await expect(wary.command(["PING"])).rejects.toThrow("self-signed certificate");
+  // This server asks for our certificate too.
+  await using stranger = openRedis({ ...options, tls: { ca: pem } });
+  await expect(stranger.command(["PING"])).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
+  const key = readFileSync(keyFile);
+  await using known = openRedis({ ...options, tls: { ca: pem, cert: pem, key } });
+  expect(String(await known.command(["PING"]))).toBe("PONG");
 });

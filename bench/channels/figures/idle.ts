@@ -34,10 +34,7 @@ interface PerConnection {
   readonly heapBytes: number;
 }
 
-async function measureSteps(
-  { load }: Setting,
-  name: PeerName,
-): Promise<readonly PerConnection[]> {
+async function measureSteps({ load }: Setting, name: PeerName): Promise<readonly PerConnection[]> {
   await using peer = await Peer.start(name);
   const crowds = [await load.open(peer, { rooms: 1, size: BEFORE })];
   const steps: PerConnection[] = [];

@@ -303,7 +303,7 @@ export const layerCases: readonly LayerCase[] = [
     name: "drops a message that nobody reads in time, with the memberships of its channel",
     async run({ make, isRealTime }) {
       const clock = new Clock(isRealTime);
-      await using layer = await make({ expiryMs: LIFE_MS, now: clock.now });
+      await using layer = await make({ expiryMs: LIFE_MS, ...clock.options });
       const incidents: LayerIncident[] = [];
       layer.onIncident((incident) => incidents.push(incident));
       const [idle, witness] = await roomWithWitness(layer);
@@ -324,7 +324,7 @@ export const layerCases: readonly LayerCase[] = [
     name: "makes room in a full channel by dropping what has expired",
     async run({ make, isRealTime }) {
       const clock = new Clock(isRealTime);
-      await using layer = await make({ capacity: 1, expiryMs: LIFE_MS, now: clock.now });
+      await using layer = await make({ capacity: 1, expiryMs: LIFE_MS, ...clock.options });
       const [idle, witness] = await roomWithWitness(layer);
       await layer.groupSend("room", { type: "t", n: 1 });
       await until(() => witness.length === 1);
@@ -337,7 +337,7 @@ export const layerCases: readonly LayerCase[] = [
     name: "ends a membership after the group expiry, unless it is renewed or its channel is held",
     async run({ make, isRealTime }) {
       const clock = new Clock(isRealTime);
-      await using layer = await make({ groupExpiryMs: LIFE_MS, now: clock.now });
+      await using layer = await make({ groupExpiryMs: LIFE_MS, ...clock.options });
       const [gone, witness] = await roomWithWitness(layer);
       const renewed = await layer.newChannel();
       await layer.groupAdd("room", renewed);
@@ -437,11 +437,14 @@ const LIFE_MS = 300;
 class Clock {
   readonly #isReal: boolean;
   #time = 1_000_000;
-  readonly now: () => number;
 
   constructor(isReal = false) {
     this.#isReal = isReal;
-    this.now = isReal ? Date.now : () => this.#time;
+  }
+
+  /** What the layer must be made with, so that it goes by this clock. */
+  get options(): LayerCaseOptions {
+    return this.#isReal ? {} : { now: () => this.#time };
   }
 
   async advance(byMs: number): Promise<void> {

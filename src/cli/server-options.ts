@@ -1,0 +1,95 @@
+import { readFile } from "node:fs/promises";
+
+import { InvalidArgumentError, Option } from "commander";
+
+import { TidingsError } from "../core/errors.ts";
+import type { ServerOptions } from "../server/index.ts";
+import { integer } from "./options.ts";
+
+/** What the command line says of how to listen. */
+export interface ListenOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly unixSocket?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly trustedProxies?: ServerOptions["trustedProxies"];
+  readonly proxyHeaders?: ServerOptions["proxyHeaders"];
+  readonly health: boolean;
+  readonly drainDelay: number;
+  readonly drainSpread: number;
+  readonly stopTimeout: number;
+}
+
+/** The options of a command that listens, beside those for the port and the host. */
+export function listenOptions(): readonly Option[] {
+  return [
+    new Option("--unix-socket <path>", "listen on this path instead of a port"),
+    new Option("--tls-cert <file>", "serve HTTPS and HTTP/2 with this certificate (PEM)").env(
+      "TLS_CERT",
+    ),
+    new Option("--tls-key <file>", "the private key of the certificate (PEM)").env("TLS_KEY"),
+    new Option(
+      "--trusted-proxies <list>",
+      "addresses and subnets of proxies, separated by commas, `loopback`, or `all`",
+    )
+      .env("TRUSTED_PROXIES")
+      .argParser(parseProxies),
+    new Option("--proxy-headers <kind>", "the headers that the proxies write")
+      .choices(["x-forwarded", "forwarded"])
+      .default("x-forwarded"),
+    new Option("--no-health", "do not answer /healthz and /readyz"),
+    new Option("--drain-delay <seconds>", "how long a stop goes on taking requests, not ready")
+      .default(0)
+      .argParser(integer(0, 3_600)),
+    new Option("--drain-spread <seconds>", "over how long a stop tells clients to come back")
+      .default(5)
+      .argParser(integer(0, 3_600)),
+  ];
+}
+
+/**
+ * What the server is told, with the certificate read.
+ *
+ * A spread that would leave no time for what it waits for is cut to half of what is left of the stop.
+ *
+ * @throws {TidingsError} OPTION_INVALID for a certificate without its key, or that cannot be read.
+ */
+export async function toServerOptions(options: ListenOptions): Promise<ServerOptions> {
+  const { port, host, unixSocket, trustedProxies, proxyHeaders, health, stopTimeout } = options;
+  const drainDelay = Math.min(options.drainDelay, stopTimeout / 2);
+  const drainSpread = Math.min(options.drainSpread, (stopTimeout - drainDelay) / 2);
+  return {
+    port,
+    host,
+    unixSocket,
+    trustedProxies,
+    proxyHeaders,
+    health: health ? undefined : false,
+    drainDelayMs: drainDelay * 1_000,
+    drainSpreadMs: drainSpread * 1_000,
+    tls: await readTls(options),
+  };
+}
+
+/** Reads the files of the certificate, if there is one. */
+export async function readTls({ tlsCert, tlsKey }: ListenOptions): Promise<ServerOptions["tls"]> {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new TidingsError("OPTION_INVALID", "expected both --tls-cert and --tls-key, got one");
+  }
+  try {
+    const [cert, key] = await Promise.all([readFile(tlsCert), readFile(tlsKey)]);
+    return { cert, key };
+  } catch (thrown) {
+    const message = `cannot read ${tlsCert} and ${tlsKey}; check their paths and permissions`;
+    throw new TidingsError("OPTION_INVALID", message, { cause: thrown });
+  }
+}
+
+function parseProxies(text: string): ServerOptions["trustedProxies"] {
+  if (text === "all") return true;
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every(Boolean)) return names;
+  throw new InvalidArgumentError("Expected addresses separated by commas.");
+}

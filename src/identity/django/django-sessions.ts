@@ -1,0 +1,84 @@
+import type { Middleware, User } from "../../channels/index.ts";
+import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import { allowedOrigins } from "../allowed-origins.ts";
+import type { DjangoDatabase } from "./database.ts";
+import type { DjangoRow } from "./query.ts";
+import { readCookie } from "./read-cookie.ts";
+import type { DjangoSessionEngine } from "./session-engine.ts";
+import { isSessionHash } from "./session-hash.ts";
+import { readSession } from "./session.ts";
+import type { DjangoKeys } from "./signing.ts";
+
+/** Which Django site, and who its users are here. */
+export interface DjangoSessionsOptions {
+  /** The site's `SECRET_KEY`. */
+  readonly secretKey: string;
+  /** The site's `SECRET_KEY_FALLBACKS`. */
+  readonly secretKeyFallbacks?: readonly string[] | undefined;
+  /** Where the site's users are. */
+  readonly database: DjangoDatabase;
+  /** Where its sessions are: its `SESSION_ENGINE`. @default the database */
+  readonly engine?: DjangoSessionEngine | undefined;
+  /** Makes our user of a row of the user table, which comes without the password; `null` is nobody. */
+  readonly user: (row: DjangoRow) => User | null | Promise<User | null>;
+  /** The site's `SESSION_COOKIE_NAME`. @default "sessionid" */
+  readonly cookieName?: string | undefined;
+  /** The `AUTHENTICATION_BACKENDS` whose users count. @default Django's `ModelBackend` */
+  readonly backends?: readonly string[] | undefined;
+  /** How often an open connection's session is looked at again. @default 60 s */
+  readonly recheckMs?: number | undefined;
+  /** Whether SHA-1 counts, as Django 3.2 allows for sessions made before 3.1. @default false */
+  readonly allowSha1?: boolean | undefined;
+  /** Origins besides that of the request's own host, as for {@link allowedOrigins}. @default none */
+  readonly origins?: readonly string[] | undefined;
+}
+
+const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
+
+/**
+ * Recognises the user who signed in at a Django site, by the site's own session cookie.
+ *
+ * Checks what Django 3.2 to 5.2 check: the signature or the store, the expiry, the backend, that the
+ * user is active, and that the password is the one the session was opened with. What does not hold
+ * means that nobody is there; a storage that cannot be asked is logged and answered with 500. Nothing
+ * is ever written, hence looking at a session does not prolong it.
+ *
+ * An open connection is looked at again every `recheckMs`, and when its session ends: after a logout or
+ * a new password it is closed with 3000. A browser sends its cookies from any page, hence other origins
+ * are refused with 403 REQUEST_FORBIDDEN_ORIGIN.
+ *
+ * @throws {TidingsError} OPTION_INVALID for an empty key or a bad option.
+ */
+export function djangoSessions(options: DjangoSessionsOptions): Middleware {
+  const { database, engine = database, cookieName = "sessionid", recheckMs = 60_000 } = options;
+  const { backends = [MODEL_BACKEND] } = options;
+  assertPositiveInteger("recheckMs", recheckMs);
+  const keys = toKeys(options);
+  const refuseOtherOrigins = allowedOrigins(options.origins);
+  return async (context) => {
+    const refusal = await refuseOtherOrigins(context);
+    if (refusal || context.user) return refusal;
+    const cookie = readCookie(context.request.headers.get("cookie") ?? "", cookieName);
+    const stored = cookie ? await engine.load(cookie, keys) : null;
+    const session = stored && readSession(stored.data);
+    if (!session || !backends.includes(session.backend)) return undefined;
+    const found = await database.findUser(session.userId);
+    if (!found || !isSessionHash(session.hash, found.password, keys)) return undefined;
+    context.user = await options.user(found.row);
+    if (context.user)
+      context.expireAt(Math.min(Date.now() + recheckMs, stored.expiresAt ?? Infinity));
+    return undefined;
+  };
+}
+
+function toKeys({
+  secretKey,
+  secretKeyFallbacks = [],
+  allowSha1 = false,
+}: DjangoSessionsOptions): DjangoKeys {
+  const secrets = [secretKey, ...secretKeyFallbacks];
+  if (secrets.some((secret) => typeof secret !== "string" || secret === "")) {
+    throw invalidOption("secretKey", "a text that is not empty", "an empty one");
+  }
+  return { secrets, allowSha1 };
+}

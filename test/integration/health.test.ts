@@ -1,0 +1,149 @@
+import { consumer, feed, httpConsumer } from "tidings";
+import { describe, expect, test } from "vitest";
+
+import { serve, type TestServer } from "./serve.ts";
+import { Socket } from "./socket.ts";
+import { openStream } from "./stream.ts";
+
+async function ask(server: TestServer, path: string): Promise<unknown> {
+  const response = await fetch(server.url + path);
+  const body = response.headers.get("content-type")?.includes("json")
+    ? await response.json()
+    : await response.text();
+  return [response.status, body];
+}
+
+const notFound = (): Response => new Response("nothing", { status: 404 });
+
+describe("a server", () => {
+  test("says that it lives and that it is ready, where the application has nothing", async () => {
+    for (const http of [undefined, notFound]) {
+      await using server = await serve(() => ({ http }));
+      expect(await ask(server, "/healthz")).toEqual([200, { status: "ok" }]);
+      expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+      expect((await fetch(`${server.url}/readyz`, { method: "HEAD" })).status).toBe(200);
+      expect((await fetch(`${server.url}/readyz`, { method: "POST" })).status).toBe(404);
+    }
+  });
+
+  test("leaves a route or a page of the application alone", async () => {
+    const own = httpConsumer({ path: "/healthz", handle: () => new Response("my own") });
+    const pages = (): Response => new Response("my page");
+    await using server = await serve(() => ({ routes: [own], http: pages }));
+    expect(await ask(server, "/healthz")).toEqual([200, "my own"]);
+    expect(await ask(server, "/readyz")).toEqual([200, "my page"]);
+  });
+
+  test("puts a path that was named before the pages, and turns both off when told to", async () => {
+    const pages = (): Response => new Response("my page");
+    const health = { readyPath: "/-/ready" };
+    await using server = await serve(() => ({ http: pages }), {}, { health });
+    expect(await ask(server, "/-/ready")).toEqual([200, { status: "ready" }]);
+    await using silent = await serve(() => ({}), {}, { health: false });
+    expect(await ask(silent, "/healthz")).toMatchObject([404, { error: {} }]);
+  });
+
+  test("is not ready while something that it needs is not available", async () => {
+    let reason: string | undefined = "no disk";
+    const checks = {
+      disk: () => reason,
+      broken: () => {
+        if (reason) throw new Error("secret");
+        return undefined;
+      },
+    };
+    await using server = await serve(
+      (app) => {
+        Object.defineProperty(app.layer, "unavailable", { get: () => reason && "no Redis" });
+        return {};
+      },
+      {},
+      { health: { checks } },
+    );
+    const reasons = ["layer: no Redis", "disk: no disk", "broken: failed"];
+    expect(await ask(server, "/readyz")).toEqual([503, { status: "unavailable", reasons }]);
+    expect(await ask(server, "/healthz")).toEqual([200, { status: "ok" }]);
+    reason = undefined;
+    expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+  });
+
+  test("says that it is draining for as long as it goes on taking requests", async () => {
+    const still = feed({ path: "/still", snapshot: () => 1 });
+    await using server = await serve(() => ({ routes: [still] }), {}, { drainDelayMs: 300 });
+    const stopped = server.server.stop();
+    expect(await ask(server, "/readyz")).toEqual([
+      503,
+      { status: "unavailable", reasons: ["draining"] },
+    ]);
+    expect((await fetch(`${server.url}/still`)).status).toBe(200);
+    await stopped;
+    await expect(fetch(`${server.url}/readyz`)).rejects.toThrow("fetch failed");
+  });
+
+  test("is told to be healthy by anybody, however many are connected", async () => {
+    const quiet = consumer({ path: "/ws/quiet" });
+    await using server = await serve(() => ({ routes: [quiet] }), { maxConnections: 1 });
+    await using socket = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
+    expect(socket.raw.readyState).toBe(socket.raw.OPEN);
+    expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+  });
+});
+
+describe("a server that drains", () => {
+  const quiet = consumer({ path: "/ws/quiet" });
+
+  test("tells its clients to come back one after another, not all at once", async () => {
+    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 300 });
+    const url = `${server.webSocketUrl}/ws/quiet`;
+    const sockets = await Promise.all(Array.from({ length: 60 }, () => Socket.open(url)));
+    const startedAt = performance.now();
+    const times = sockets.map(async ({ closed }) => {
+      expect((await closed).code).toBe(1001);
+      return performance.now() - startedAt;
+    });
+    await server.server.stop();
+    const closedAt = (await Promise.all(times)).toSorted((a, b) => a - b);
+    expect(closedAt[10]).toBeLessThan(150);
+    expect(closedAt[30]).toBeGreaterThan(100);
+    expect(closedAt[59]).toBeGreaterThan(250);
+    expect(closedAt[59]).toBeLessThan(1_000);
+  });
+
+  test("does not keep a few clients waiting", async () => {
+    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 60_000 });
+    const url = `${server.webSocketUrl}/ws/quiet`;
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => Socket.open(url)));
+    const startedAt = performance.now();
+    await server.server.stop();
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect((await sockets[4]?.closed)?.code).toBe(1001);
+  });
+
+  test("is done when its time is over, however long the spread", async () => {
+    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 60_000 });
+    const url = `${server.webSocketUrl}/ws/quiet`;
+    const sockets = await Promise.all(Array.from({ length: 200 }, () => Socket.open(url)));
+    const startedAt = performance.now();
+    await server.server.stop({ signal: AbortSignal.timeout(200) });
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const codes = await Promise.all(sockets.map(async ({ closed }) => (await closed).code));
+    expect(new Set(codes)).toEqual(new Set([1001, 1006]));
+  });
+
+  test("tells event streams when to come back, each at another time", async () => {
+    const still = feed({ path: "/still", snapshot: () => 1 });
+    await using server = await serve(() => ({ routes: [still] }));
+    const streams = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        openStream(`${server.url}/still`, { accept: "text/event-stream" }),
+      ),
+    );
+    for (const stream of streams) await stream.until("data: 1\n\n");
+    const stopped = server.server.stop();
+    const fields = await Promise.all(streams.map(async (stream) => await stream.until("\n\n")));
+    await stopped;
+    const retries = fields.map((field) => Number(/^retry: (\d+)\n\n$/.exec(field)?.[1]));
+    expect(new Set(retries).size).toBeGreaterThan(1);
+    expect(retries.every((retry) => retry >= 1_000 && retry <= 6_000)).toBe(true);
+  });
+});

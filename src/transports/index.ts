@@ -13,9 +13,5 @@ export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
-export {
-  offeredSubprotocols,
-  WebSocketTransport,
-  type Upgrade,
-  type WebSocketLosses,
-} from "./websocket.ts";
+export type { WebSocketLosses } from "./websocket-losses.ts";
+export { offeredSubprotocols, WebSocketTransport, type Upgrade } from "./websocket.ts";

@@ -8,6 +8,7 @@ import { HoldingOutbox, type HoldingPolicy } from "./holding-outbox.ts";
 import { MessageRate, type Allowance } from "./message-rate.ts";
 import type { OpenConnections } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
+import type { WebSocketLosses } from "./websocket-losses.ts";
 
 /** A request to speak WebSocket that has not been answered yet. */
 export interface Upgrade {
@@ -46,16 +47,6 @@ export interface WebSocketLimits {
   /** How long it may send no message before it is closed with 1000. */
   readonly idleTimeoutMs: number;
   readonly heartbeatMs: number;
-}
-
-/** What a transport has not delivered so far. */
-export interface WebSocketLosses {
-  /** Messages that were dropped or conflated because their client was slow. */
-  dropped: number;
-  /** Connections that were cut off because they were slow. */
-  tooSlow: number;
-  /** Connections that were closed because they sent too fast. */
-  tooFast: number;
 }
 
 const SLOW_CONSUMER = 1013;

@@ -91,7 +91,7 @@ export function djangoDatabase(options: DjangoDatabaseOptions): DjangoDatabase {
 }
 
 interface OpenDriver extends DjangoDriver {
-  close(): void;
+  readonly close: () => void;
 }
 
 function openDriver(options: DjangoSqlite | DjangoDriver): OpenDriver {

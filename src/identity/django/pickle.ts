@@ -220,7 +220,7 @@ function toBytes(bytes: Buffer): Uint8Array {
 /** An integer in two's complement, the low byte first. */
 function toInteger(bytes: Buffer): number | bigint {
   if (bytes.length === 0) return 0;
-  const magnitude = BigInt(`0x${Buffer.from(bytes).reverse().toString("hex")}`);
+  const magnitude = BigInt(`0x${Buffer.from(bytes.toReversed()).toString("hex")}`);
   const value = BigInt.asIntN(bytes.length * 8, magnitude);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

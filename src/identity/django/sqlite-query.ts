@@ -8,7 +8,7 @@ const BUSY_TIMEOUT_MS = 500;
 /** A database that was opened here, and is closed here. */
 export interface SqliteQuery {
   readonly query: DjangoQuery;
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Opens an SQLite file at the first query, only for reading; a failed attempt is made again. */

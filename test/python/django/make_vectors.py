@@ -114,12 +114,14 @@ def main():
         "signedAt": NOW * 1000,
         "sessionData": {
             "plain": session(SIGNED_IN),
+            "short": session({"a": 1}),
             "compressed": session(LARGE),
             "sha1": session(SIGNED_IN, algorithm="sha1"),
             "oldKey": session(SIGNED_IN, key=OLD_KEY),
         },
         "cookies": {
             "plain": session(SIGNED_IN, engine="signed_cookies"),
+            "short": session({"a": 1}, engine="signed_cookies"),
             "compressed": session(LARGE, engine="signed_cookies"),
             "sha1": session(SIGNED_IN, algorithm="sha1", engine="signed_cookies"),
             "oldKey": session(SIGNED_IN, key=OLD_KEY, engine="signed_cookies"),

@@ -38,6 +38,10 @@ export {
 export { isTidingsError, TidingsError, ERROR_CODES, type ErrorCode } from "./core/errors.ts";
 export {
   allowedOrigins,
+  djangoCache,
+  djangoDatabase,
+  djangoSessions,
+  djangoSignedCookies,
   sessionAuth,
   sessionCookies,
   type SessionCookies,

@@ -135,7 +135,8 @@ export class Intake {
   /** Waits on every host; the first message ends the wait on the others. */
   async #wait(sources: readonly QueueSource[]): Promise<void> {
     const { demand, reclaimAfterMs } = this.#options;
-    if (demand() === 0) return;
+    // Nobody waits any more, or a host answers again meanwhile: what released others came too early.
+    if (demand() === 0 || this.#sources.length - this.#healing.size > sources.length) return;
     await Promise.all(
       sources.map(async (source) => {
         const messages = (await this.#attempt(source, () => source.wait(reclaimAfterMs))) ?? [];

@@ -10,6 +10,8 @@ import { RECLAIM } from "./redis-queue-script.ts";
 const BLOCK_MS = 5_000;
 /** A Redis that has not answered by then hangs. Long, since what it has taken out would be lost. */
 const TAKE_TIMEOUT_MS = 15_000;
+/** How soon a read that was not there yet is released again. */
+const RELEASE_AGAIN_MS = 10;
 /** So long a host that does not answer may hold up the others. */
 const ASK_TIMEOUT_MS = 3_000;
 /** How many messages of dead readers are looked at in one go. */
@@ -32,7 +34,8 @@ export class QueueSource {
   readonly #signal: AbortSignal;
   #connection: RedisConnection | undefined;
   #clientId: string | undefined;
-  #isBlocked = false;
+  /** The read that waits, if one does. */
+  #wait: { isBlocked: boolean; isReleased: boolean } | undefined;
   #failures = 0;
   #suspects = new Set<string>();
   #lookedAt = 0;
@@ -50,22 +53,31 @@ export class QueueSource {
 
   /** Takes the oldest message, as soon as there is one; nothing when it was released, or in vain. */
   async wait(limitMs: number = BLOCK_MS): Promise<QueuedMessage[]> {
-    this.#clientId ??= String(await this.#command(["CLIENT", "ID"]));
-    const seconds = String(Math.min(BLOCK_MS, Math.max(50, limitMs)) / 1000);
-    this.#isBlocked = true;
+    const wait = { isBlocked: false, isReleased: false };
+    this.#wait = wait;
     try {
+      this.#clientId ??= String(await this.#command(["CLIENT", "ID"]));
+      if (wait.isReleased) return [];
+      const seconds = String(Math.min(BLOCK_MS, Math.max(50, limitMs)) / 1000);
+      wait.isBlocked = true;
       const reply = await this.#command(["BZPOPMIN", this.#key, seconds]);
       return Array.isArray(reply) ? toMessages(reply.slice(1)) : [];
     } finally {
-      this.#isBlocked = false;
+      this.#wait = undefined;
     }
   }
 
   /** Ends a `wait` without what closing the connection would cost: a message on its way. */
   async release(): Promise<void> {
-    if (!this.#isBlocked || !this.#clientId) return;
+    const wait = this.#wait;
+    if (!wait || wait.isReleased) return;
+    wait.isReleased = true;
+    if (!wait.isBlocked) return;
     try {
-      await this.host.redis.command(["CLIENT", "UNBLOCK", this.#clientId], { key: this.#key });
+      while (this.#wait === wait && this.#clientId && !(await this.#unblock(this.#clientId))) {
+        // The read may be on its way still: it and this go over different connections.
+        await delay(RELEASE_AGAIN_MS, undefined, { signal: this.#signal });
+      }
     } catch {
       // Then the read ends by itself, in a few seconds or with its connection.
     }
@@ -129,6 +141,11 @@ export class QueueSource {
     this.#connection = undefined;
     this.#clientId = undefined;
     await connection?.close();
+  }
+
+  async #unblock(clientId: string): Promise<boolean> {
+    const args = ["CLIENT", "UNBLOCK", clientId];
+    return (await this.host.redis.command(args, { key: this.#key })) === 1;
   }
 
   async #command(args: readonly string[]): Promise<RedisReply> {

@@ -6,7 +6,7 @@ import { handleUpgrade } from "./handle-upgrade.ts";
 import type { HealthOptions } from "./health.ts";
 import { layersOf } from "./layers-of.ts";
 import { toLimits, type ServerLimits } from "./limits.ts";
-import type { NodeMessage } from "./read-request.ts";
+import type { NodeMessage } from "./node-message.ts";
 import { reportIncidents } from "./report-incidents.ts";
 import type { NodeResponse } from "./send-response.ts";
 import { createContext, type ServerContext } from "./server-context.ts";

@@ -10,6 +10,6 @@ export { mount, type Mount, type MountOptions } from "./mount.ts";
 export { reportIncidents } from "./report-incidents.ts";
 export { passRoute } from "./route-request.ts";
 export type { HealthCheck, HealthOptions } from "./health.ts";
-export { createServer, type Server, type ServerOptions } from "./server.ts";
+export { createServer, type Server, type ServerLosses, type ServerOptions } from "./server.ts";
 export type { TlsOptions } from "./tls-options.ts";
 export type { ProxyHeaders, TrustedProxies } from "./trusted-proxies.ts";

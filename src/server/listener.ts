@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 
 import type { ServerLimits } from "./limits.ts";
 import { toListenError } from "./listen-error.ts";
-import type { NodeMessage } from "./read-request.ts";
+import type { NodeMessage } from "./node-message.ts";
 import type { NodeResponse } from "./send-response.ts";
 import { Sockets, type NetServer } from "./sockets.ts";
 import type { TlsOptions } from "./tls-options.ts";

@@ -11,7 +11,7 @@ import { answerUpgrade } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
 import type { ServerLimits } from "./limits.ts";
 import { joinUpgrades } from "./mount-upgrades.ts";
-import type { NodeMessage } from "./read-request.ts";
+import type { NodeMessage } from "./node-message.ts";
 import { sendResponse, type NodeResponse } from "./send-response.ts";
 import type { ProxyOptions } from "./trusted-proxies.ts";
 

@@ -1,14 +1,9 @@
-import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
-
 import { NodeRequest } from "srvx/node";
 
 import type { RouteMatch } from "../channels/index.ts";
+import type { NodeMessage } from "./node-message.ts";
 import type { NodeResponse } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
-
-/** A request of Node, of HTTP/1.1 or HTTP/2. */
-export type NodeMessage = IncomingMessage | Http2ServerRequest;
 
 /** A request as the application sees it, and where it leads. */
 export interface ReceivedRequest {

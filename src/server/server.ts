@@ -4,7 +4,6 @@ import type { Application } from "../app/index.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertDuration } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
-import type { WebSocketLosses } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
 import type { HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -38,6 +37,16 @@ export interface ServerOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   readonly drainSpreadMs?: number | undefined;
 }
 
+/** What slow or overeager clients have cost a server so far. */
+export interface ServerLosses {
+  /** Messages that were dropped or conflated because their client was slow. */
+  readonly dropped: number;
+  /** WebSockets that were cut off because they were slow. */
+  readonly tooSlow: number;
+  /** WebSockets that were closed because they sent too fast. */
+  readonly tooFast: number;
+}
+
 /** A running application: HTTP, upgrades, and everything that stays open behind them. */
 export interface Server extends Service {
   /** Where it listens, once it has started. */
@@ -46,7 +55,7 @@ export interface Server extends Service {
   /** How many connections are open: WebSockets and streams. */
   readonly connectionCount: number;
   /** What slow or overeager clients have cost so far. */
-  readonly losses: Readonly<WebSocketLosses>;
+  readonly losses: ServerLosses;
   /** Uses another certificate for connections from now on; without `tls` it does nothing. */
   setTls(tls: TlsOptions): void;
 }
@@ -106,7 +115,7 @@ class NodeServer implements Server {
     return this.#engine.context.seats.taken;
   }
 
-  get losses(): Readonly<WebSocketLosses> {
+  get losses(): ServerLosses {
     return { ...this.#engine.context.websockets.losses };
   }
 

@@ -13,5 +13,4 @@ export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
-export type { WebSocketLosses } from "./websocket-losses.ts";
 export { offeredSubprotocols, WebSocketTransport, type Upgrade } from "./websocket.ts";

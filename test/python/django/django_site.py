@@ -8,6 +8,8 @@ import json
 import os
 import pickle
 import sys
+import time
+from importlib.util import find_spec
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
@@ -45,10 +47,15 @@ class RedisCache(BaseCache):
         return bool(self.client.set(self.make_key(key, version), data, ex=seconds, nx=nx))
 
 
+def redis_cache():
+    own = "django.core.cache.backends.redis"
+    return own + ".RedisCache" if find_spec(own) else "django_site.RedisCache"
+
+
 def cache_settings(config):
     folder = config["folder"]
     return {
-        "redis": {"BACKEND": "django_site.RedisCache", "LOCATION": config.get("redis", "")},
+        "redis": {"BACKEND": redis_cache(), "LOCATION": config.get("redis", "")},
         "database": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "cache_table",
@@ -88,10 +95,14 @@ def configure(config):
             "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
             "ROOT_URLCONF": "django_site",
             "SESSION_ENGINE": "django.contrib.sessions.backends." + config["engine"],
+            "TIME_ZONE": "UTC",
             "USE_TZ": True,
             **config.get("settings", {}),
         }
     )
+    # What Django does itself with a settings module.
+    os.environ["TZ"] = settings.TIME_ZONE
+    time.tzset()
     django.setup()
 
 

@@ -14,6 +14,7 @@ interface Requirement {
 
 const REQUIREMENTS: readonly Requirement[] = [
   { program: "chromium", debianPackage: "chromium", neededFor: "the browser tests" },
+  { program: "openssl", debianPackage: "openssl", neededFor: "the tests of TLS" },
   { program: "redis-server", debianPackage: "redis-server", neededFor: "the Redis tests" },
   { program: "daphne", debianPackage: "daphne", neededFor: "the tests with Python" },
   pythonModule("django", "python3-django"),

@@ -45,6 +45,8 @@ export interface App extends AsyncDisposable {
   readonly drivers: AppDrivers;
   /** The default channel layer. */
   readonly layer: ChannelLayer;
+  /** All of them, by name. */
+  readonly layers: ReadonlyMap<string, ChannelLayer>;
   /**
    * Returns a channel layer by its name; the first one is "default".
    *
@@ -128,6 +130,7 @@ export function createApp(options: AppOptions): App {
       cache: withoutCredentials(cacheUrl),
     },
     layer,
+    layers,
     getLayer,
     closeConnection: async (channelName, closing = {}) =>
       await getLayer(closing.layer).send(channelName, toCloseMessage(closing)),

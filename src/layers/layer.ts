@@ -119,6 +119,8 @@ export interface ChannelLayer extends AsyncDisposable {
   groupSend(group: string, message: OutgoingMessage): Promise<void>;
   /** Drops every message and membership. */
   flush(): Promise<void>;
+  /** Asks what the layer depends on whether it is there; throws when it is not. */
+  check(): Promise<void>;
   /** Ends the layer; waiting receivers are told. */
   close(): Promise<void>;
 }

@@ -94,6 +94,10 @@ export class MemoryLayer implements ChannelLayer {
     this.#local.flush();
   }
 
+  async check(): Promise<void> {
+    this.#local.assertOpen();
+  }
+
   async close(): Promise<void> {
     this.#local.close();
   }

@@ -62,18 +62,25 @@ export class Intake {
     if (this.#options.demand() === 0) void this.#release();
   }
 
+  /** Ends it, once what is under way has arrived and is back in Redis. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#onDemand?.();
-    await this.#release();
     const limit = new AbortController();
     await Promise.race([
-      this.#running?.then(async () => await Promise.all(this.#puttingBack)),
+      this.#end(),
       // What does not end by then is cut off.
       delay(CLOSE_TIMEOUT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
     ]);
     limit.abort();
+    this.#closing.abort();
     await this.#closeSources();
+  }
+
+  async #end(): Promise<void> {
+    await this.#release();
+    this.#closing.abort();
+    this.#onDemand?.();
+    await this.#running;
+    await Promise.all(this.#puttingBack);
   }
 
   async #run(): Promise<void> {

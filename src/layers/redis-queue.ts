@@ -28,6 +28,8 @@ import { QueueSender, type QueueEntry } from "./redis-queue-sender.ts";
 import { createCodec, type Codec, type SerializerFormat } from "./wire/codec.ts";
 import { shardIndex } from "./wire/shard.ts";
 
+/** Chooses the node of a cluster that is asked whether it is there. */
+const PING_KEY = "tidings";
 /** How long closing waits for Redis to forget this process. */
 const FAREWELL_MS = 1_000;
 
@@ -258,6 +260,11 @@ export class RedisQueueLayer implements ChannelLayer {
     const { channels } = this.#incoming;
     await Promise.all(this.#hosts.map((host) => this.#known.flush(host, channels)));
     this.#known.clear();
+  }
+
+  async check(): Promise<void> {
+    this.#assertOpen();
+    await Promise.all(this.#hosts.map(({ redis }) => redis.command(["PING"], { key: PING_KEY })));
   }
 
   async close(): Promise<void> {

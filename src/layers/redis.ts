@@ -175,6 +175,11 @@ export class RedisLayer implements ChannelLayer {
     this.#local.flush();
   }
 
+  async check(): Promise<void> {
+    this.#local.assertOpen();
+    await Promise.all(this.#hosts.map((redis) => redis.command(["PING"], { key: this.#prefix })));
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     this.#local.close();

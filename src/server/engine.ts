@@ -4,7 +4,6 @@ import type { Upgrade } from "../transports/index.ts";
 import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
 import type { HealthOptions } from "./health.ts";
-import { layersOf } from "./layers-of.ts";
 import { toLimits, type ServerLimits } from "./limits.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { reportIncidents } from "./report-incidents.ts";
@@ -43,7 +42,7 @@ export class Engine {
     const { logger, prefix = "", health } = options;
     const limits = toLimits(options.limits);
     this.context = createContext(application, { logger, limits, prefix, proxies: options, health });
-    const layers = [...layersOf(application).values()];
+    const layers = [...application.app.layers.values()];
     this.#endReports = layers.map((layer) => reportIncidents(layer, logger));
   }
 

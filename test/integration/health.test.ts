@@ -1,11 +1,12 @@
 import { consumer, feed, httpConsumer } from "tidings";
 import { describe, expect, test } from "vitest";
 
+import { RedisServer } from "../redis/redis-server.ts";
 import { serve, type TestServer } from "./serve.ts";
 import { Socket } from "./socket.ts";
 import { openStream } from "./stream.ts";
 
-async function ask(server: TestServer, path: string): Promise<unknown> {
+async function ask(server: TestServer, path: string): Promise<[number, unknown]> {
   const response = await fetch(server.url + path);
   const body = response.headers.get("content-type")?.includes("json")
     ? await response.json()
@@ -52,19 +53,24 @@ describe("a server", () => {
         return undefined;
       },
     };
-    await using server = await serve(
-      (app) => {
-        Object.defineProperty(app.layer, "unavailable", { get: () => reason && "no Redis" });
-        return {};
-      },
-      {},
-      { health: { checks } },
-    );
-    const reasons = ["layer: no Redis", "disk: no disk", "broken: failed"];
+    await using server = await serve(() => ({}), {}, { health: { checks } });
+    const reasons = ["disk: no disk", "broken: failed"];
     expect(await ask(server, "/readyz")).toEqual([503, { status: "unavailable", reasons }]);
     expect(await ask(server, "/healthz")).toEqual([200, { status: "ok" }]);
     reason = undefined;
     expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+  });
+
+  test("is not ready while the Redis of a layer is away", async () => {
+    await using redis = await RedisServer.start();
+    const quiet = { url: redis.url, commandTimeoutMs: 200 };
+    await using server = await serve(() => ({}), {}, { drivers: { layers: { quiet } } });
+    expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+    await redis.kill();
+    const [status, body] = await ask(server, "/readyz");
+    expect([status, JSON.stringify(body)]).toEqual([503, expect.stringContaining("layer quiet: ")]);
+    await redis.start();
+    await expect.poll(() => ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
   });
 
   test("says that it is draining for as long as it goes on taking requests", async () => {

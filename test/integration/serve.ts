@@ -3,6 +3,7 @@ import {
   createApp,
   createServer,
   type App,
+  type AppOptions,
   type ApplicationOptions,
   type Server,
   type ServerOptions,
@@ -26,13 +27,18 @@ export interface TestServer extends AsyncDisposable {
   readonly log: readonly LogLine[];
 }
 
+/** Options of the server, and of the application's drivers, which are in memory by default. */
+interface TestServerOptions extends Omit<ServerOptions, "limits" | "logger" | "port"> {
+  readonly drivers?: Partial<AppOptions> | undefined;
+}
+
 /** Starts a server for one test. */
 export async function serve(
   options: (app: App) => Omit<ApplicationOptions, "app">,
   limits: ServerOptions["limits"] = {},
-  server: Omit<ServerOptions, "limits" | "logger" | "port"> = {},
+  { drivers, ...server }: TestServerOptions = {},
 ): Promise<TestServer> {
-  const app = createApp({ name: "test", broker: "memory:" });
+  const app = createApp({ name: "test", broker: "memory:", ...drivers });
   const log: LogLine[] = [];
   const running = createServer(application({ app, ...options(app) }), {
     ...server,

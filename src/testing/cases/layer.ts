@@ -421,8 +421,10 @@ export const layerCases: readonly LayerCase[] = [
     async run({ make }) {
       const layer = await make();
       const waiting = assert.rejects(layer.receive("jobs"), { code: "LAYER_CLOSED" });
+      await layer.check();
       await layer.close();
       await waiting;
+      await assert.rejects(layer.check(), { code: "LAYER_CLOSED" });
       await assert.rejects(layer.send("jobs", { type: "t" }), { code: "LAYER_CLOSED" });
       await assert.rejects(layer.groupSend("room", { type: "t" }), { code: "LAYER_CLOSED" });
       await layer.close();

@@ -14,7 +14,7 @@ import {
   use,
   type Middleware,
 } from "tidings";
-import type { DjangoSessionEngine } from "tidings/identity";
+import type { DjangoSessionEngine, DjangoSessionsOptions } from "tidings/identity";
 import { openRedis } from "tidings/redis";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -119,6 +119,29 @@ describe("a user who signed in at a Django site", () => {
     expect(await recognised(server, cookie)).toMatchObject({ webSocket: "ada" });
   });
 
+  test("is recognised by a session of a former key, while that is a fallback", async () => {
+    await using site = await DjangoSite.start({ engine: "db" });
+    using database = djangoDatabase({ sqlite: site.database });
+    const cookie = await site.signIn("ada");
+    const secretKey = "the next key";
+    await using strict = await serveWith(sessionsOf(site, { database, secretKey }));
+    expect(await recognised(strict, cookie)).toMatchObject({ webSocket: null });
+    const secretKeyFallbacks = [site.secretKey];
+    const rotated = sessionsOf(site, { database, secretKey, secretKeyFallbacks });
+    await using server = await serveWith(rotated);
+    expect(await recognised(server, cookie)).toMatchObject({ webSocket: "ada" });
+  });
+
+  test("is refused to a page of another site, which only sends the cookie along", async () => {
+    await using site = await DjangoSite.start({ engine: "db" });
+    using database = djangoDatabase({ sqlite: site.database });
+    await using server = await serveWith(sessionsOf(site, { database }));
+    const headers = { cookie: await site.signIn("ada"), origin: "https://evil.example" };
+    const url = `${server.webSocketUrl}/ws/greeting`;
+    expect(await refusedHandshake(url, { headers })).toMatchObject({ status: 403 });
+    expect((await fetch(`${server.url}/news`, { headers })).status).toBe(403);
+  });
+
   test("is recognised by a signed cookie, until it is too old or the password is new", async () => {
     await using site = await DjangoSite.start({ engine: "signed_cookies" });
     using database = djangoDatabase({ sqlite: site.database });
@@ -197,12 +220,10 @@ describe("a user who signed in at a Django site", () => {
   });
 });
 
-type Options = Pick<
-  Parameters<typeof djangoSessions>[0],
-  "database" | "engine" | "allowSha1" | "secretKeyFallbacks"
->;
-
-function sessionsOf(site: DjangoSite, options: Options): Middleware {
+function sessionsOf(
+  site: DjangoSite,
+  options: Partial<DjangoSessionsOptions> & Pick<DjangoSessionsOptions, "database">,
+): Middleware {
   return djangoSessions({
     secretKey: site.secretKey,
     recheckMs: RECHECK_MS,
@@ -242,7 +263,9 @@ async function expectEndedBy(
   await using stream = await openStream(`${server.url}/news`, accept);
   await stream.until("for those who signed in");
   await end();
-  const afterwards = stream.until("what never comes");
-  expect(await socket.closed).toEqual({ code: 3000, reason: "credentials have ended" });
-  await expect(afterwards).rejects.toThrow("ended before");
+  const [closed] = await Promise.all([
+    socket.closed,
+    expect(stream.until("what never comes")).rejects.toThrow("ended before"),
+  ]);
+  expect(closed).toEqual({ code: 3000, reason: "credentials have ended" });
 }

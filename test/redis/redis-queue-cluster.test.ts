@@ -1,0 +1,32 @@
+import { randomUUID } from "node:crypto";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { openLayer } from "../../src/layers/index.ts";
+import { layerCasesFor, type LayerDriver } from "../../src/testing/cases/layer.ts";
+import { RedisCluster } from "./redis-cluster.ts";
+
+let cluster: RedisCluster;
+
+beforeAll(async () => {
+  cluster = await RedisCluster.start();
+});
+
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+});
+
+describe("RedisQueueLayer on a cluster", () => {
+  const driver: LayerDriver = {
+    make: (options) => {
+      const url = cluster.url.replace("redis+cluster:", "redis+queue+cluster:");
+      return openLayer({ url, prefix: `test-${randomUUID()}-`, ...options });
+    },
+    channelName: /^specific\.t[0-9a-f]{31}![0-9a-f]{32}$/,
+    lacks: ["refuse-full"],
+    isRealTime: true,
+  };
+  for (const { name, run } of layerCasesFor(driver)) {
+    test(name, () => expect(run(driver)).resolves.toBeUndefined());
+  }
+});

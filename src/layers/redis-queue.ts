@@ -17,14 +17,14 @@ import type {
 } from "./layer.ts";
 import { isolateMessage } from "./message.ts";
 import { assertChannelName, assertGroupName } from "./names.ts";
-import { KnownChannels } from "./redis-queue-flush.ts";
-import { QueueGroups } from "./redis-queue-groups.ts";
-import { QueueHost } from "./redis-queue-host.ts";
-import { QueueIncoming } from "./redis-queue-incoming.ts";
-import { Mailboxes } from "./redis-queue-mailboxes.ts";
-import { Memberships } from "./redis-queue-memberships.ts";
-import { createProcessId, isSpecific, queueOf } from "./redis-queue-names.ts";
-import { QueueSender, type QueueEntry } from "./redis-queue-sender.ts";
+import { KnownChannels } from "./redis-queue/flush.ts";
+import { QueueGroups } from "./redis-queue/groups.ts";
+import { QueueHost } from "./redis-queue/host.ts";
+import { QueueIncoming } from "./redis-queue/incoming.ts";
+import { Mailboxes } from "./redis-queue/mailboxes.ts";
+import { Memberships } from "./redis-queue/memberships.ts";
+import { createProcessId, isSpecific, queueOf } from "./redis-queue/queue-names.ts";
+import { QueueSender, type QueueEntry } from "./redis-queue/sender.ts";
 import { createCodec, type Codec, type SerializerFormat } from "./wire/codec.ts";
 import { shardIndex } from "./wire/shard.ts";
 

@@ -1,4 +1,4 @@
-import type { Redis } from "../redis/index.ts";
+import type { Redis } from "../../redis/index.ts";
 
 /** What a {@link QueueHost} tells. */
 export interface QueueHostEvents {

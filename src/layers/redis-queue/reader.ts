@@ -1,5 +1,5 @@
-import type { QueueHost } from "./redis-queue-host.ts";
-import { isRedisError, QueueSource, type QueuedMessage } from "./redis-queue-source.ts";
+import type { QueueHost } from "./host.ts";
+import { isRedisError, QueueSource, type QueuedMessage } from "./source.ts";
 
 /** How many messages are taken at once when more than one waits. */
 const BATCH = 128;

@@ -1,13 +1,13 @@
-import { isTidingsError, TidingsError } from "../core/errors.ts";
-import type { IncidentLog } from "./incident-log.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
-import { Intake } from "./redis-queue-intake.ts";
-import type { Mailboxes } from "./redis-queue-mailboxes.ts";
-import { isSpecific, queueOf } from "./redis-queue-names.ts";
-import { ProcessReader } from "./redis-queue-reader.ts";
-import { toExpirySeconds } from "./redis-queue-sender.ts";
-import type { QueuedMessage } from "./redis-queue-source.ts";
-import type { Codec, DecodedMessage } from "./wire/codec.ts";
+import { isTidingsError, TidingsError } from "../../core/errors.ts";
+import type { IncidentLog } from "../incident-log.ts";
+import type { Codec, DecodedMessage } from "../wire/codec.ts";
+import type { QueueHost } from "./host.ts";
+import { Intake } from "./intake.ts";
+import type { Mailboxes } from "./mailboxes.ts";
+import { isSpecific, queueOf } from "./queue-names.ts";
+import { ProcessReader } from "./reader.ts";
+import { toExpirySeconds } from "./sender.ts";
+import type { QueuedMessage } from "./source.ts";
 
 /** What {@link QueueIncoming} needs. */
 export interface QueueIncomingOptions {

@@ -1,4 +1,4 @@
-import type { RedisScript } from "../redis/index.ts";
+import type { RedisScript } from "../../redis/index.ts";
 
 /**
  * Adds one message to each of several queues that have room for it, in one step.

@@ -1,9 +1,9 @@
-import { BoundedQueue } from "../core/bounded-queue.ts";
-import { TidingsError } from "../core/errors.ts";
-import type { Capacity } from "./capacity.ts";
-import type { IncidentLog } from "./incident-log.ts";
-import type { ChannelListener, LayerMessage } from "./layer.ts";
-import { isolateMessage, type IsolatedMessage } from "./message.ts";
+import { BoundedQueue } from "../../core/bounded-queue.ts";
+import { TidingsError } from "../../core/errors.ts";
+import type { Capacity } from "../capacity.ts";
+import type { IncidentLog } from "../incident-log.ts";
+import type { ChannelListener, LayerMessage } from "../layer.ts";
+import { isolateMessage, type IsolatedMessage } from "../message.ts";
 
 /** A stranger could invent names of this process: so many of them may wait for a reader. */
 const MAX_UNHELD = 10_000;

@@ -1,8 +1,8 @@
-import type { RedisReply } from "../redis/index.ts";
-import type { Capacity } from "./capacity.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
-import { queueOf, isProcessQueue } from "./redis-queue-names.ts";
-import { ADD_TO_QUEUES } from "./redis-queue-script.ts";
+import type { RedisReply } from "../../redis/index.ts";
+import type { Capacity } from "../capacity.ts";
+import type { QueueHost } from "./host.ts";
+import { isProcessQueue, queueOf } from "./queue-names.ts";
+import { ADD_TO_QUEUES } from "./script.ts";
 
 /** How many queues one script adds to. */
 const BATCH = 500;

@@ -1,5 +1,5 @@
-import type { Redis } from "../redis/index.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
+import type { Redis } from "../../redis/index.ts";
+import type { QueueHost } from "./host.ts";
 
 /** How long the name of a general channel is remembered without a message, beside the expiry. */
 const MIN_MEMORY_MS = 60_000;

@@ -1,6 +1,6 @@
-import type { RedisArgument } from "../redis/index.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
-import type { Membership, Memberships } from "./redis-queue-memberships.ts";
+import type { RedisArgument } from "../../redis/index.ts";
+import type { QueueHost } from "./host.ts";
+import type { Membership, Memberships } from "./memberships.ts";
 
 /** How many members one command names. */
 const BATCH = 500;

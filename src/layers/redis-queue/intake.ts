@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { backoffMs } from "../core/backoff.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
-import { isRedisError, QueueSource, type QueuedMessage } from "./redis-queue-source.ts";
+import { backoffMs } from "../../core/backoff.ts";
+import type { QueueHost } from "./host.ts";
+import { isRedisError, QueueSource, type QueuedMessage } from "./source.ts";
 
 /** An intake that nobody has wanted for so long closes its connections. */
 const IDLE_MS = 30_000;

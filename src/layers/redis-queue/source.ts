@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { backoffMs } from "../core/backoff.ts";
-import { isTidingsError } from "../core/errors.ts";
-import type { RedisConnection, RedisReply } from "../redis/index.ts";
-import type { QueueHost } from "./redis-queue-host.ts";
-import { RECLAIM } from "./redis-queue-script.ts";
+import { backoffMs } from "../../core/backoff.ts";
+import { isTidingsError } from "../../core/errors.ts";
+import type { RedisConnection, RedisReply } from "../../redis/index.ts";
+import type { QueueHost } from "./host.ts";
+import { RECLAIM } from "./script.ts";
 
 /** How long Redis holds a read that finds nothing. An idle reader asks again, for ever. */
 const BLOCK_MS = 5_000;

@@ -8,6 +8,7 @@ import { describe, expect, test } from "vitest";
 import { isTidingsError } from "../../core/errors.ts";
 import { djangoDatabase, type DjangoDatabase, type DjangoTables } from "./database.ts";
 import type { DjangoDialect, DjangoRow } from "./query.ts";
+import { saltedHmac } from "./signing.ts";
 
 const keys = { secrets: ["a key"], allowSha1: false };
 
@@ -65,6 +66,19 @@ describe("djangoDatabase", () => {
     const database = fromRow({ id: 7, password: "md5$x", is_active: 1 });
     expect(await database.findUser("7x")).toBeNull();
     expect(await database.findUser("7")).not.toBeNull();
+  });
+
+  test("finds a session until it expires, and only as the site has signed it", async () => {
+    const value = `${Buffer.from("{}").toString("base64url")}:1x8elk`;
+    const salt = "django.contrib.sessions.SessionStoresigner";
+    const hmac = saltedHmac(salt, value, { secret: "a key", algorithm: "sha256" });
+    const session_data = `${value}:${hmac.toString("base64url")}`;
+    const load = async (expire_date: Date, data = session_data): Promise<unknown> =>
+      await fromRow({ session_data: data, expire_date }).load("abcdefgh", keys);
+    const later = new Date(Date.now() + 60_000);
+    expect(await load(later)).toEqual({ data: Buffer.from("{}"), expiresAt: later.getTime() });
+    expect(await load(later, `${session_data}x`)).toBeNull();
+    expect(await load(new Date(Date.now() - 1))).toBeNull();
   });
 
   test("does not look for what Django would not make up as a session's key", async () => {

@@ -82,10 +82,11 @@ describe("djangoSessions", () => {
   });
 
   test("leaves a user whom a middleware before it has recognised", async () => {
-    const context = newContext({});
+    const context = newContext({ cookie: `sessionid=${signedCookie()}` });
     context.user = { name: "token" };
     await djangoSessions(toOptions({}))(context);
     expect(context.user).toEqual({ name: "token" });
+    expect(context.validUntil).toBeUndefined();
   });
 
   test("refuses other origins, unless they are listed", async () => {

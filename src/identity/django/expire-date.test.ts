@@ -11,9 +11,10 @@ test.each([
   ["2026-07-01 12:00:00", "Europe/Berlin", "2026-07-01T10:00:00Z"],
   ["2026-01-01 12:00:00.25", "Europe/Berlin", "2026-01-01T11:00:00.250Z"],
   ["2026-01-01 12:00:00", "America/Chicago", "2026-01-01T18:00:00Z"],
-  // The clocks went forward from 02:00 to 03:00 on that day, and back from 03:00 to 02:00 on this one.
+  // Soon after the clocks went forward, back, and forward.
   ["2026-03-29 03:30:00", "Europe/Berlin", "2026-03-29T01:30:00Z"],
   ["2026-10-25 03:30:00", "Europe/Berlin", "2026-10-25T02:30:00Z"],
+  ["2026-03-08 03:30:00", "America/Chicago", "2026-03-08T08:30:00Z"],
 ])("reads %s in %s", (text, timeZone, expected) => {
   expect(toInstant(text, timeZone)).toBe(Date.parse(expected));
 });

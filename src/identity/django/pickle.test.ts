@@ -107,9 +107,17 @@ describe("readPickle", () => {
     ["a key without a value", "}(Nu."],
     ["an item for what is no set", "](N\x90."],
     ["a list in a circle", "]q\x00h\x00a."],
-    ["protocol 6", "\x80\x06N."],
   ])("refuses %s", (_, text) => {
     expect(() => readPickle(protocol4(text))).toThrow(PickleRefused);
+  });
+
+  test("refuses what does not begin with protocol 2 to 5", () => {
+    const starts = [Buffer.of(0x80, 1), Buffer.of(0x80, 6), Buffer.of(0x81, 4), Buffer.of(0x80)];
+    for (const start of starts) {
+      expect(() => readPickle(Buffer.concat([start, Buffer.from("N.")]))).toThrow(
+        "protocol 2 to 5",
+      );
+    }
   });
 
   test("reads 64 levels, and refuses 65, however they are built", () => {

@@ -235,7 +235,7 @@ function assertBounded(root: PickleValue): void {
     if (depth > MAX_DEPTH) throw new PickleRefused(`more than ${MAX_DEPTH} levels`);
     for (const part of partsOf(value)) {
       waiting.push([part, depth + 1]);
-      if (false) {
+      if (count + waiting.length > MAX_VALUES) {
         throw new PickleRefused(`more than ${MAX_VALUES} values`);
       }
     }

@@ -65,10 +65,11 @@ describe("unsign", () => {
     expect(unsign(cookies["sha1"]!, COOKIE_SALT, sha1Keys)).not.toBeNull();
   });
 
-  test("refuses a signed payload that unpacks to more than a session may have", () => {
-    const sign = (bytes: number): string => {
-      const packed = deflateSync(Buffer.alloc(bytes, "x")).toString("base64url");
-      const value = `.${packed}:1x8elk`;
+  test("refuses a signed payload that is more than a session may have", () => {
+    const sign = (bytes: number, isPacked = true): string => {
+      const data = Buffer.alloc(bytes, "x");
+      const packed = isPacked ? `.${deflateSync(data).toString("base64url")}` : null;
+      const value = `${packed ?? data.toString("base64url")}:1x8elk`;
       const hmac = saltedHmac(`${COOKIE_SALT}signer`, value, {
         secret: vectors.key,
         algorithm: "sha256",
@@ -79,6 +80,8 @@ describe("unsign", () => {
       MAX_SESSION_BYTES,
     );
     expect(unsign(sign(MAX_SESSION_BYTES + 1), COOKIE_SALT, keys)).toBeNull();
+    expect(unsign(sign(MAX_SESSION_BYTES, false), COOKIE_SALT, keys)).not.toBeNull();
+    expect(unsign(sign(MAX_SESSION_BYTES + 1, false), COOKIE_SALT, keys)).toBeNull();
   });
 
   test.each(["", ":", "::", "a:b", ".:1:x", "ä:1:x", "\0"])("refuses %j", (text) => {

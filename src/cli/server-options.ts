@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { InvalidArgumentError, Option } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
-import type { ServerOptions } from "../server/index.ts";
+import { LIMIT_NAMES, type LimitName, type ServerOptions } from "../server/index.ts";
 import { integer } from "./options.ts";
+
+type Limits = Readonly<Partial<Record<LimitName, number>>>;
 
 /** What the command line says of how to listen. */
 export interface ListenOptions {
@@ -15,6 +17,7 @@ export interface ListenOptions {
   readonly tlsKey?: string | undefined;
   readonly trustedProxies?: ServerOptions["trustedProxies"];
   readonly proxyHeaders?: ServerOptions["proxyHeaders"];
+  readonly limit: Limits;
   readonly health: boolean;
   readonly drainDelay: number;
   readonly drainSpread: number;
@@ -38,6 +41,9 @@ export function listenOptions(): readonly Option[] {
     new Option("--proxy-headers <kind>", "the headers that the proxies write")
       .choices(["x-forwarded", "forwarded"])
       .default("x-forwarded"),
+    new Option("--limit <name=value>", "change a limit (maxConnections=500); may be repeated")
+      .default({}, "see docs/reference/limits.md")
+      .argParser(addLimit),
     new Option("--no-health", "do not answer /healthz and /readyz"),
     new Option("--drain-delay <seconds>", "how long a stop goes on taking requests, not ready")
       .default(0)
@@ -65,6 +71,7 @@ export async function toServerOptions(options: ListenOptions): Promise<ServerOpt
     unixSocket,
     trustedProxies,
     proxyHeaders,
+    limits: options.limit,
     health: health ? undefined : false,
     drainDelayMs: drainDelay * 1_000,
     drainSpreadMs: drainSpread * 1_000,
@@ -85,6 +92,15 @@ export async function readTls({ tlsCert, tlsKey }: ListenOptions): Promise<Serve
     const message = `cannot read ${tlsCert} and ${tlsKey}; check their paths and permissions`;
     throw new TidingsError("OPTION_INVALID", message, { cause: thrown });
   }
+}
+
+function addLimit(text: string, limits: Limits): Limits {
+  const [name, value = ""] = text.split("=", 2);
+  const known = LIMIT_NAMES.find((limit) => limit === name);
+  if (!known) throw new InvalidArgumentError(`Expected one of ${LIMIT_NAMES.join(", ")}.`);
+  if (value === "none") return { ...limits, [known]: Infinity };
+  if (/^\d{1,15}$/.test(value)) return { ...limits, [known]: Number(value) };
+  throw new InvalidArgumentError("Expected a whole number after the equals sign, or `none`.");
 }
 
 function parseProxies(text: string): ServerOptions["trustedProxies"] {

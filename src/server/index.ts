@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { toLimits, type ServerLimits } from "./limits.ts";
+export { LIMIT_NAMES, toLimits, type LimitName, type ServerLimits } from "./limits.ts";
 export { mount, type Mount, type MountOptions } from "./mount.ts";
 export { reportIncidents } from "./report-incidents.ts";
 export { passRoute } from "./route-request.ts";

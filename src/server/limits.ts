@@ -68,6 +68,9 @@ export interface ServerLimits {
   readonly maxStreamsPerConnection: number;
 }
 
+/** A limit that is a number: all but `userKey`. */
+export type LimitName = Exclude<keyof ServerLimits, "userKey">;
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -81,6 +84,21 @@ const UNLIMITED = [
   "idleTimeoutMs",
 ] as const;
 
+/** The names of the limits that are numbers. */
+export const LIMIT_NAMES: readonly LimitName[] = [
+  "maxMessageBytes",
+  "maxFragments",
+  "maxBodyBytes",
+  "maxHeaderBytes",
+  "maxOutboxBytes",
+  ...UNLIMITED,
+  "handshakeTimeoutMs",
+  "requestTimeoutMs",
+  "keepAliveTimeoutMs",
+  "heartbeatMs",
+  "maxStreamsPerConnection",
+];
+
 /**
  * Fills in the defaults.
  *
@@ -88,7 +106,7 @@ const UNLIMITED = [
  */
 export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
   const { userKey = toUserKey, maxMessagesPerSecond = 1_000 } = limits;
-  const numbers = {
+  const numbers: Record<LimitName, number> = {
     maxMessageBytes: limits.maxMessageBytes ?? MIB,
     maxFragments: limits.maxFragments ?? 1_024,
     maxBodyBytes: limits.maxBodyBytes ?? MIB,

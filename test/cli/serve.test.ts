@@ -49,7 +49,18 @@ test("believes the proxies that it is told of, and tells no health when told so"
   expect(await seen.text()).toBe("https://site.example/url");
 });
 
+test("has the limits that it is told of", async () => {
+  await using server = serve("--limit", "maxBodyBytes=10", "--limit", "maxConnections=none");
+  const [, url] = await server.until(/(http:\/\/localhost:\d+)/);
+  const post = async (body: string): Promise<number> =>
+    (await fetch(`${url}/url`, { method: "POST", body })).status;
+  expect([await post("x".repeat(11)), await post("x".repeat(10))]).toEqual([413, 200]);
+});
+
 test.each([
+  [["--limit", "maxBodyByte=10"], "Expected one of maxMessageBytes, maxFragments"],
+  [["--limit", "maxBodyBytes=ten"], "Expected a whole number after the equals sign"],
+  [["--limit", "maxBodyBytes=none"], "expected `maxBodyBytes` to be a positive integer"],
   [["--tls-cert", "cert.pem"], "expected both --tls-cert and --tls-key"],
   [["--tls-cert", "nowhere.pem", "--tls-key", "nowhere.pem"], "cannot read nowhere.pem"],
   [["--trusted-proxies", "proxy.example"], "expected `trustedProxies` to be addresses"],

@@ -38,13 +38,21 @@ export {
 export { isTidingsError, TidingsError, ERROR_CODES, type ErrorCode } from "./core/errors.ts";
 export {
   allowedOrigins,
+  authorize,
+  cookieSessions,
   djangoCache,
   djangoDatabase,
   djangoSessions,
   djangoSignedCookies,
+  openSessionStore,
+  requireUser,
   sessionAuth,
-  sessionCookies,
-  type SessionCookies,
+  storedSessions,
+  tokenAuth,
+  type Session,
+  type Sessions,
+  type SessionStore,
+  type TokenClaims,
 } from "./identity/index.ts";
 export type { ChannelLayer, LayerMessage } from "./layers/index.ts";
 export { taskFeed } from "./live/index.ts";

@@ -5,7 +5,7 @@ import { chatEvents, clientMessages } from "./chat-messages.ts";
 import { addMessage, messagesAfter } from "./messages.ts";
 import { Presence } from "./presence.ts";
 import { findRoom, refusal } from "./rooms.ts";
-import { sessionGroup } from "./sessions.ts";
+import { sessionGroup, sessions } from "./sessions.ts";
 
 const presence = new Presence();
 
@@ -17,9 +17,9 @@ export const chat = consumer({
   state: () => ({ rooms: new Set<string>() }),
 
   async connect(connection) {
-    const session = sessionGroup(connection.request);
-    if (!connection.user || session === null) return connection.reject(4401, "sign in first");
-    await connection.groupAdd(session);
+    const session = await sessions.load(connection.request);
+    if (!connection.user || !session) return connection.reject(4401, "sign in first");
+    await connection.groupAdd(sessionGroup(session));
   },
 
   receive: {

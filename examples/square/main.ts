@@ -5,7 +5,7 @@ import { topics } from "./board.ts";
 import { chat, people } from "./chat.ts";
 import { clock } from "./clock.ts";
 import { jobs } from "./jobs.ts";
-import { findUser } from "./sessions.ts";
+import { sessions, userOf } from "./sessions.ts";
 import { site } from "./site.tsx";
 
 export default application({
@@ -13,7 +13,7 @@ export default application({
   http: site.fetch,
   routes: [
     use(
-      [allowedOrigins(), sessionAuth(findUser)],
+      [allowedOrigins(), sessionAuth(sessions, { user: userOf })],
       [chat, people, topics, clock, jobs, taskFeed(app)],
     ),
   ],

@@ -14,7 +14,7 @@ import { jobsPage } from "./pages/jobs.tsx";
 import { messagePage } from "./pages/message-page.tsx";
 import { isTooLarge } from "./pages/read-fields.ts";
 import { signIn } from "./pages/sign-in.tsx";
-import { findUser } from "./sessions.ts";
+import { sessions, userOf } from "./sessions.ts";
 
 /** The pages. Feeds and the chat's connection are not here: they are routes of Tidings (main.ts). */
 export const site: Hono<Env> = new Hono<Env>();
@@ -39,7 +39,8 @@ site.use(
 // Refuses every form that another site sends: browsers say in their headers where a form comes from.
 site.use(csrf());
 site.use(async (context, next) => {
-  context.set("user", findUser(context.req.raw));
+  const session = await sessions.load(context.req.raw);
+  context.set("user", session && userOf(session.data));
   context.set("assets", await loadAssets());
   await next();
 });

@@ -101,7 +101,7 @@ export function createApp(options: AppOptions): App {
   const layer = openLayer(layerSource);
   const layers = new Map<string, ChannelLayer>([["default", layer]]);
   for (const [layerName, url] of Object.entries(options.layers ?? {})) {
-    layers.set(layerName, openLayer(url));
+    layers.set(layerName, openLayer(url, layerName));
   }
   const getLayer = (layerName = "default"): ChannelLayer => {
     const named = layers.get(layerName);

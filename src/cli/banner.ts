@@ -1,25 +1,42 @@
-import type { Application } from "../app/index.ts";
+import type { AppDrivers, Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Worker } from "../tasks/index.ts";
 
-/** Says where a server listens, what is there, and on which drivers; in a terminal as a table. */
-export function printServerBanner({ app, router }: Application, url: string, logger: Logger): void {
+/** What there is to say of a server; a process may say it for another. */
+export interface ServerDescription {
+  readonly application: string;
+  readonly url: string;
+  readonly routes: readonly { readonly kind: string; readonly path: string }[];
+  readonly drivers: AppDrivers;
+  /** How many processes it is made of, if there are several. */
+  readonly workers?: number | undefined;
+}
+
+/** Describes the server of an application. */
+export function describeServer({ app, router }: Application, url: string): ServerDescription {
   const routes = router.routes.map(({ definition }) => ({
     kind: definition.kind,
     path: definition.path.path,
   }));
+  return { application: app.name, url, routes, drivers: app.drivers };
+}
+
+/** Says where a server listens, what is there, and on which drivers; in a terminal as a table. */
+export function printServerBanner(description: ServerDescription, logger: Logger): void {
+  const { application, url, routes, drivers, workers } = description;
   if (!process.stdout.isTTY) {
-    logger.info({ application: app.name, url, routes, drivers: app.drivers }, "server started");
+    logger.info(description, "server started");
     return;
   }
   print([
     ["", ""],
-    [app.name, url],
+    [application, url],
     ...routes.map(({ kind, path }): Row => [
       kind,
       kind === "consumer" ? url.replace(/^http/, "ws") + path : url + path,
     ]),
-    ...Object.entries(app.drivers),
+    ...Object.entries(drivers),
+    ...(workers === undefined ? [] : [["workers", String(workers)] as const]),
     ["", ""],
   ]);
 }

@@ -16,7 +16,7 @@ import {
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { unsharedChannels } from "./runworker.ts";
 import { watchSource } from "./source-watch.ts";
-import type { ProcessSpec } from "./supervised-process.ts";
+import { spawnNode, type ProcessSpec } from "./supervised-process.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** The processes are commands of ours: source runs source, and what was built runs what was built. */
@@ -87,12 +87,14 @@ async function toProcesses(path: string, options: DevOptions): Promise<readonly 
   const server = [MAIN, "serve", path, ...listen, ...common];
   if (tasksInMemory) server.push("--worker", ...tasks);
   if (channelsInMemory.length > 0) server.push("--runworker");
-  const processes = [{ name: "server", args: server }];
+  const processes: ProcessSpec[] = [{ name: "server", launch: () => spawnNode(server) }];
   if (!tasksInMemory) {
-    processes.push({ name: "worker", args: [MAIN, "worker", path, ...tasks, ...common] });
+    const worker = [MAIN, "worker", path, ...tasks, ...common];
+    processes.push({ name: "worker", launch: () => spawnNode(worker) });
   }
   if (channels.length > 0 && channelsInMemory.length === 0) {
-    processes.push({ name: "runworker", args: [MAIN, "runworker", path, ...common] });
+    const runworker = [MAIN, "runworker", path, ...common];
+    processes.push({ name: "runworker", launch: () => spawnNode(runworker) });
   }
   return processes;
 }

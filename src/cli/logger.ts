@@ -6,8 +6,9 @@ import { pinoPretty } from "./pretty.ts";
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 /** Lines for people in a terminal, JSON objects for machines otherwise. */
-export function createLogger(level: string, service: string): Logger {
-  const options = { level, base: { service, pid: process.pid } };
+export function createLogger(level: string, service: string, worker?: number): Logger {
+  const base = { service, ...(worker === undefined ? {} : { worker }), pid: process.pid };
+  const options = { level, base };
   return process.stdout.isTTY || process.env["FORCE_COLOR"]
     ? pino(options, pinoPretty())
     : pino({

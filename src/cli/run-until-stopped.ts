@@ -7,6 +7,11 @@ export interface RunOptions {
   readonly logger: Logger;
   /** How long the polite phase of a stop may last. */
   readonly stopTimeoutMs: number;
+  /**
+   * Whether another process of ours decides when this one stops: SIGINT, which a terminal sends to
+   * both, is for that one, and a SIGTERM that comes twice is the same one. @default false
+   */
+  readonly isSupervised?: boolean | undefined;
   /** Starts everything; when it throws, what it had started is stopped. */
   readonly start: () => Promise<void>;
   /** Stops everything that has started; when the signal fires, without waiting for what is left. */
@@ -43,10 +48,11 @@ interface StopSignal extends Disposable {
   readonly received: Promise<NodeJS.Signals>;
 }
 
-function listenForStop({ name, logger }: RunOptions): StopSignal {
+function listenForStop({ name, logger, isSupervised = false }: RunOptions): StopSignal {
   const { promise: received, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let isReceived = false;
   const onSignal = (signal: NodeJS.Signals): void => {
+    if (isSupervised && (isReceived || signal === "SIGINT")) return;
     if (isReceived) {
       logger.warn({ signal }, `second signal, ${name} ends at once`);
       process.exit(signal === "SIGINT" ? 130 : 143);

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { Application } from "../app/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { MemoryLayer, RedisLayer, type ChannelLayer } from "../layers/index.ts";
+import { MemoryLayer, RedisLayer, SharedMemoryLayer, type ChannelLayer } from "../layers/index.ts";
 import { reportIncidents } from "../server/index.ts";
 import { printBackgroundBanner } from "./banner.ts";
 import { loadApplication } from "./load-application.ts";
@@ -30,7 +30,7 @@ export function runworkerCommand(): Command {
 /** Whether other processes cannot reach these channels, since their layer is this process's memory. */
 export function unsharedChannels(application: Application): readonly string[] {
   return [...layersOfChannels(application)]
-    .filter(([, layer]) => layer instanceof MemoryLayer)
+    .filter(([, layer]) => layer instanceof MemoryLayer || layer instanceof SharedMemoryLayer)
     .map(([name]) => name);
 }
 

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
 import { createServer } from "../server/index.ts";
-import { printBackgroundBanner, printServerBanner } from "./banner.ts";
+import { describeServer, printBackgroundBanner, printServerBanner } from "./banner.ts";
 import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
 import {
@@ -17,11 +17,14 @@ import {
 import { renewOnHangUp } from "./renew-on-hang-up.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { unsharedChannels } from "./runworker.ts";
+import { serveWorkers, warnOfUnshared, workersOption } from "./serve-workers.ts";
 import { listenOptions, toServerOptions, type ListenOptions } from "./server-options.ts";
+import { announce, leaveSeat, takeSeat, type Seat } from "./worker-seat.ts";
 
 interface ServeOptions extends ListenOptions {
   readonly worker: boolean;
   readonly runworker: boolean;
+  readonly workers: number;
   readonly concurrency: number;
   readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
@@ -34,6 +37,7 @@ export function serveCommand(): Command {
     .argument("<module>", "the file that exports the application")
     .addOption(portOption())
     .addOption(hostOption())
+    .addOption(workersOption())
     .option("--worker", "also run a worker in this process", false)
     .option("--runworker", "also run the background consumers in this process", false)
     .addOption(concurrencyOption())
@@ -46,11 +50,28 @@ export function serveCommand(): Command {
 }
 
 async function serve(path: string, options: ServeOptions): Promise<void> {
-  const logger = createLogger(options.logLevel, "server");
+  const seat = takeSeat();
+  if (!seat && options.workers > 1) return await serveWorkers(options.workers, options);
+  try {
+    await serveHere(path, options, seat);
+  } finally {
+    if (seat) leaveSeat();
+  }
+}
+
+async function serveHere(
+  path: string,
+  options: ServeOptions,
+  seat: Seat | undefined,
+): Promise<void> {
+  const logger = createLogger(options.logLevel, "server", seat?.number);
   const application = await loadApplication(path);
   await using app = application.app;
   if (options.worker) await application.loadTasks();
-  const server = createServer(application, { ...(await toServerOptions(options)), logger });
+  const server = createServer(application, {
+    ...(await toServerOptions({ ...options, port: seat?.port ?? options.port })),
+    logger,
+  });
   const endRenewal = renewOnHangUp(server, options, logger);
   const worker = options.worker
     ? app.tasks.createWorker({ concurrency: options.concurrency, queues: options.queues, logger })
@@ -60,11 +81,18 @@ async function serve(path: string, options: ServeOptions): Promise<void> {
     name: "server",
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
+    isSupervised: seat !== undefined,
     async start() {
       await server.start();
       await worker?.start();
       await background?.start();
-      printServerBanner(application, server.url, logger);
+      const description = describeServer(application, server.url);
+      if (seat) {
+        logger.info({}, "server worker ready");
+        announce(description);
+      } else printServerBanner(description, logger);
+      if (seat?.isSpeaker) warnOfUnshared(application, logger);
+      if (seat?.isSpeaker === false) return; // the first worker says it for all
       if (background) printBackgroundBanner(application, Object.keys(application.channels), logger);
       else warnOfUnread(application, logger);
     },

@@ -7,8 +7,8 @@ import type { StopOptions } from "../core/service.ts";
 /** A process to keep running. */
 export interface ProcessSpec {
   readonly name: string;
-  /** What Node is given behind its own options: a script and its arguments. */
-  readonly args: readonly string[];
+  /** Starts a child, with a channel that tells it when we are gone. */
+  readonly launch: () => ChildProcess;
 }
 
 /** What a supervised process reports to. */
@@ -16,6 +16,18 @@ export interface SupervisedProcessOptions {
   readonly logger: Logger;
   /** Called when it ended by itself before it had been well. */
   readonly onFailure: () => void;
+  /** Whether that is for good; else it is started again. @default always */
+  readonly isFinal?: (() => boolean) | undefined;
+}
+
+/** Starts a script of ours: Node's arguments behind its own options. */
+export function spawnNode(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [...process.execArgv, ...args], {
+    // The channel carries nothing: it is how a process learns that we are gone.
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    // Ctrl+C in a terminal reaches a whole process group: ours alone decides when children stop.
+    detached: true,
+  });
 }
 
 /** A process that lived this long was well: the next restart is at once again. */
@@ -113,15 +125,10 @@ export class SupervisedProcess {
   }
 
   #launch(): void {
-    const { name, args } = this.#spec;
+    const { name, launch } = this.#spec;
     const { logger } = this.#options;
     const startedAt = performance.now();
-    const child = spawn(process.execPath, [...process.execArgv, ...args], {
-      // The channel carries nothing: it is how a process learns that we are gone.
-      stdio: ["inherit", "inherit", "inherit", "ipc"],
-      // Ctrl+C in a terminal reaches a whole process group: ours alone decides when children stop.
-      detached: true,
-    });
+    const child = launch();
     const { promise: ended, resolve } = Promise.withResolvers<Ending>();
     child.once("exit", (code, signal) => resolve(signal ?? code ?? 1));
     child.on("error", (error) => {
@@ -149,8 +156,8 @@ export class SupervisedProcess {
   }
 
   #onDeath(reason: Ending, livedMs: number): void {
-    const { logger, onFailure } = this.#options;
-    if (livedMs < HEALTHY_MS && typeof reason === "number") {
+    const { logger, onFailure, isFinal = () => true } = this.#options;
+    if (livedMs < HEALTHY_MS && typeof reason === "number" && isFinal()) {
       this.#enter({ name: "failed" });
       return onFailure();
     }

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 
 import { silentLogger } from "../core/logger.ts";
+import { spawnNode } from "./supervised-process.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** Ends when the test says so, however often it is asked to stop; gone with the test at the latest. */
@@ -57,7 +58,7 @@ class Rig implements AsyncDisposable {
       this.#onChild();
     });
     const args = ["--input-type=module", "--eval", SLOW_TO_STOP, String(port)];
-    this.supervisor = new Supervisor([{ name: "slow", args }], {
+    this.supervisor = new Supervisor([{ name: "slow", launch: () => spawnNode(args) }], {
       ...silentLogger,
       info: (fields) => this.#onLog(fields),
     });

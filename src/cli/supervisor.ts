@@ -15,10 +15,12 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<void>();
   #hasRestarted = false;
 
-  constructor(specs: readonly ProcessSpec[], logger: Logger) {
+  /** `isFinal` says whether a process that could not start is given up; by default it is. */
+  constructor(specs: readonly ProcessSpec[], logger: Logger, isFinal?: () => boolean) {
     this.#logger = logger;
     this.#processes = specs.map(
-      (spec) => new SupervisedProcess(spec, { logger, onFailure: () => this.#onFailure(spec) }),
+      (spec) =>
+        new SupervisedProcess(spec, { logger, onFailure: () => this.#onFailure(spec), isFinal }),
     );
   }
 

@@ -7,6 +7,8 @@
  * @module
  */
 export { allowedOrigins } from "./allowed-origins.ts";
+export { authorize, requireUser, type AuthorizeOptions } from "./authorize.ts";
+export { parseCookies, readCookie, serializeCookie, type CookieAttributes } from "./cookies.ts";
 export {
   djangoCache,
   type DjangoCacheKeys,
@@ -26,12 +28,40 @@ export {
 export type { DjangoUser, DjangoUserColumns } from "./django/database-users.ts";
 export { djangoSessions, type DjangoSessionsOptions } from "./django/django-sessions.ts";
 export type { DjangoDialect, DjangoQuery, DjangoRow } from "./django/query.ts";
-export type { DjangoSessionEngine, StoredSession } from "./django/session-engine.ts";
+export type {
+  DjangoSessionEngine,
+  StoredSession as StoredDjangoSession,
+} from "./django/session-engine.ts";
 export { djangoSignedCookies, type DjangoSignedCookiesOptions } from "./django/signed-cookies.ts";
 export type { DjangoKeys } from "./django/signing.ts";
-export { sessionAuth, type FindUser } from "./session-auth.ts";
 export {
-  sessionCookies,
-  type SessionCookies,
-  type SessionCookiesOptions,
-} from "./session-cookies.ts";
+  sessionAuth,
+  type FindUser,
+  type RecheckOptions,
+  type SessionUserOptions,
+} from "./session-auth.ts";
+export { cookieSessions, type CookieSessionsOptions } from "./sessions/cookie-sessions.ts";
+export { MemorySessionStore, type MemorySessionStoreOptions } from "./sessions/memory.ts";
+export { openSessionStore } from "./sessions/open-session-store.ts";
+export { RedisSessionStore, type RedisSessionStoreOptions } from "./sessions/redis.ts";
+export type { SessionCookieOptions } from "./sessions/session-cookie.ts";
+export type { SessionDataSchema } from "./sessions/session-data.ts";
+export type { SessionLifetimeOptions } from "./sessions/session-lifetime.ts";
+export type { SessionStore, StoredSession } from "./sessions/session-store.ts";
+export type { IssuedSession, Session, Sessions } from "./sessions/session.ts";
+export { SqliteSessionStore, type SqliteSessionStoreOptions } from "./sessions/sqlite.ts";
+export { storedSessions, type StoredSessionsOptions } from "./sessions/stored-sessions.ts";
+export type { Secret } from "./signature.ts";
+export type { TokenPlace } from "./tokens/presented-token.ts";
+export {
+  tokenAuth,
+  type TokenAuthOptions,
+  type TokenClaims,
+  type TokenRules,
+} from "./tokens/token-auth.ts";
+export type {
+  PublicTokenKey,
+  SecretTokenKey,
+  TokenKeys,
+  TokenKeySet,
+} from "./tokens/token-keys.ts";

@@ -23,3 +23,7 @@ export type { LayerSettings } from "./layer-settings.ts";
 export { openLayer } from "./open-layer.ts";
 export { RedisLayer, type RedisLayerOptions } from "./redis.ts";
 export { RedisQueueLayer, type RedisQueueLayerOptions } from "./redis-queue.ts";
+export { SharedMemoryLayer, type SharedMemoryLayerOptions } from "./shared-memory.ts";
+export { SharedMemoryHub, type SharedMemoryHubOptions } from "./shared-memory/hub.ts";
+export { SharedMemoryPort, type SharedMemoryPortOptions } from "./shared-memory/port.ts";
+export { joinSharedMemory } from "./shared-memory/sharing.ts";

@@ -17,7 +17,8 @@ export function toFailure(
   }
   const refusal = toRefusal(thrown, limits.maxBodyBytes);
   if (refusal) return toErrorResponse(refusal);
-  logger.error({ err: toError(thrown), url }, "request failed");
+  // Without the query: it may hold a token.
+  logger.error({ err: toError(thrown), url: url?.split("?")[0] }, "request failed");
   return toErrorResponse({ status: 500, code: "REQUEST_FAILED", message: "internal error" });
 }
 

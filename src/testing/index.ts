@@ -32,3 +32,8 @@ export {
 export { TestConnection, type Opening, type WaitOptions } from "./test-connection.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export { resultsCases, type MakeResults, type ResultsCase } from "./cases/results.ts";
+export {
+  sessionStoreCases,
+  type MakeSessionStore,
+  type SessionStoreCase,
+} from "./cases/session-store.ts";

@@ -4,11 +4,11 @@ import { connect as connectTcp } from "node:net";
 import {
   allowedOrigins,
   consumer,
+  cookieSessions,
   createServer,
   application,
   feed,
   sessionAuth,
-  sessionCookies,
   use,
 } from "tidings";
 import { expect, test } from "vitest";
@@ -17,8 +17,10 @@ import { z } from "zod";
 import { serve, type TestServer } from "./serve.ts";
 import { refusedHandshake, Socket } from "./socket.ts";
 
-const cookies = sessionCookies({ secret: "0123456789abcdef0123456789abcdef" });
-const cookieOf = (setCookie: string): string => setCookie.split(";")[0] ?? "";
+const user = z.object({ name: z.string() });
+const sessions = cookieSessions({ secret: "0123456789abcdef0123456789abcdef", data: user });
+const cookieOf = async (issuer: typeof sessions): Promise<string> =>
+  (await issuer.create({ name: "ada" })).setCookie.split(";")[0] ?? "";
 
 const echo = consumer({
   path: "/ws/echo",
@@ -34,15 +36,17 @@ const notes = feed({ path: "/notes", snapshot: () => ["a note"] });
 const site = async (request: Request): Promise<Response> => new Response(await request.text());
 
 const routes = [
-  use([allowedOrigins(["https://friend.example"]), sessionAuth(findUser)], [echo, notes]),
+  use(
+    [
+      allowedOrigins(["same-origin", "https://friend.example"]),
+      sessionAuth(sessions, { user: (data) => data }),
+    ],
+    [echo, notes],
+  ),
 ];
 
-function findUser(request: Request): { readonly name: string } | null {
-  return cookies.read(request) === "ada-session" ? { name: "ada" } : null;
-}
-
 const start = (): Promise<TestServer> => serve(() => ({ http: site, routes }));
-const signedIn = { headers: { cookie: cookieOf(cookies.issue("ada-session")) } };
+const signedIn = { headers: { cookie: await cookieOf(sessions) } };
 
 /** What a client does wrong, and what it is told. Another client sees nothing of it. */
 const mistakes: readonly {
@@ -107,7 +111,7 @@ const mistakes: readonly {
   {
     name: "a session cookie that we did not sign closes with 4401",
     run: async (server) => {
-      const headers = { cookie: "session=ada-session.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+      const headers = { cookie: `${signedIn.headers.cookie.slice(0, -43)}${"A".repeat(43)}` };
       return (await (await Socket.open(echoUrl(server), [], { headers })).closed).code;
     },
     expected: 4401,
@@ -115,8 +119,8 @@ const mistakes: readonly {
   {
     name: "a session cookie signed with another secret closes with 4401",
     run: async (server) => {
-      const other = sessionCookies({ secret: "another secret, another signature" });
-      const headers = { cookie: cookieOf(other.issue("ada-session")) };
+      const other = cookieSessions({ secret: "another secret, another signature", data: user });
+      const headers = { cookie: await cookieOf(other) };
       return (await (await Socket.open(echoUrl(server), [], { headers })).closed).code;
     },
     expected: 4401,
@@ -223,8 +227,8 @@ test("a busy port is refused with what to do", async () => {
 });
 
 test("a short secret and an unknown driver are refused where they are written", () => {
-  expect(() => sessionCookies({ secret: "short" })).toThrow("at least 32 characters");
-  expect(() => allowedOrigins(["not an origin"])).toThrow("Invalid URL");
+  expect(() => cookieSessions({ secret: "short", data: user })).toThrow("at least 32 characters");
+  expect(() => allowedOrigins(["not an origin"])).toThrow("rules like `https://example.com:8443`");
 });
 
 function echoUrl(server: TestServer): string {

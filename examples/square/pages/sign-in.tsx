@@ -4,7 +4,7 @@ import { app } from "../app.ts";
 import { countAttempt, forgetAttempts } from "../attempts.ts";
 import type { Env } from "../env.ts";
 import { safePath } from "../safe-path.ts";
-import { endSession, sessionGroup, startSession } from "../sessions.ts";
+import { sessionGroup, sessions } from "../sessions.ts";
 import { checkPassword, DEMO_ACCOUNTS, DEMO_PASSWORD } from "../users.ts";
 import { Face } from "../views/face.tsx";
 import { page } from "./page.tsx";
@@ -40,15 +40,16 @@ signIn.post("/sign-in", async (context) => {
   const user = await checkPassword(name, field("password"));
   if (!user) return again(422, "No account has this name and password.");
   forgetAttempts(claimant);
-  context.header("set-cookie", startSession(user));
+  const { setCookie } = await sessions.create({ userId: user.id });
+  context.header("set-cookie", setCookie);
   return context.redirect(next, 303);
 });
 
 signIn.post("/sign-out", async (context) => {
-  const group = sessionGroup(context.req.raw);
-  context.header("set-cookie", endSession(context.req.raw));
+  const session = await sessions.load(context.req.raw);
+  context.header("set-cookie", await sessions.destroy(context.req.raw));
   // Tabs that are still in the chat leave it now.
-  if (group !== null) await app.layer.groupSend(group, { type: "session.ended" });
+  if (session) await app.layer.groupSend(sessionGroup(session), { type: "session.ended" });
   return context.redirect("/", 303);
 });
 

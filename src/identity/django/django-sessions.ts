@@ -54,7 +54,7 @@ export function djangoSessions(options: DjangoSessionsOptions): Middleware {
   const { backends = [MODEL_BACKEND] } = options;
   assertPositiveInteger("recheckMs", recheckMs);
   const keys = toKeys(options);
-  const refuseOtherOrigins = allowedOrigins(options.origins);
+  const refuseOtherOrigins = allowedOrigins(["same-origin", ...(options.origins ?? [])]);
   return async (context) => {
     const refusal = await refuseOtherOrigins(context);
     if (refusal || context.user) return refusal;

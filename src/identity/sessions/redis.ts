@@ -1,4 +1,4 @@
-import type { Redis, RedisScript } from "../../redis/index.ts";
+import type { Redis } from "../../redis/index.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 
 /** Options of the {@link RedisSessionStore}. */
@@ -8,31 +8,10 @@ export interface RedisSessionStoreOptions {
 }
 
 /**
- * Changes a session that is there, in one step: `SET … XX` alone would need the value to move the end.
- *
- * KEYS[1] the session. ARGV[1] the new value or "", ARGV[2] the new end or "". A session without a
- * value does not exist, so "" stands for "as it is".
- */
-const UPDATE: RedisScript = {
-  source: `
-    if redis.call("EXISTS", KEYS[1]) == 0 then return 0 end
-    local expiresAt = ARGV[2]
-    if expiresAt == "" then expiresAt = redis.call("PTTL", KEYS[1]) end
-    if ARGV[1] ~= "" then
-      redis.call("SET", KEYS[1], ARGV[1])
-      if ARGV[2] == "" then redis.call("PEXPIRE", KEYS[1], expiresAt) end
-    end
-    if ARGV[2] ~= "" then redis.call("PEXPIREAT", KEYS[1], expiresAt) end
-    return 1
-  `,
-};
-
-/**
  * Sessions in Redis, one key each, which Redis removes when its time is over.
  *
  * Survives: restarts of ours, and of Redis as far as it persists. Reaches: every process on that Redis.
- * Bound: the memory of Redis; choose an eviction policy that spares keys in use. Ends are compared with
- * the clock of Redis.
+ * Bound: the memory of Redis. Ends are compared with the clock of Redis, which is 6.2 or later.
  */
 export class RedisSessionStore implements SessionStore {
   readonly #redis: Redis;
@@ -56,16 +35,18 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async set(key: string, { value, expiresAt }: StoredSession): Promise<void> {
-    const name = this.#prefix + key;
-    await this.#redis.transaction([
-      ["SET", name, value],
-      ["PEXPIREAT", name, String(Math.ceil(expiresAt))],
-    ]);
+    await this.#redis.command(["SET", this.#prefix + key, value, "PXAT", toTime(expiresAt)]);
   }
 
-  async update(key: string, { value = "", expiresAt }: Partial<StoredSession>): Promise<boolean> {
-    const end = expiresAt === undefined ? "" : String(Math.ceil(expiresAt));
-    return (await this.#redis.script(UPDATE, [this.#prefix + key], [value, end])) === 1;
+  async update(key: string, { value, expiresAt }: Partial<StoredSession>): Promise<boolean> {
+    const name = this.#prefix + key;
+    if (value === undefined) {
+      const command =
+        expiresAt === undefined ? ["EXISTS", name] : ["PEXPIREAT", name, toTime(expiresAt)];
+      return (await this.#redis.command(command)) === 1;
+    }
+    const end = expiresAt === undefined ? ["KEEPTTL"] : ["PXAT", toTime(expiresAt)];
+    return (await this.#redis.command(["SET", name, value, "XX", ...end])) !== null;
   }
 
   async delete(key: string): Promise<boolean> {
@@ -79,4 +60,8 @@ export class RedisSessionStore implements SessionStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function toTime(time: number): string {
+  return String(Math.ceil(time));
 }

@@ -1,0 +1,44 @@
+import { toErrorResponse, type Middleware, type RouteContext } from "../channels/index.ts";
+
+/** What who is refused gets to read. */
+export interface AuthorizeOptions {
+  /** A sentence for a person. */
+  readonly message?: string | undefined;
+}
+
+/**
+ * Lets pass whom the check lets pass. Put it after what recognises users.
+ *
+ * Otherwise nobody is 401 REQUEST_UNAUTHENTICATED, and somebody is 403 REQUEST_FORBIDDEN. It runs again
+ * with the rest of the route's middleware while a connection is open, and closes it with 3000 when it
+ * refuses then.
+ *
+ * @example
+ * import { authorize } from "tidings";
+ *
+ * const members = authorize(({ user, params }) => user?.name === params["owner"]);
+ */
+export function authorize(
+  check: (context: RouteContext) => boolean | Promise<boolean>,
+  { message }: AuthorizeOptions = {},
+): Middleware {
+  return async (context) => {
+    if (await check(context)) return undefined;
+    return context.user
+      ? toErrorResponse({
+          status: 403,
+          code: "REQUEST_FORBIDDEN",
+          message: message ?? "you may not do this",
+        })
+      : toErrorResponse({
+          status: 401,
+          code: "REQUEST_UNAUTHENTICATED",
+          message: message ?? "sign in first",
+        });
+  };
+}
+
+/** Lets pass whoever has been recognised; nobody is 401 REQUEST_UNAUTHENTICATED. */
+export function requireUser(options?: AuthorizeOptions): Middleware {
+  return authorize(({ user }) => user !== null, options);
+}

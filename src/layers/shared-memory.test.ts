@@ -1,0 +1,192 @@
+import { duplexPair } from "node:stream";
+
+import { describe, expect, test } from "vitest";
+
+import { layerCasesFor, type LayerDriver } from "../testing/cases/layer.ts";
+import type { LayerMessage } from "./layer.ts";
+import { SharedMemoryLayer, type SharedMemoryLayerOptions } from "./shared-memory.ts";
+import { SharedMemoryHub } from "./shared-memory/hub.ts";
+import { SharedMemoryPort } from "./shared-memory/port.ts";
+
+/** What connects another process to a hub. */
+function connect(hub: SharedMemoryHub): SharedMemoryPort {
+  const [here, there] = duplexPair();
+  hub.connect(there);
+  return new SharedMemoryPort(here);
+}
+
+/** The layers of two processes, as far as they know. */
+function pair(
+  options: SharedMemoryLayerOptions = {},
+  hub: SharedMemoryHub = new SharedMemoryHub(),
+): readonly [SharedMemoryLayer, SharedMemoryLayer] {
+  return [
+    new SharedMemoryLayer(connect(hub), options),
+    new SharedMemoryLayer(connect(hub), options),
+  ];
+}
+
+const driver: LayerDriver = {
+  make: (options) => pair(options)[0],
+  channelName: /^specific\.memory-[\da-f]{12}![\da-f]{32}$/,
+  isRealTime: true,
+};
+
+describe("SharedMemoryLayer", () => {
+  for (const { name, run } of layerCasesFor(driver)) {
+    test(name, () => expect(run(driver)).resolves.toBeUndefined());
+  }
+});
+
+describe("two processes", () => {
+  test("hand every member the same frozen object, here at once", async () => {
+    const [one, two] = pair();
+    const heard: [SharedMemoryLayer, LayerMessage][] = [];
+    for (const layer of [one, one, two, two]) {
+      const channel = await layer.newChannel();
+      layer.listen(channel, (message) => heard.push([layer, message]) > 0);
+      await layer.groupAdd("room", channel);
+    }
+    const message = { type: "t", big: 5n, zero: -0, list: [Uint8Array.of(1).length] };
+    const sent = one.groupSend("room", message);
+    expect(heard.map(([layer]) => layer)).toEqual([one, one]);
+    await sent;
+    await expect.poll(() => heard.length).toBe(4);
+    const [a, b, c, d] = heard.map(([, each]) => each);
+    expect(a).toBe(b);
+    expect(c).toBe(d);
+    expect(c).toEqual(message);
+    expect(Object.isFrozen(c?.["list"])).toBe(true);
+  });
+
+  test("send to a channel of the other one, which says when it is full", async () => {
+    const [one, two] = pair({ capacity: 2 });
+    const channel = await two.newChannel();
+    for (const n of [1, 2]) await one.send(channel, { type: "t", n });
+    await expect(one.send(channel, { type: "t" })).rejects.toThrow(
+      `channel \`${channel}\` is full`,
+    );
+    expect([one.incidents.dropped, two.incidents.dropped]).toEqual([0, 1]);
+    for (const n of [1, 2]) expect(await two.receive(channel)).toEqual({ type: "t", n });
+  });
+
+  test("share the messages of a channel that belongs to none of them, and its capacity", async () => {
+    const [one, two] = pair({ capacity: 2 });
+    const waiting = [one.receive("jobs"), two.receive("jobs")];
+    for (const n of [1, 2, 3, 4]) await two.send("jobs", { type: "t", n });
+    await expect(one.send("jobs", { type: "t" })).rejects.toMatchObject({
+      code: "LAYER_CHANNEL_FULL",
+    });
+    expect([one.incidents.dropped, two.incidents.dropped]).toEqual([1, 0]);
+    const received = [...(await Promise.all(waiting)), await one.receive("jobs")];
+    expect([...received, await two.receive("jobs")].map(({ n }) => n)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("lose nothing to a receive that is cancelled when its message is on its way", async () => {
+    const [one, two] = pair();
+    for (let n = 0; n < 20; n++) {
+      const cancel = new AbortController();
+      const cancelled = one.receive("jobs", { signal: cancel.signal }).catch(() => undefined);
+      const sent = two.send("jobs", { type: "t", n });
+      // Once before the message, then ever closer to it, then after it.
+      for (let turn = 0; turn < n; turn++) await new Promise((next) => setImmediate(next));
+      cancel.abort();
+      await sent;
+      expect((await cancelled) ?? (await two.receive("jobs"))).toEqual({ type: "t", n });
+    }
+    await expect(one.receive("jobs", { signal: AbortSignal.abort() })).rejects.toThrow("aborted");
+  });
+
+  test("put each other's channels, and those of none, into groups", async () => {
+    const [one, two] = pair();
+    const channel = await two.newChannel();
+    await one.groupAdd("room", channel);
+    await one.groupAdd("room", "jobs");
+    await one.groupSend("room", { type: "t", n: 1 });
+    await one.groupDiscard("room", channel);
+    await two.groupDiscard("room", "jobs");
+    await one.groupSend("room", { type: "t", n: 2 });
+    await one.send(channel, { type: "t", n: 3 });
+    await one.send("jobs", { type: "t", n: 3 });
+    for (const name of [channel, "jobs"]) {
+      expect([await two.receive(name), await two.receive(name)].map(({ n }) => n)).toEqual([1, 3]);
+    }
+  });
+
+  test("listen to a channel one after the other", async () => {
+    const [one, two] = pair();
+    const heard: string[] = [];
+    await one.send("jobs", { type: "t", n: 1 });
+    const end = one.listen("jobs", ({ n }) => heard.push(`one ${Number(n)}`) > 0);
+    expect(() => one.listen("jobs", () => true)).toThrow("channel `jobs` has a listener");
+    await one.check();
+    two.listen("jobs", ({ n }) => heard.push(`two ${Number(n)}`) > 0);
+    await two.check();
+    await two.send("jobs", { type: "t", n: 2 });
+    end();
+    await one.check();
+    await one.send("jobs", { type: "t", n: 3 });
+    expect(heard).toEqual(["one 1", "one 2", "two 3"]);
+    await two.close();
+    await one.send("jobs", { type: "t", n: 4 });
+    expect((await one.receive("jobs"))["n"]).toBe(4);
+  });
+
+  test("are flushed together", async () => {
+    const [one, two] = pair();
+    const channel = await two.newChannel();
+    await two.groupAdd("room", channel);
+    for (const name of [channel, "jobs"]) await one.send(name, { type: "t", n: 1 });
+    await one.flush();
+    await one.groupSend("room", { type: "t", n: 2 });
+    for (const name of [channel, "jobs"]) {
+      await one.send(name, { type: "t", n: 3 });
+      expect((await two.receive(name))["n"]).toBe(3);
+    }
+  });
+
+  test("have the layers of one name in common, and no others", async () => {
+    const hub = new SharedMemoryHub();
+    const [one, two] = [connect(hub), connect(hub)];
+    const [first, second, quiet] = [
+      new SharedMemoryLayer(one),
+      new SharedMemoryLayer(one),
+      new SharedMemoryLayer(one, { name: "quiet" }),
+    ];
+    await first.send("jobs", { type: "first" });
+    await second.send("jobs", { type: "second" });
+    await quiet.send("jobs", { type: "quiet" });
+    const others = [
+      new SharedMemoryLayer(two, { name: "quiet" }),
+      new SharedMemoryLayer(two),
+      new SharedMemoryLayer(two),
+    ];
+    const received = await Promise.all(others.map((layer) => layer.receive("jobs")));
+    expect(received.map(({ type }) => type)).toEqual(["quiet", "first", "second"]);
+  });
+
+  test("tell that they are cut off", async () => {
+    const hub = new SharedMemoryHub();
+    const [one] = pair({}, hub);
+    const waiting = one.receive("jobs").catch((error: unknown) => error);
+    await one.check();
+    hub.close();
+    expect(await waiting).toMatchObject({ code: "LAYER_CLOSED" });
+    await expect(one.check()).rejects.toMatchObject({ code: "LAYER_CLOSED" });
+    await expect(one.send("jobs", { type: "t" })).rejects.toMatchObject({ code: "LAYER_CLOSED" });
+  });
+});
+
+test("a sender waits for a hub that is slow, and misses what it does not wait for", async () => {
+  const [here, there] = duplexPair();
+  const layer = new SharedMemoryLayer(new SharedMemoryPort(here, { maxOutboxBytes: 3_000_000 }));
+  const text = "x".repeat(500_000);
+  const sent = Array.from({ length: 10 }, () => layer.groupSend("room", { type: "t", text }));
+  expect(layer.incidents.dropped).toBe(5);
+  let isOver = false;
+  const all = Promise.all(sent).then(() => (isOver = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+  there.resume();
+  expect(await all).toBe(true);
+});

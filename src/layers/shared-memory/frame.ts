@@ -1,0 +1,110 @@
+/** What a frame asks for, or answers. The number on the wire is the place in this list. */
+export const FRAME_KINDS = [
+  "open",
+  "ping",
+  "group",
+  "send",
+  "receive",
+  "cancel",
+  "listen",
+  "unlisten",
+  "join",
+  "leave",
+  "flush",
+  "close",
+  "reply",
+  "dropped",
+  "gap",
+] as const;
+
+/** One of {@link FRAME_KINDS}. */
+export type FrameKind = (typeof FRAME_KINDS)[number];
+
+/** What a frame says. */
+export interface FrameContent {
+  readonly kind: FrameKind;
+  /** The number of the layer; processes have the same number for the same layer. */
+  readonly layer: number;
+  /** Binds a reply to what it answers; 0 asks for none. */
+  readonly id?: number | undefined;
+  /** A channel or group; of a reply, how it went. */
+  readonly name?: string | undefined;
+  readonly payload?: Uint8Array | undefined;
+}
+
+/** A frame that has been read. Its bytes are a view of what came, for whoever passes it on. */
+export interface Frame extends Required<FrameContent> {
+  readonly id: number;
+  readonly name: string;
+  readonly payload: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
+/** size (4), kind (1), length of the name (1), layer (4), id (4); then the name and the payload. */
+const HEADER_BYTES = 14;
+const NOTHING = new Uint8Array(0);
+
+/** Writes a frame. Names are ASCII, and shorter than 100 characters. */
+export function encodeFrame({ kind, layer, id = 0, name = "", payload }: FrameContent): Buffer {
+  const size = HEADER_BYTES + name.length + (payload?.length ?? 0);
+  const bytes = Buffer.allocUnsafe(size);
+  bytes.writeUInt32LE(size, 0);
+  bytes[4] = FRAME_KINDS.indexOf(kind);
+  bytes[5] = name.length;
+  bytes.writeUInt32LE(layer, 6);
+  bytes.writeUInt32LE(id, 10);
+  bytes.write(name, HEADER_BYTES, "latin1");
+  if (payload) bytes.set(payload, HEADER_BYTES + name.length);
+  return bytes;
+}
+
+/**
+ * Cuts a stream of bytes into frames.
+ *
+ * Both ends are ours and of one version, so what is no frame is a fault of the program: it throws.
+ */
+export class FrameReader {
+  readonly #onFrame: (frame: Frame) => void;
+  #parts: Buffer[] = [];
+  #size = 0;
+  #needed = HEADER_BYTES;
+
+  constructor(onFrame: (frame: Frame) => void) {
+    this.#onFrame = onFrame;
+  }
+
+  read(chunk: Buffer): void {
+    this.#parts.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < this.#needed) return; // a large frame is joined once, not with each chunk
+    const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts);
+    let offset = 0;
+    this.#needed = HEADER_BYTES;
+    while (bytes.length - offset >= HEADER_BYTES) {
+      const size = bytes.readUInt32LE(offset);
+      if (bytes.length - offset < size) {
+        this.#needed = size;
+        break;
+      }
+      this.#onFrame(decodeFrame(bytes.subarray(offset, offset + size)));
+      offset += size;
+    }
+    const rest = bytes.subarray(offset);
+    this.#parts = rest.length > 0 ? [rest] : [];
+    this.#size = rest.length;
+  }
+}
+
+function decodeFrame(bytes: Buffer): Frame {
+  const kind = FRAME_KINDS[bytes[4] ?? -1];
+  if (!kind) throw new TypeError(`unknown kind of frame ${bytes[4]}`);
+  const end = HEADER_BYTES + (bytes[5] ?? 0);
+  return {
+    kind,
+    layer: bytes.readUInt32LE(6),
+    id: bytes.readUInt32LE(10),
+    name: bytes.toString("latin1", HEADER_BYTES, end),
+    payload: end < bytes.length ? bytes.subarray(end) : NOTHING,
+    bytes,
+  };
+}

@@ -1,0 +1,49 @@
+import { application, backgroundConsumer, consumer, createApp } from "tidings";
+import { z } from "zod";
+
+const app = createApp({
+  name: "workers",
+  broker: "memory:",
+  layer: process.env["LAYER_URL"] ?? "memory:",
+  layers: { side: "memory:" },
+});
+const said = z.object({ text: z.string(), from: z.number() });
+
+export default application({
+  app,
+  routes: [
+    consumer({
+      path: "/room",
+      receives: z.object({ text: z.string() }),
+      events: { said },
+      connect: (connection) => connection.groupAdd("room"),
+      async receive(connection, { text }) {
+        await connection.groupSend("room", { type: "said", text, from: process.pid });
+      },
+      on: {
+        said: (connection, { text, from }) => connection.send({ text, from, heardBy: process.pid }),
+      },
+    }),
+  ],
+  channels: {
+    jobs: backgroundConsumer({
+      events: { job: z.object({ n: z.number() }) },
+      on: {
+        async job(_context, { n }) {
+          process.stdout.write(`job ${n} in ${process.pid}\n`);
+          // It takes its time, so that the workers have to share.
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        },
+      },
+    }),
+  },
+  async http(request) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/hang") await new Promise(() => {});
+    if (pathname === "/exit") process.exit(3);
+    if (pathname === "/jobs") {
+      for (let n = 0; n < 10; n++) await app.layer.send("jobs", { type: "job", n });
+    }
+    return Response.json(process.pid);
+  },
+});

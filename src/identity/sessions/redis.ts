@@ -30,7 +30,8 @@ export class RedisSessionStore implements SessionStore {
       ["PTTL", name],
     ]);
     const ttlMs = Number(ttl);
-    if (!Buffer.isBuffer(value) || ttlMs <= 0) return null;
+    // Redis still has a key whose time to live is 0: it ends with that millisecond.
+    if (!Buffer.isBuffer(value) || ttlMs < 0) return null;
     return { value: value.toString(), expiresAt: Date.now() + ttlMs };
   }
 

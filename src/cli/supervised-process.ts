@@ -14,10 +14,10 @@ export interface ProcessSpec {
 /** What a supervised process reports to. */
 export interface SupervisedProcessOptions {
   readonly logger: Logger;
-  /** Called when it ended by itself before it had been well. */
+  /** Called when it ended by itself, for good. */
   readonly onFailure: () => void;
-  /** Whether that is for good; else it is started again. @default always */
-  readonly isFinal?: (() => boolean) | undefined;
+  /** Whether one that ended by itself is given up. @default if it had not been well */
+  readonly isFinal?: ((livedMs: number) => boolean) | undefined;
 }
 
 /** Starts a script of ours: Node's arguments behind its own options. */
@@ -33,6 +33,10 @@ export function spawnNode(args: readonly string[]): ChildProcess {
 /** A process that lived this long was well: the next restart is at once again. */
 const HEALTHY_MS = 5_000;
 const MAX_RESTART_MS = 10_000;
+
+function hadNotBeenWell(livedMs: number): boolean {
+  return livedMs < HEALTHY_MS;
+}
 
 /** How a process ended: the signal that killed it, or its exit code. */
 type Ending = NodeJS.Signals | number;
@@ -156,17 +160,18 @@ export class SupervisedProcess {
   }
 
   #onDeath(reason: Ending, livedMs: number): void {
-    const { logger, onFailure, isFinal = () => true } = this.#options;
-    if (livedMs < HEALTHY_MS && typeof reason === "number" && isFinal()) {
+    const { logger, onFailure, isFinal = hadNotBeenWell } = this.#options;
+    if (typeof reason === "number" && isFinal(livedMs)) {
       this.#enter({ name: "failed" });
       return onFailure();
     }
-    this.#failures = livedMs >= HEALTHY_MS ? 0 : this.#failures + 1;
+    this.#failures = hadNotBeenWell(livedMs) ? this.#failures + 1 : 0;
+    const failures = this.#failures;
     const waitMs =
-      this.#failures === 0
+      failures === 0
         ? 0
-        : backoffMs(this.#failures, { baseMs: 250, maxMs: MAX_RESTART_MS, jitter: false });
-    logger.warn({ reason, waitMs }, `${this.#spec.name} process died, starting it again`);
+        : backoffMs(failures, { baseMs: 250, maxMs: MAX_RESTART_MS, jitter: false });
+    logger.warn({ reason, failures, waitMs }, `${this.#spec.name} process died, starting it again`);
     this.#enter({ name: "waiting", timer: setTimeout(() => this.#launch(), waitMs) });
   }
 }

@@ -1,13 +1,18 @@
 import type { Logger } from "../core/logger.ts";
 import type { StopOptions } from "../core/service.ts";
-import { SupervisedProcess, type ProcessSpec } from "./supervised-process.ts";
+import {
+  SupervisedProcess,
+  type ProcessSpec,
+  type SupervisedProcessOptions,
+} from "./supervised-process.ts";
 
 /**
  * Keeps processes running until it is stopped.
  *
  * A process that is killed is started again: at once if it had been well, else after a growing wait
  * of at most 10 s. One that ends by itself soon after its start cannot start at all: it has said why,
- * and trying again would not help until the code changes. Output goes to our own.
+ * and trying again would not help until the code changes. `isFinal` draws that line elsewhere. Output
+ * goes to our own.
  */
 export class Supervisor {
   readonly #processes: readonly SupervisedProcess[];
@@ -15,8 +20,11 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<void>();
   #hasRestarted = false;
 
-  /** `isFinal` says whether a process that could not start is given up; by default it is. */
-  constructor(specs: readonly ProcessSpec[], logger: Logger, isFinal?: () => boolean) {
+  constructor(
+    specs: readonly ProcessSpec[],
+    logger: Logger,
+    isFinal?: SupervisedProcessOptions["isFinal"],
+  ) {
     this.#logger = logger;
     this.#processes = specs.map(
       (spec) =>

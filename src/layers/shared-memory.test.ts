@@ -1,9 +1,18 @@
+import { once } from "node:events";
 import { duplexPair } from "node:stream";
 
 import { describe, expect, test } from "vitest";
 
 import { layerCasesFor, type LayerDriver } from "../testing/cases/layer.ts";
-import type { LayerMessage } from "./layer.ts";
+import type {
+  ChannelLayer,
+  ChannelListener,
+  LayerIncident,
+  LayerIncidents,
+  LayerMessage,
+  OutgoingMessage,
+  ReceiveOptions,
+} from "./layer.ts";
 import { SharedMemoryLayer, type SharedMemoryLayerOptions } from "./shared-memory.ts";
 import { SharedMemoryHub } from "./shared-memory/hub.ts";
 import { SharedMemoryPort } from "./shared-memory/port.ts";
@@ -32,9 +41,80 @@ const driver: LayerDriver = {
   isRealTime: true,
 };
 
-describe("SharedMemoryLayer", () => {
-  for (const { name, run } of layerCasesFor(driver)) {
-    test(name, () => expect(run(driver)).resolves.toBeUndefined());
+/** One layer that sends in one process what is read in the other one. */
+class CrossedLayer implements ChannelLayer {
+  readonly #here: SharedMemoryLayer;
+  readonly #there: SharedMemoryLayer;
+
+  constructor([here, there]: readonly [SharedMemoryLayer, SharedMemoryLayer]) {
+    this.#here = here;
+    this.#there = there;
+  }
+
+  get incidents(): LayerIncidents {
+    const [a, b] = [this.#here.incidents, this.#there.incidents];
+    return { dropped: a.dropped + b.dropped, poison: a.poison + b.poison, gap: a.gap + b.gap };
+  }
+
+  onIncident(listener: (incident: LayerIncident) => void): () => void {
+    const ends = [this.#here.onIncident(listener), this.#there.onIncident(listener)];
+    return () => ends.forEach((end) => end());
+  }
+
+  newChannel(prefix?: string): Promise<string> {
+    return this.#there.newChannel(prefix);
+  }
+
+  send(channel: string, message: OutgoingMessage): Promise<void> {
+    return this.#here.send(channel, message);
+  }
+
+  receive(channel: string, options?: ReceiveOptions): Promise<LayerMessage> {
+    return this.#there.receive(channel, options);
+  }
+
+  listen(channel: string, listener: ChannelListener): () => void {
+    // Who listens to a channel that all may read is known to others only a moment later.
+    return (channel.includes("!") ? this.#there : this.#here).listen(channel, listener);
+  }
+
+  groupAdd(group: string, channel: string): Promise<void> {
+    return this.#here.groupAdd(group, channel);
+  }
+
+  groupDiscard(group: string, channel: string): Promise<void> {
+    return this.#here.groupDiscard(group, channel);
+  }
+
+  groupSend(group: string, message: OutgoingMessage): Promise<void> {
+    return this.#here.groupSend(group, message);
+  }
+
+  flush(): Promise<void> {
+    return this.#here.flush();
+  }
+
+  async check(): Promise<void> {
+    await Promise.all([this.#here.check(), this.#there.check()]);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#here.close(), this.#there.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+const crossed: LayerDriver = { ...driver, make: (options) => new CrossedLayer(pair(options)) };
+
+describe.each([
+  ["SharedMemoryLayer", driver],
+  ["SharedMemoryLayer, sent in one process and read in another", crossed],
+])("%s", (_name, each) => {
+  for (const { name, run } of layerCasesFor(each)) {
+    test(name, () => expect(run(each)).resolves.toBeUndefined());
   }
 });
 
@@ -189,4 +269,73 @@ test("a sender waits for a hub that is slow, and misses what it does not wait fo
   expect(isOver).toBe(false);
   there.resume();
   expect(await all).toBe(true);
+});
+
+test("a process that sends anything but frames is cut off, and no other", async () => {
+  const hub = new SharedMemoryHub();
+  const [one, two] = pair({}, hub);
+  const [here, there] = duplexPair();
+  hub.connect(there);
+  here.write("GET / HTTP/1.1\r\n\r\n");
+  await once(there, "close");
+  await one.send("jobs", { type: "t" });
+  expect(await two.receive("jobs")).toEqual({ type: "t" });
+});
+
+test("a hub that does not answer is waited for no longer than the limit", async () => {
+  const [here] = duplexPair();
+  const layer = new SharedMemoryLayer(new SharedMemoryPort(here, { answerTimeoutMs: 20 }));
+  const given = new AbortController();
+  const received = layer.receive("jobs", { signal: given.signal });
+  await expect(layer.check()).rejects.toMatchObject({ code: "LAYER_UNAVAILABLE" });
+  await expect(layer.groupAdd("room", "jobs")).rejects.toThrow("do not answer");
+  await expect(layer.send("jobs", { type: "t" })).rejects.toThrow(
+    "channel `jobs` is full: the process that reads it does not keep up",
+  );
+  // A receive waits as long as there is no message.
+  const isOver = await Promise.race([received.then(() => true), Promise.resolve(false)]);
+  expect(isOver).toBe(false);
+  await layer.close();
+  await expect(received).rejects.toMatchObject({ code: "LAYER_CLOSED" });
+});
+
+describe("a process that ends without having read what came", () => {
+  /** A process that listens to `jobs`, and then reads no more. */
+  async function deaf(hub: SharedMemoryHub) {
+    const [here, there] = duplexPair();
+    hub.connect(there);
+    const layer = new SharedMemoryLayer(new SharedMemoryPort(here));
+    layer.listen("jobs", () => true);
+    await layer.check();
+    here.pause();
+    return { channel: await layer.newChannel(), end: () => here.destroy() };
+  }
+
+  test("leaves its channel to others, and what it took is counted", async () => {
+    const hub = new SharedMemoryHub();
+    const [one, two] = pair({}, hub);
+    const { end } = await deaf(hub);
+    await one.groupAdd("room", "jobs");
+    await one.groupSend("room", { type: "t", n: 1 });
+    await one.check();
+    expect(one.incidents.dropped).toBe(0);
+    end();
+    await expect.poll(() => one.incidents.dropped).toBe(1);
+    await one.groupSend("room", { type: "t", n: 2 });
+    await one.send("jobs", { type: "t", n: 3 });
+    expect((await two.receive("jobs"))["n"]).toBe(3);
+  });
+
+  test("is no member any more, which is no error of whoever made it one", async () => {
+    const hub = new SharedMemoryHub();
+    const [one] = pair({}, hub);
+    const { channel, end } = await deaf(hub);
+    const added = one.groupAdd("room", channel);
+    await one.check();
+    end();
+    expect(await added).toBe(undefined);
+    await one.groupSend("room", { type: "t" });
+    await one.check();
+    expect(one.incidents.dropped).toBe(0);
+  });
 });

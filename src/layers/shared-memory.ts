@@ -97,8 +97,9 @@ export class SharedMemoryLayer implements ChannelLayer {
       if (this.#local.deliver(channel, isolated)) return;
       throw fullError(channel);
     }
-    const payload = encodeMessage(isolated.message);
-    await this.#ask("send", channel, payload);
+    const outcome = await this.#ask("send", channel, encodeMessage(isolated.message));
+    if (outcome === "full") throw fullError(channel);
+    if (outcome === "busy") throw fullError(channel, "the process that reads it does not keep up");
   }
 
   async receive(channel: string, { signal }: ReceiveOptions = {}): Promise<LayerMessage> {
@@ -118,7 +119,7 @@ export class SharedMemoryLayer implements ChannelLayer {
       const { outcome, payload } = await this.#unlessClosed(answer);
       if (outcome === "ok") return decodeMessage(payload).message;
       signal?.throwIfAborted();
-      throw fullError(channel); // more receivers than one process may have
+      throw fullError(channel, "too many wait for messages, or the outbox of this process is full");
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
@@ -144,7 +145,7 @@ export class SharedMemoryLayer implements ChannelLayer {
     this.#local.assertOpen();
     assertGroupName(group);
     assertChannelName(channel);
-    if (!this.#isOwn(channel)) return await this.#ask("join", group, toBytes(channel));
+    if (!this.#isOwn(channel)) return await this.#request("join", group, toBytes(channel));
     this.#local.join(group, channel);
     await this.#opened;
   }
@@ -153,7 +154,7 @@ export class SharedMemoryLayer implements ChannelLayer {
     this.#local.assertOpen();
     assertGroupName(group);
     assertChannelName(channel);
-    if (!this.#isOwn(channel)) return await this.#ask("leave", group, toBytes(channel));
+    if (!this.#isOwn(channel)) return await this.#request("leave", group, toBytes(channel));
     this.#local.leave(group, channel);
   }
 
@@ -173,13 +174,13 @@ export class SharedMemoryLayer implements ChannelLayer {
   async flush(): Promise<void> {
     this.#local.assertOpen();
     this.#local.flush();
-    await this.#ask("flush");
+    await this.#request("flush");
   }
 
   async check(): Promise<void> {
     this.#local.assertOpen();
-    await this.#opened;
-    await this.#ask("ping");
+    await this.#request("ping");
+    await this.#opened; // settled by now: answers come in order
   }
 
   async close(): Promise<void> {
@@ -197,10 +198,14 @@ export class SharedMemoryLayer implements ChannelLayer {
     return processOf(channel) === this.#port.process;
   }
 
-  async #ask(kind: FrameKind, name?: string, payload?: Uint8Array): Promise<void> {
+  async #request(kind: FrameKind, name?: string, payload?: Uint8Array): Promise<void> {
+    if ((await this.#ask(kind, name, payload)) !== "busy") return;
+    throw new TidingsError("LAYER_UNAVAILABLE", "the processes that share the layer do not answer");
+  }
+
+  async #ask(kind: FrameKind, name?: string, payload?: Uint8Array): Promise<Outcome> {
     const { answer } = this.#port.request({ kind, layer: this.#layer, name, payload });
-    const { outcome } = await this.#unlessClosed(answer);
-    if (outcome === "full") throw fullError(name);
+    return (await this.#unlessClosed(answer)).outcome;
   }
 
   async #unlessClosed(answer: Promise<Answer>): Promise<Answer> {
@@ -242,8 +247,9 @@ function isIncident(value: unknown): value is LayerIncident {
   return typeof value === "object" && value !== null && "kind" in value;
 }
 
-function fullError(name = "of the other processes"): TidingsError {
-  return new TidingsError("LAYER_CHANNEL_FULL", `channel \`${name}\` is full`);
+function fullError(name: string, reason?: string): TidingsError {
+  const what = `channel \`${name}\` is full`;
+  return new TidingsError("LAYER_CHANNEL_FULL", reason === undefined ? what : `${what}: ${reason}`);
 }
 
 function closedError(): TidingsError {

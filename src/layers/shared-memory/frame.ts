@@ -58,53 +58,62 @@ export function encodeFrame({ kind, layer, id = 0, name = "", payload }: FrameCo
   return bytes;
 }
 
-/**
- * Cuts a stream of bytes into frames.
- *
- * Both ends are ours and of one version, so what is no frame is a fault of the program: it throws.
- */
+/** Cuts a stream of bytes into frames. */
 export class FrameReader {
-  readonly #onFrame: (frame: Frame) => void;
   #parts: Buffer[] = [];
   #size = 0;
   #needed = HEADER_BYTES;
 
-  constructor(onFrame: (frame: Frame) => void) {
-    this.#onFrame = onFrame;
-  }
-
-  read(chunk: Buffer): void {
+  /**
+   * Returns the frames that are complete with this chunk.
+   *
+   * @throws {TypeError} when the stream holds something else; there is no way back into step.
+   */
+  read(chunk: Buffer): readonly Frame[] {
     this.#parts.push(chunk);
     this.#size += chunk.length;
-    if (this.#size < this.#needed) return; // a large frame is joined once, not with each chunk
+    if (this.#size < this.#needed) return []; // a large frame is joined once, not with each chunk
     const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts);
+    const frames: Frame[] = [];
     let offset = 0;
     this.#needed = HEADER_BYTES;
     while (bytes.length - offset >= HEADER_BYTES) {
-      const size = bytes.readUInt32LE(offset);
-      if (bytes.length - offset < size) {
-        this.#needed = size;
+      const header = readHeader(bytes, offset);
+      if (bytes.length - offset < header.size) {
+        this.#needed = header.size;
         break;
       }
-      this.#onFrame(decodeFrame(bytes.subarray(offset, offset + size)));
-      offset += size;
+      frames.push(decodeFrame(header, bytes.subarray(offset, offset + header.size)));
+      offset += header.size;
     }
     const rest = bytes.subarray(offset);
     this.#parts = rest.length > 0 ? [rest] : [];
     this.#size = rest.length;
+    return frames;
   }
 }
 
-function decodeFrame(bytes: Buffer): Frame {
-  const kind = FRAME_KINDS[bytes[4] ?? -1];
-  if (!kind) throw new TypeError(`unknown kind of frame ${bytes[4]}`);
-  const end = HEADER_BYTES + (bytes[5] ?? 0);
+interface Header {
+  readonly size: number;
+  readonly kind: FrameKind;
+  readonly nameEnd: number;
+}
+
+function readHeader(bytes: Buffer, offset: number): Header {
+  const size = bytes.readUInt32LE(offset);
+  const kind = FRAME_KINDS[bytes.readUInt8(offset + 4)];
+  const nameEnd = HEADER_BYTES + bytes.readUInt8(offset + 5);
+  if (kind && size >= nameEnd) return { size, kind, nameEnd };
+  throw new TypeError(`expected a frame, got ${bytes.toString("hex", offset, offset + 6)}`);
+}
+
+function decodeFrame({ kind, nameEnd }: Header, bytes: Buffer): Frame {
   return {
     kind,
     layer: bytes.readUInt32LE(6),
     id: bytes.readUInt32LE(10),
-    name: bytes.toString("latin1", HEADER_BYTES, end),
-    payload: end < bytes.length ? bytes.subarray(end) : NOTHING,
+    name: bytes.toString("latin1", HEADER_BYTES, nameEnd),
+    payload: nameEnd < bytes.length ? bytes.subarray(nameEnd) : NOTHING,
     bytes,
   };
 }

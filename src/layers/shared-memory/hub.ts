@@ -3,8 +3,8 @@ import { deserialize } from "node:v8";
 
 import { assertDuration, assertPositiveInteger } from "../../core/options.ts";
 import type { Frame } from "./frame.ts";
-import type { Opening } from "./opening.ts";
 import { Peer } from "./peer.ts";
+import type { Opening } from "./port.ts";
 import { processOf } from "./process-name.ts";
 import type { Outcome } from "./requests.ts";
 import { Space } from "./space.ts";
@@ -152,7 +152,9 @@ export class SharedMemoryHub {
     }
     const reader = this.#find(space, home);
     if (!reader) return sender.reply(frame, "ok"); // a dead process's channel hears nothing anyway
-    reader.request({ kind, layer, name, payload }, ({ outcome }) => sender.reply(frame, outcome));
+    reader.request({ kind, layer, name, payload }, ({ outcome }) =>
+      sender.reply(frame, outcome === "lost" ? "ok" : outcome),
+    );
   }
 
   #flush(space: Space, sender: Peer, frame: Frame): void {

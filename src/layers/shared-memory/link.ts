@@ -21,11 +21,14 @@ const BUSY_BYTES = 1024 * 1024;
  * One end of the stream between two processes.
  *
  * One write for each turn of the event loop, however many frames it brought. Bound: `maxBytes`; what
- * would exceed it is refused.
+ * would exceed it is refused. An end that sends anything but frames is cut off: that must not end
+ * whoever else is at the hub.
  */
 export class Link {
   readonly #stream: Duplex;
   readonly #maxBytes: number;
+  readonly #reader = new FrameReader();
+  readonly #onFrame: (frame: Frame) => void;
   readonly #onDrain: (() => void) | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -36,8 +39,8 @@ export class Link {
     this.#stream = stream;
     this.#maxBytes = maxBytes;
     this.#onDrain = onDrain;
-    const reader = new FrameReader(onFrame);
-    stream.on("data", (chunk: Buffer) => reader.read(chunk));
+    this.#onFrame = onFrame;
+    stream.on("data", (chunk: Buffer) => this.#read(chunk));
     stream.on("drain", () => this.#drain());
     stream.on("error", () => {}); // the other process died; "close" follows
     stream.once("close", () => {
@@ -84,6 +87,17 @@ export class Link {
   close(): void {
     this.#flush();
     this.#stream.end();
+  }
+
+  #read(chunk: Buffer): void {
+    let frames: readonly Frame[];
+    try {
+      frames = this.#reader.read(chunk);
+    } catch {
+      this.#stream.destroy();
+      return;
+    }
+    for (const frame of frames) this.#onFrame(frame);
   }
 
   #flush(): void {

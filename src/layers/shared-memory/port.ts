@@ -1,13 +1,13 @@
 import type { Duplex } from "node:stream";
 import { deserialize, serialize } from "node:v8";
+import { crc32 } from "node:zlib";
 
 import { TidingsError } from "../../core/errors.ts";
-import { assertPositiveInteger } from "../../core/options.ts";
+import { assertDuration, assertPositiveInteger } from "../../core/options.ts";
 import type { LayerOptions, OutgoingMessage } from "../layer.ts";
 import { isLayerMessage, isolateMessage, type IsolatedMessage } from "../message.ts";
-import { encodeFrame, type Frame, type FrameContent } from "./frame.ts";
+import { encodeFrame, type Frame, type FrameContent, type FrameKind } from "./frame.ts";
 import { Link } from "./link.ts";
-import { layerNumber, type Opening } from "./opening.ts";
 import { newProcessName } from "./process-name.ts";
 import { Requests, type Answer, type Outcome } from "./requests.ts";
 
@@ -15,6 +15,17 @@ import { Requests, type Answer, type Outcome } from "./requests.ts";
 export interface SharedMemoryPortOptions {
   /** How many bytes may wait for the other processes. @default 16 MiB */
   readonly maxOutboxBytes?: number | undefined;
+  /** How long the hub may take to answer: it has a limit of its own, which is shorter. @default 10_000 */
+  readonly answerTimeoutMs?: number | undefined;
+}
+
+/** What a process says of a layer that it opens. */
+export interface Opening {
+  /** The process's own name, which is in the names of its channels. */
+  readonly process: string;
+  /** What the layer is called, the same in every process. */
+  readonly key: string;
+  readonly bounds: LayerOptions;
 }
 
 /** What a layer is told through its port. */
@@ -32,6 +43,8 @@ export interface PortListener {
 
 /** More than any sane process waits for. */
 const MAX_REQUESTS = 10_000;
+/** Requests without a time limit: those for a message, and the one that everything else rests on. */
+const PATIENT: readonly FrameKind[] = ["open", "receive"];
 
 /**
  * A process's end of the stream to the {@link SharedMemoryHub}; its layers share it.
@@ -42,11 +55,16 @@ export class SharedMemoryPort {
   /** This process's own name, in the names of its channels. */
   readonly process: string = newProcessName();
   readonly #link: Link;
-  readonly #requests = new Requests({ maxCount: MAX_REQUESTS });
+  readonly #requests: Requests;
   readonly #listeners = new Map<number, PortListener>();
   readonly #openings = new Map<string, number>();
 
-  constructor(stream: Duplex, { maxOutboxBytes = 16 * 1024 * 1024 }: SharedMemoryPortOptions = {}) {
+  constructor(
+    stream: Duplex,
+    { maxOutboxBytes = 16 * 1024 * 1024, answerTimeoutMs = 10_000 }: SharedMemoryPortOptions = {},
+  ) {
+    const timeoutMs = assertDuration("answerTimeoutMs", answerTimeoutMs);
+    this.#requests = new Requests({ maxCount: MAX_REQUESTS, timeoutMs });
     this.#link = new Link({
       stream,
       maxBytes: assertPositiveInteger("maxOutboxBytes", maxOutboxBytes),
@@ -68,7 +86,7 @@ export class SharedMemoryPort {
     const count = this.#openings.get(name) ?? 0;
     this.#openings.set(name, count + 1);
     const key = `${name} ${count}`;
-    const layer = layerNumber(key);
+    const layer = crc32(key); // the same number in every process
     if (this.#listeners.has(layer)) throw collision(name);
     this.#listeners.set(layer, listener);
     const opening: Opening = { process: this.process, key, bounds };
@@ -101,8 +119,14 @@ export class SharedMemoryPort {
       if (answer.outcome === "lost") reject(closedError());
       else resolve(answer);
     };
-    if (this.#link.isClosed) reject(closedError());
-    return { id: this.#link.isClosed ? 0 : this.#requests.add(send, settle), answer: promise };
+    if (this.#link.isClosed) {
+      reject(closedError());
+      return { id: 0, answer: promise };
+    }
+    return {
+      id: this.#requests.add(send, settle, PATIENT.includes(content.kind)),
+      answer: promise,
+    };
   }
 
   /** Resolves when a sender may go on. */

@@ -1,8 +1,10 @@
 /** How a request went. */
 export const OUTCOMES = [
   "ok",
-  /** The channel has no room, or its process does not take any more. */
+  /** The channel has no room; whoever holds it has counted that. */
   "full",
+  /** Its process takes no more, or does not answer: what it was asked may happen all the same. */
+  "busy",
   /** Nobody listens there any more. */
   "gone",
   /** The process has ended; nobody knows how far it came. */
@@ -26,8 +28,8 @@ export interface Answer {
 export interface RequestsOptions {
   /** How many may wait for their answer. */
   readonly maxCount: number;
-  /** How long each may wait. @default for ever */
-  readonly timeoutMs?: number | undefined;
+  /** How long each may wait, unless it says otherwise. */
+  readonly timeoutMs: number;
 }
 
 interface Pending {
@@ -43,7 +45,7 @@ const NOTHING = new Uint8Array(0);
 /**
  * Requests to one process that wait for their answers.
  *
- * Every request is settled once: by its answer, as `full` when it cannot be sent, waits too long or
+ * Every request is settled once: by its answer, as `busy` when it cannot be sent, waits too long or
  * too many wait, as `lost` when the process has ended.
  */
 export class Requests {
@@ -56,16 +58,17 @@ export class Requests {
     this.#options = options;
   }
 
-  /** Makes a request; returns its number. */
-  add(send: SendRequest, settle: (answer: Answer) => void): number {
-    const { maxCount, timeoutMs = Infinity } = this.#options;
+  /** Makes a request, which may wait for ever when `isPatient`; returns its number. */
+  add(send: SendRequest, settle: (answer: Answer) => void, isPatient = false): number {
+    const { maxCount, timeoutMs } = this.#options;
     const id = this.#nextId();
     if (this.#pending.size >= maxCount || !send(id)) {
-      settle({ outcome: "full", payload: NOTHING });
+      settle({ outcome: "busy", payload: NOTHING });
       return id;
     }
-    this.#pending.set(id, { settle, deadline: performance.now() + timeoutMs });
-    if (timeoutMs !== Infinity) this.#watch(timeoutMs);
+    const deadline = isPatient ? Infinity : performance.now() + timeoutMs;
+    this.#pending.set(id, { settle, deadline });
+    if (!isPatient) this.#watch(timeoutMs);
     return id;
   }
 
@@ -83,14 +86,15 @@ export class Requests {
     for (const id of this.#pending.keys()) this.settle(id, "lost", NOTHING);
   }
 
-  /** One timer for all: they have the same time, so the oldest is due first. */
+  /** One timer for all: those that do not wait for ever have the same time, so the oldest is due first. */
   #watch(waitMs: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       const now = performance.now();
       for (const [id, { deadline }] of this.#pending) {
+        if (deadline === Infinity) continue;
         if (deadline > now) return this.#watch(deadline - now);
-        this.settle(id, "full", NOTHING);
+        this.settle(id, "busy", NOTHING);
       }
     }, waitMs).unref();
   }

@@ -31,7 +31,7 @@ export class Space {
   readonly #local: LocalChannels;
   readonly #receives = new Map<Peer, Map<number, AbortController>>();
   readonly #listenings = new Map<string, Listening[]>();
-  /** Whose frame is being handled: they are told what it made us drop. */
+  /** Whose message is being handled: they are told what is dropped. */
   #source: Peer | undefined;
 
   constructor({ key, layer, bounds }: SpaceOptions) {
@@ -44,8 +44,8 @@ export class Space {
     this.#local = new LocalChannels({ ...bounds, incidents });
   }
 
-  /** Runs what a frame asks for in the name of its sender. */
-  onBehalfOf(peer: Peer, run: () => void): void {
+  /** Handles a message of a process, and tells it what that made us drop. */
+  onBehalfOf(peer: Peer | undefined, run: () => void): void {
     this.#source = peer;
     run();
     this.#source = undefined;
@@ -135,10 +135,16 @@ export class Space {
 
   /** Brings what a channel held, or a group's message, to the process that listens. */
   #forward(peer: Peer, channel: string, payload: Uint8Array): void {
+    const source = this.#source;
     const content = { kind: "send", layer: this.layer, name: channel, payload } as const;
     peer.request(content, ({ outcome }) => {
+      if (outcome === "ok" || outcome === "full") return;
       // Its listener ended while the message was under way: whoever reads next has it.
-      if (outcome === "gone") this.deliver(channel, payload);
+      if (outcome === "gone") {
+        return this.onBehalfOf(source, () => void this.deliver(channel, payload));
+      }
+      const reason = outcome === "lost" ? "unheard" : "full";
+      source?.tellDropped(this.layer, { kind: "dropped", reason, name: channel, count: 1 });
     });
   }
 

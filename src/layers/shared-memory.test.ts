@@ -58,7 +58,9 @@ class CrossedLayer implements ChannelLayer {
 
   onIncident(listener: (incident: LayerIncident) => void): () => void {
     const ends = [this.#here.onIncident(listener), this.#there.onIncident(listener)];
-    return () => ends.forEach((end) => end());
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   newChannel(prefix?: string): Promise<string> {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { mkdtempDisposable, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
@@ -101,6 +103,21 @@ test("a worker that ends by itself is replaced, once all have been well", async 
   expect(await holdersOf(sockets)).toContain(pidsOf(server).at(-1));
 });
 
+test("a worker that cannot start any more is tried again and again, after growing waits", async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), "tidings-"));
+  const brokenFile = join(folder.path, "broken");
+  await using server = serve([], { BROKEN_FILE: brokenFile });
+  const url = await urlOf(server);
+  const [one, two] = pidsOf(server);
+  await writeFile(brokenFile, "");
+  process.kill(Number(two), "SIGKILL");
+  await server.until(/"failures":1,"waitMs":500[^]*"failures":2,"waitMs":1000/);
+  expect(await holdersOf(await open(url, 2))).toEqual([one, one]);
+  await rm(brokenFile);
+  await server.until(/(?:"server worker ready"[^]*){3}/);
+  expect(await holdersOf(await open(url, 2))).toContain(pidsOf(server).at(-1));
+});
+
 test("background consumers in every worker share what is sent to their channel", async () => {
   await using server = serve(["--runworker"]);
   await fetch(`${await urlOf(server)}/jobs`);
@@ -138,11 +155,14 @@ test.each([
   expect(output).not.toContain("    at ");
 });
 
-test("one error says that the application cannot be loaded, and only one worker tried", async () => {
-  const server = serve([], { LAYER_URL: "carrier-pigeon://loft" });
+test.each([
+  ["at once", { LAYER_URL: "carrier-pigeon://loft" }, /APP_INVALID_URL/g],
+  ["after a while", { LOAD_MS: "5100" }, /APP_LOAD_FAILED/g],
+])("one error says that the application cannot be loaded, %s", async (_when, env, message) => {
+  const server = serve([], env);
   const { code, output } = await server.ended;
   expect(code).toBe(1);
-  expect(output.match(/APP_INVALID_URL/g)).toHaveLength(1);
+  expect(output.match(message)).toHaveLength(1);
   expect(pidsOf(server)).toHaveLength(1);
 });
 

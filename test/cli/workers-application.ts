@@ -1,5 +1,16 @@
+import { existsSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+
 import { application, backgroundConsumer, consumer, createApp } from "tidings";
 import { z } from "zod";
+
+// What keeps it from starting, now and then.
+const { LOAD_MS, BROKEN_FILE = "" } = process.env;
+if (LOAD_MS !== undefined) {
+  await setTimeout(Number(LOAD_MS));
+  throw new Error("no database");
+}
+if (existsSync(BROKEN_FILE)) throw new Error("broken by the last release");
 
 const app = createApp({
   name: "workers",
@@ -32,7 +43,7 @@ export default application({
         async job(_context, { n }) {
           process.stdout.write(`job ${n} in ${process.pid}\n`);
           // It takes its time, so that the workers have to share.
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          await setTimeout(20);
         },
       },
     }),

@@ -112,6 +112,7 @@ export class ConsumerSession implements Connection {
 
   /** Goes on with what the middleware has found out now. */
   renew(context: RouteContext): void {
+    context.compact();
     this.#context = context;
   }
 

@@ -1,17 +1,15 @@
+import { KeptRequest } from "./kept-request.ts";
 import type { Params } from "./path.ts";
 import type { User } from "./user.ts";
 
 /** What a {@link RouteContext} is made from. */
 export interface RouteContextOptions {
-  readonly request: Request;
+  readonly request: Request | KeptRequest;
   readonly params: Params;
   readonly isUpgrade: boolean;
   /** The client's address, as the trusted proxies tell it. */
   readonly address: string;
 }
-
-/** Its URL and headers. */
-type CompactRequest = readonly [string, [string, string][]];
 
 /**
  * What is known of a request before a consumer or a feed answers it.
@@ -28,7 +26,9 @@ export class RouteContext {
   readonly address: string;
   /** Who asks; `null` until a middleware has recognised somebody. */
   user: User | null = null;
-  #request: Request | string;
+  #request: Request | KeptRequest;
+  #opened: Request | undefined;
+  #isCompact = false;
   #validUntil: number | undefined;
 
   constructor({ request, params, isUpgrade, address }: RouteContextOptions) {
@@ -40,19 +40,18 @@ export class RouteContext {
 
   /** The request, without a body when it is an upgrade. */
   get request(): Request {
-    if (typeof this.#request !== "string") return this.#request;
-    const [url, headers]: CompactRequest = JSON.parse(this.#request);
-    return new Request(url, { headers });
+    // Not `instanceof Request`: frameworks put classes of their own in its place.
+    if (!(this.#request instanceof KeptRequest)) return this.#request;
+    if (this.#isCompact) return this.#request.open();
+    this.#opened ??= this.#request.open();
+    return this.#opened;
   }
 
-  /**
-   * Keeps the request as a text from now on: a connection may stay open for days without ever asking
-   * for it, and there are many. Each look at {@link request} then makes a new one.
-   */
+  /** Keeps the request as a text from now on; each look at {@link request} then makes a new one. */
   compact(): void {
-    if (typeof this.#request === "string") return;
-    const compact: CompactRequest = [this.#request.url, [...this.#request.headers]];
-    this.#request = JSON.stringify(compact);
+    this.#isCompact = true;
+    this.#opened = undefined;
+    if (!(this.#request instanceof KeptRequest)) this.#request = KeptRequest.of(this.#request);
   }
 
   /**

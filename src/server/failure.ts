@@ -1,6 +1,13 @@
 import { toErrorResponse, type Refusal } from "../channels/index.ts";
 import { isTidingsError, toError } from "../core/errors.ts";
-import type { ServerContext } from "./server-context.ts";
+import type { Logger } from "../core/logger.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** Who is told of a failure, and what the server lets its clients use. */
+interface FailureContext {
+  readonly logger: Logger;
+  readonly limits: ServerLimits;
+}
 
 /**
  * What a client is told when answering it failed: nothing of the reason, unless it can act on it.
@@ -8,7 +15,7 @@ import type { ServerContext } from "./server-context.ts";
  * Errors that nobody has logged yet are logged here.
  */
 export function toFailure(
-  { logger, limits }: ServerContext,
+  { logger, limits }: FailureContext,
   thrown: unknown,
   url: string | undefined,
 ): Response {

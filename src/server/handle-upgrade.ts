@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 
 import {
   RouteContext,
@@ -6,7 +7,6 @@ import {
   type ConsumerDefinition,
   type RouteMatch,
 } from "../channels/index.ts";
-import { TidingsError } from "../core/errors.ts";
 import {
   answerUpgrade,
   offeredSubprotocols,
@@ -15,7 +15,8 @@ import {
   type Upgrade,
 } from "../transports/index.ts";
 import { toFailure } from "./failure.ts";
-import { readRequest } from "./read-request.ts";
+import { readHandshake } from "./read-request.ts";
+import type { RequestUrl } from "./request-url.ts";
 import { passRoute } from "./route-request.ts";
 import type { Seat } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -30,7 +31,8 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
   // Without a listener, a client that resets the connection would end the process.
   socket.on("error", ignore);
   if (socket.destroyed) return;
-  const onAnswer = refuseWhenLate(server, upgrade);
+  server.handshakes.begin(socket, request.url);
+  const onAnswer = (): void => server.handshakes.end(socket);
   try {
     const refusal = await respond(server, { ...upgrade, onAnswer });
     if (refusal) await answerUpgrade(socket, refusal);
@@ -42,24 +44,10 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
 
 function ignore(): void {}
 
-/** Gives a handshake its time; returns what ends that. An open connection keeps nothing of it. */
-function refuseWhenLate(server: ServerContext, { request, socket }: Upgrade): () => void {
-  const timer = setTimeout(() => {
-    const late = new TidingsError("REQUEST_TIMED_OUT", "the handshake was not answered in time");
-    void answerUpgrade(socket, toFailure(server, late, request.url));
-  }, server.limits.handshakeTimeoutMs);
-  const stop = (): void => {
-    clearTimeout(timer);
-    socket.off("close", stop);
-  };
-  socket.on("close", stop);
-  return stop;
-}
-
 async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
   const malformed = checkHandshake(upgrade.request);
   if (malformed) return malformed;
-  const { request, url, match, address } = readRequest(server, upgrade.request);
+  const { request, url, match, address } = readHandshake(server, upgrade.request);
   if (!url || !match || match.definition.kind === "http") {
     return toErrorResponse({
       status: 404,
@@ -69,30 +57,33 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   }
   const seat = server.seats.take(address);
   if ("status" in seat) return toErrorResponse(seat);
-  // However it ends, its socket closes.
-  upgrade.socket.on("close", toRelease(seat));
+  releaseOnClose(server, upgrade.socket, seat);
   const context = new RouteContext({ request, params: match.params, isUpgrade: true, address });
   const refusal = await passRoute(match, context);
   if (refusal) return refusal;
   const excess = seat.claim(context.user);
   if (excess) return toErrorResponse(excess);
-  return await serve(server, upgrade, { match, context, cursor: url.searchParams.get("cursor") });
+  return await serve(server, upgrade, { match, context, url });
 }
 
-function toRelease(seat: Seat): () => void {
-  return () => seat[Symbol.dispose]();
+/** However a connection ends, its socket closes. An open one keeps nothing of its handshake. */
+function releaseOnClose({ handshakes }: ServerContext, socket: Duplex, seat: Seat): void {
+  socket.on("close", () => {
+    handshakes.end(socket);
+    seat[Symbol.dispose]();
+  });
 }
 
 interface AcceptedRoute {
   readonly match: RouteMatch;
   readonly context: RouteContext;
-  readonly cursor: string | null;
+  readonly url: RequestUrl;
 }
 
 async function serve(
   server: ServerContext,
   upgrade: Upgrade,
-  { match, context, cursor }: AcceptedRoute,
+  { match, context, url }: AcceptedRoute,
 ): Promise<Response | undefined> {
   const { definition } = match;
   if (definition.kind === "feed") {
@@ -100,7 +91,7 @@ async function serve(
     await serveFeedOverWebSocket(server.websockets, {
       ...upgrade,
       source: server.sources.get(definition, match.params),
-      cursor: cursor ?? undefined,
+      cursor: new URL(url.href).searchParams.get("cursor") ?? undefined,
       subprotocols: offeredSubprotocols(upgrade.request),
       onOpen: (connection) => (leave = server.live.add(match, context, connection)),
     }).finally(() => leave?.());

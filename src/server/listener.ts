@@ -116,7 +116,6 @@ export class Listener {
 /** Node's names for our limits. */
 function toHttpOptions(limits: ServerLimits): {
   readonly noDelay: boolean;
-  readonly keepAlive: boolean;
   readonly maxHeaderSize: number;
   readonly headersTimeout: number;
   readonly requestTimeout: number;
@@ -128,7 +127,6 @@ function toHttpOptions(limits: ServerLimits): {
   const { handshakeTimeoutMs, requestTimeoutMs } = limits;
   return {
     noDelay: true,
-    keepAlive: true,
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: Math.min(handshakeTimeoutMs, requestTimeoutMs),
     requestTimeout: requestTimeoutMs,

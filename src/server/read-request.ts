@@ -1,18 +1,26 @@
+import type { IncomingMessage } from "node:http";
+
 import { NodeRequest } from "srvx/node";
 
-import type { RouteMatch } from "../channels/index.ts";
+import { KeptRequest, type RouteMatch } from "../channels/index.ts";
 import type { NodeMessage } from "./node-message.ts";
+import { requestUrl, type RequestUrl } from "./request-url.ts";
 import type { NodeResponse } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
+import type { RequestOrigin } from "./trusted-proxies.ts";
 
-/** A request as the application sees it, and where it leads. */
-export interface ReceivedRequest {
-  readonly request: Request;
+/** Where a request comes from, and where it leads. */
+interface Received {
   /** `undefined` when it is malformed. */
-  readonly url: URL | undefined;
+  readonly url: RequestUrl | undefined;
   /** The client's address; that which the trusted proxies tell. */
   readonly address: string;
   readonly match: RouteMatch | undefined;
+}
+
+/** A request as the application sees it, and where it leads. */
+export interface ReceivedRequest extends Received {
+  readonly request: Request;
   readonly maxBodyBytes: number;
 }
 
@@ -20,29 +28,44 @@ export interface ReceivedRequest {
 export function readRequest(
   server: ServerContext,
   incoming: NodeMessage,
-  outgoing?: NodeResponse,
+  outgoing: NodeResponse,
 ): ReceivedRequest {
-  const { headers, socket } = incoming;
-  const { address, scheme, host } = server.proxies.originOf(headers, socket.remoteAddress);
-  const url = URL.parse(new NodeRequest({ req: incoming }).url) ?? undefined;
+  const origin = readOrigin(server, incoming);
+  const url = requestUrl(incoming, origin);
   const match = url && server.match(url.pathname);
   const maxBodyBytes = maxBodyBytesOf(match) ?? server.limits.maxBodyBytes;
   const request = new NodeRequest({
     req: incoming,
-    ...(outgoing && { res: outgoing }),
+    res: outgoing,
     maxRequestBodySize: maxBodyBytes,
   });
-  if (url && scheme !== undefined) url.protocol = `${scheme}:`;
-  if (url && host !== undefined) {
-    url.port = ""; // a host without one has that of the scheme
-    url.host = host;
-  }
-  if (url && (scheme !== undefined || host !== undefined)) {
+  if (url && (origin.scheme !== undefined || origin.host !== undefined)) {
     // What `request.url` is made from; by itself it knows nothing of proxies.
     // oxlint-disable-next-line no-underscore-dangle -- the name is srvx's
-    request._url = url;
+    request._url = new URL(url.href);
   }
-  return { request, url, address, match, maxBodyBytes };
+  return { request, url, address: origin.address, match, maxBodyBytes };
+}
+
+/** A handshake, and where it leads; few handlers ever look at its request. */
+export interface ReceivedHandshake extends Received {
+  readonly request: KeptRequest;
+}
+
+/** Reads a handshake without making a `Request` of it yet. */
+export function readHandshake(server: ServerContext, incoming: IncomingMessage): ReceivedHandshake {
+  const origin = readOrigin(server, incoming);
+  const url = requestUrl(incoming, origin);
+  return {
+    request: new KeptRequest(url?.href ?? "", incoming.rawHeaders),
+    url,
+    address: origin.address,
+    match: url && server.match(url.pathname),
+  };
+}
+
+function readOrigin({ proxies }: ServerContext, { headers, socket }: NodeMessage): RequestOrigin {
+  return proxies.originOf(headers, socket.remoteAddress);
 }
 
 function maxBodyBytesOf(match: RouteMatch | undefined): number | undefined {

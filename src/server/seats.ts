@@ -104,13 +104,12 @@ function countOut(counts: Map<string, number>, key: string): void {
 }
 
 const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
 /** What counts as one client; nothing for those that are not counted: this machine's own. */
 function toAddressKey(address: string): string | undefined {
   if (address === "") return undefined;
-  if (!isIPv6(address)) return loopback.check(address, "ipv4") ? undefined : address;
+  if (!isIPv6(address)) return address.startsWith("127.") ? undefined : address;
   return loopback.check(address, "ipv6") ? undefined : firstHalf(address);
 }
 

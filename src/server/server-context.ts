@@ -6,9 +6,12 @@ import {
   type ConsumerSession,
   type RouteMatch,
 } from "../channels/index.ts";
+import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { OpenConnections, WebSocketTransport } from "../transports/index.ts";
+import { answerUpgrade, OpenConnections, WebSocketTransport } from "../transports/index.ts";
 import { driverChecks } from "./driver-checks.ts";
+import { toFailure } from "./failure.ts";
+import { Handshakes } from "./handshakes.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
 import { LiveConnections } from "./live-connections.ts";
@@ -21,6 +24,7 @@ export interface ServerContext {
   readonly logger: Logger;
   readonly limits: ServerLimits;
   readonly seats: Seats;
+  readonly handshakes: Handshakes;
   readonly proxies: ProxyTrust;
   readonly health: Health;
   readonly connections: OpenConnections;
@@ -65,6 +69,16 @@ export function createContext(
     connections,
     dispatches,
     seats: new Seats(limits),
+    handshakes: new Handshakes({
+      timeoutMs: limits.handshakeTimeoutMs,
+      onLate: (socket, url) => {
+        const late = new TidingsError(
+          "REQUEST_TIMED_OUT",
+          "the handshake was not answered in time",
+        );
+        void answerUpgrade(socket, toFailure({ logger, limits }, late, url));
+      },
+    }),
     proxies: new ProxyTrust(proxies),
     health: new Health(health, driverChecks(application)),
     sessions: new Set(),

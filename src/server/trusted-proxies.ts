@@ -74,9 +74,10 @@ export class ProxyTrust {
    * sees at the right, so what a client wrote itself stands to the left of it and is never read.
    */
   originOf(headers: IncomingHttpHeaders, peer: string | undefined): RequestOrigin {
-    const own = toAddress(peer ?? "") ?? "";
-    const direct = { address: own, scheme: undefined, host: undefined };
-    if (!this.#list || !this.#trusts(own)) return direct;
+    const own = toPeerAddress(peer);
+    if (!this.#list || !this.#trusts(own)) {
+      return { address: own, scheme: undefined, host: undefined };
+    }
     const hops = this.#headers === "forwarded" ? readForwarded(headers) : readXForwarded(headers);
     // The client talked to the left-most proxy that is trusted; the peer is the first of them.
     let trusted = 1;
@@ -128,6 +129,11 @@ function split(header: string | string[] | undefined): readonly string[] {
   if (header === undefined) return [];
   const text = typeof header === "string" ? header : header.join(",");
   return text.split(",").map((part) => part.trim());
+}
+
+/** As the kernel writes it, almost always an IPv4 address that needs nothing done. */
+function toPeerAddress(peer = ""): string {
+  return isIP(peer) === 4 ? peer : (toAddress(peer) ?? "");
 }
 
 /** An address without its port, brackets and zone; IPv4 that was mapped into IPv6 is IPv4 again. */

@@ -5,6 +5,8 @@ import { invalidOption } from "../core/options.ts";
 const FINAL_TEXT = 0x81;
 const FINAL_BINARY = 0x82;
 const FINAL_CLOSE = 0x88;
+const FINAL_PING = 0x89;
+const FINAL_PONG = 0x8a;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 /** "All control frames MUST have a payload length of 125 bytes or less" (§5.5); two are the code. */
@@ -27,14 +29,15 @@ export function frameBinary(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Frames a close as a server sends it.
+ * Frames a close as a server sends it; without a code it says nothing of the reason.
  *
  * @throws {TidingsError} OPTION_INVALID when the code may not be sent, MESSAGE_TOO_LARGE when the
  *   reason is longer than 123 bytes.
  * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.4
  */
-export function frameClose(code: number, reason = ""): Uint8Array {
-  if (!isSendable(code)) throw invalidOption("code", "a close code that may be sent", code);
+export function frameClose(code?: number, reason = ""): Uint8Array {
+  if (code === undefined) return frame(FINAL_CLOSE, new Uint8Array(0));
+  if (!isCloseCode(code)) throw invalidOption("code", "a close code that may be sent", code);
   const text = encoder.encode(reason);
   if (text.length > MAX_REASON_BYTES) {
     throw new TidingsError(
@@ -48,8 +51,22 @@ export function frameClose(code: number, reason = ""): Uint8Array {
   return frame(FINAL_CLOSE, payload);
 }
 
-/** 1004 to 1006 and 1015 "MUST NOT be set as a status code in a Close control frame" (§7.4.1). */
-function isSendable(code: number): boolean {
+/** Frames a ping, which asks whether the other side is there. */
+export function framePing(): Uint8Array {
+  return frame(FINAL_PING, new Uint8Array(0));
+}
+
+/** Frames the answer to a ping, with the ping's own payload (§5.5.3). */
+export function framePong(payload: Uint8Array): Uint8Array {
+  return frame(FINAL_PONG, payload);
+}
+
+/**
+ * Whether a close frame may carry this code.
+ *
+ * 1004 to 1006 and 1015 "MUST NOT be set as a status code in a Close control frame" (§7.4.1).
+ */
+export function isCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000 && code <= 4999) return true;
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);

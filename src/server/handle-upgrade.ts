@@ -129,6 +129,9 @@ function serveConsumer(
   void session.run();
 }
 
+/** A list of tokens (RFC 9110 §5.6.2), as the client names its subprotocols. */
+const SUBPROTOCOLS = /^[!#$%&'*+\-.^_`|~\w]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~\w]+)*$/;
+
 /** RFC 6455 §4.2.1: what a handshake must have; we say what was wrong before any handler runs. */
 function checkHandshake({ method, headers }: IncomingMessage): Response | undefined {
   if (method !== "GET") return malformedHandshake(405, "a WebSocket handshake is a GET request");
@@ -139,6 +142,13 @@ function checkHandshake({ method, headers }: IncomingMessage): Response | undefi
   }
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")) {
     return malformedHandshake(400, "expected a Sec-WebSocket-Key of 16 bytes in base64");
+  }
+  if (headers.upgrade?.toLowerCase() !== "websocket") {
+    return malformedHandshake(400, "expected `Upgrade: websocket`");
+  }
+  const subprotocols = headers["sec-websocket-protocol"];
+  if (subprotocols !== undefined && !SUBPROTOCOLS.test(subprotocols)) {
+    return malformedHandshake(400, "expected Sec-WebSocket-Protocol to be a list of names");
   }
   return undefined;
 }

@@ -8,9 +8,10 @@
  */
 export { chooseDelivery } from "./delivery.ts";
 export { isGone } from "./feed-exchange.ts";
+export { offeredSubprotocols } from "./handshake.ts";
 export { OpenConnections } from "./open-connections.ts";
 export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
-export { offeredSubprotocols, WebSocketTransport, type Upgrade } from "./websocket.ts";
+export { WebSocketTransport, type Upgrade } from "./websocket.ts";

@@ -17,14 +17,10 @@ import {
   type MessageId,
 } from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
+import { offeredSubprotocols } from "./handshake.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { conflationKey, holdingPolicy, type ConflationKey } from "./slow-consumer.ts";
-import {
-  offeredSubprotocols,
-  type Upgrade,
-  type WebSocketConnection,
-  type WebSocketTransport,
-} from "./websocket.ts";
+import { type Upgrade, type WebSocketConnection, type WebSocketTransport } from "./websocket.ts";
 
 /** What a plain client gets: what the application sends, and nothing else. */
 const toPlainFrame = encodeOnce<Payload>((payload) => {

@@ -1,9 +1,10 @@
-import { validateHeaderName, validateHeaderValue, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { WebSocketServer, type WebSocket } from "ws";
-
-import { invalidOption } from "../core/options.ts";
+import { frameClose, framePing, framePong } from "../protocol/index.ts";
+import { FrameReader, type FrameHandler } from "./frame-reader.ts";
+import { switchingProtocols, type HandshakeAnswer } from "./handshake.ts";
 import { HoldingOutbox, type HoldingPolicy } from "./holding-outbox.ts";
 import { MessageRate, type Allowance } from "./message-rate.ts";
 import type { OpenConnections } from "./open-connections.ts";
@@ -20,9 +21,7 @@ export interface Upgrade {
 }
 
 /** How to answer an upgrade with yes. */
-export interface HandshakeOptions {
-  readonly subprotocol?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+export interface HandshakeOptions extends HandshakeAnswer {
   /** What happens when the client is slow. @default "disconnect" */
   readonly slowConsumer?: "disconnect" | HoldingPolicy | undefined;
 }
@@ -51,45 +50,33 @@ export interface WebSocketLimits {
 
 const SLOW_CONSUMER = 1013;
 const GOING_AWAY = 1001;
+const NO_STATUS = 1005;
+const ABNORMAL = 1006;
 const POLICY_VIOLATION = 1008;
 /** What a close frame can carry beside its code (RFC 6455 §5.5: 125 bytes in all). */
 const MAX_REASON_BYTES = 123;
 /** After our close frame, a client has this long to answer before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
+const PING = framePing();
 
 /** Completes handshakes and carries what follows. One for each server. */
 export class WebSocketTransport {
   readonly connections: OpenConnections;
+  readonly limits: WebSocketLimits;
   readonly rate: MessageRate;
   readonly losses: WebSocketLosses = { dropped: 0, tooSlow: 0, tooFast: 0 };
-  readonly #limits: WebSocketLimits;
-  readonly #server: WebSocketServer;
-  // `handleUpgrade` asks for these synchronously, in the middle of the handshake.
-  #handshake: HandshakeOptions = {};
 
   constructor(limits: WebSocketLimits, connections: OpenConnections) {
     this.connections = connections;
-    this.#limits = limits;
+    this.limits = limits;
     this.rate = new MessageRate(limits.maxMessagesPerSecond, limits.maxMessageBurst);
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      // Shared bytes cannot be compressed per connection; small JSON gains little from it.
-      perMessageDeflate: false,
-      maxPayload: limits.maxMessageBytes,
-      maxFragments: limits.maxFragments,
-      autoPong: false, // a client that asks without reading the answers would fill our memory
-      handleProtocols: () => this.#handshake.subprotocol ?? false,
-    });
-    this.#server.on("headers", (lines) => {
-      for (const [name, value] of Object.entries(this.#handshake.headers ?? {})) {
-        lines.push(`${name}: ${value}`);
-      }
-    });
   }
 
   /**
-   * Completes the handshake; `undefined` when the client is gone or its handshake is malformed.
+   * Completes the handshake, which has been checked; `undefined` when the client is gone.
+   *
+   * No extension is agreed on: what is compressed for one connection cannot be shared by a group, and
+   * small JSON gains little from it.
    *
    * @throws {TidingsError} OPTION_INVALID for a subprotocol that the client does not offer.
    * @throws {TypeError} for a header that HTTP cannot carry, line ends above all.
@@ -99,26 +86,27 @@ export class WebSocketTransport {
     handshake: HandshakeOptions,
     listener: WebSocketListener,
   ): WebSocketConnection | undefined {
-    checkHandshake(request, handshake);
-    let connection: WebSocketConnection | undefined;
-    this.#handshake = handshake;
+    const answer = switchingProtocols(request, handshake);
+    if (!socket.readable || !socket.writable) {
+      socket.destroy();
+      return undefined;
+    }
+    if (socket instanceof Socket) {
+      // A framework's server may have given its sockets a time limit, or Nagle's algorithm.
+      socket.setTimeout(0);
+      socket.setNoDelay();
+    }
+    socket.write(answer, "latin1");
+    // What the client has sent already is read when everything is in its place.
+    if (head.length > 0) socket.unshift(head);
+    onAnswer?.();
     const { slowConsumer = "disconnect" } = handshake;
-    this.#server.handleUpgrade(request, socket, head, (websocket) => {
-      const options = { transport: this, websocket, socket, listener, slowConsumer };
-      connection = new WebSocketConnection(options);
-    });
-    if (connection) onAnswer?.();
-    return connection;
-  }
-
-  get limits(): WebSocketLimits {
-    return this.#limits;
+    return new WebSocketConnection({ transport: this, socket, listener, slowConsumer });
   }
 }
 
 interface WebSocketConnectionOptions {
   readonly transport: WebSocketTransport;
-  readonly websocket: WebSocket;
   readonly socket: Duplex;
   readonly listener: WebSocketListener;
   readonly slowConsumer: "disconnect" | HoldingPolicy;
@@ -127,14 +115,26 @@ interface WebSocketConnectionOptions {
 /**
  * One open WebSocket.
  *
- * Frames that we made ourselves go straight to the socket: without compression `ws` writes each of
- * its own frames (pings, closes) whole and at once, so they never mix. That saves framing a group's
- * message once per member.
+ * | state   | what is true                                      | left when                             |
+ * | ------- | ------------------------------------------------- | ------------------------------------- |
+ * | open    | messages come and go                              | either side closes, or breaks a rule  |
+ * | closing | our close frame is out, or the client's end is in; nothing more is sent | the socket closes, at the latest 2 s after |
+ * | closed  | the listener has been told                        | never                                 |
+ *
+ * "The server MUST close the connection immediately" when both close frames are out (§7.1.1).
  */
-export class WebSocketConnection {
+export class WebSocketConnection implements FrameHandler {
   readonly #transport: WebSocketTransport;
-  readonly #websocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #listener: WebSocketListener;
   readonly #outbox: Outbox | HoldingOutbox;
+  readonly #reader: FrameReader;
+  readonly #leave: () => void;
+  #state: "open" | "closing" | "closed" = "open";
+  /** What the client's close frame says. */
+  #closeCode = ABNORMAL;
+  #closeReason = "";
+  #cut: NodeJS.Timeout | undefined;
   /** Made with its first message: most connections are idle, and there are many. */
   #allowance: Allowance | undefined;
   #isAlive = true;
@@ -144,55 +144,34 @@ export class WebSocketConnection {
   #isHeldUp = false;
   #isThrottled = false;
 
-  constructor({
-    transport,
-    websocket,
-    socket,
-    listener,
-    slowConsumer,
-  }: WebSocketConnectionOptions) {
+  constructor({ transport, socket, listener, slowConsumer }: WebSocketConnectionOptions) {
     this.#transport = transport;
-    this.#websocket = websocket;
-    this.#outbox = this.#createOutbox(socket, slowConsumer);
-    const remove = transport.connections.add(this);
-    websocket.on("message", (data, isBinary) => {
-      this.#isAlive = true;
-      this.#idleBeats = 0;
-      if (!this.#count()) return;
-      listener.onMessage(isBinary ? toBytes(data) : toBytes(data).toString());
-    });
-    websocket.on("ping", (data) => {
-      // "It may elect to send a response for only the most recently processed Ping frame"
-      // (RFC 6455 §5.5.3): while our answers pile up, none is needed.
-      if (this.#count() && !socket.writableNeedDrain) websocket.pong(data);
-    });
-    websocket.on("pong", () => (this.#isAlive = true));
-    // The close that follows carries the code (1002, 1007, 1009); there is nobody to tell more.
-    websocket.on("error", () => {});
-    websocket.on("close", (code, reason) => {
-      remove();
-      transport.rate.forget(this);
-      this.#outbox.close();
-      listener.onClose(code, reason.toString());
-    });
+    this.#socket = socket;
+    this.#listener = listener;
+    this.#outbox = this.#createOutbox(slowConsumer);
+    this.#reader = new FrameReader(this, transport.limits);
+    this.#leave = transport.connections.add(this);
+    socket.on("data", (chunk: Buffer) => this.#reader.read(chunk));
+    socket.on("end", () => this.#onEnd());
+    socket.on("close", () => this.#onClose());
   }
 
   /** Sends a frame; with a key it may make way for a newer one, if the client is slow. */
   send(frame: Uint8Array, key?: string): void {
-    if (this.#websocket.readyState === this.#websocket.OPEN) this.#outbox.push(frame, key);
+    if (this.#state === "open") this.#outbox.push(frame, key);
   }
 
+  /** @throws {TidingsError} OPTION_INVALID for a code that may not be sent. */
   close(code: number, reason: string): void {
-    if (this.#websocket.readyState !== this.#websocket.OPEN) return;
+    if (this.#state !== "open") return;
+    const frame = frameClose(code, cutReason(reason));
     this.#outbox.flush();
-    this.#outbox.close();
-    this.#websocket.close(code, cutReason(reason));
-    setTimeout(() => this.#websocket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    this.#closeWith(frame);
   }
 
   pause(): void {
     this.#isHeldUp = true;
-    this.#websocket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
@@ -206,19 +185,18 @@ export class WebSocketConnection {
   }
 
   beat(): void {
-    const websocket = this.#websocket;
-    if (websocket.readyState !== websocket.OPEN) return;
-    if (websocket.isPaused) {
+    if (this.#state !== "open") return;
+    if (this.#isHeldUp || this.#isThrottled) {
       // What we do not read may well be its answer; the kernel still learns whether it is there.
-      websocket.ping();
+      this.#socket.write(PING);
       return;
     }
-    if (!this.#isAlive) return websocket.terminate();
+    if (!this.#isAlive) return this.destroy();
     this.#isAlive = false;
     const { heartbeatMs, idleTimeoutMs } = this.#transport.limits;
     this.#idleBeats += 1;
     if (this.#idleBeats * heartbeatMs > idleTimeoutMs) return this.close(1000, "idle");
-    websocket.ping();
+    this.#socket.write(PING);
   }
 
   goAway(): void {
@@ -226,22 +204,55 @@ export class WebSocketConnection {
   }
 
   destroy(): void {
-    this.#websocket.terminate();
+    this.#socket.destroy();
   }
 
-  #createOutbox(
-    socket: Duplex,
-    slowConsumer: "disconnect" | HoldingPolicy,
-  ): Outbox | HoldingOutbox {
+  onMessage(data: string | Uint8Array): void {
+    this.#isAlive = true;
+    this.#idleBeats = 0;
+    if (this.#count()) this.#listener.onMessage(data);
+  }
+
+  onPing(payload: Uint8Array): void {
+    // "It may elect to send a response for only the most recently processed Ping frame" (§5.5.3):
+    // while our answers pile up, none is needed. Without reading them, a client would fill our memory.
+    if (this.#count() && this.#state === "open" && !this.#socket.writableNeedDrain) {
+      this.#socket.write(framePong(payload));
+    }
+  }
+
+  onPong(): void {
+    this.#isAlive = true;
+  }
+
+  onCloseFrame(code: number, reason: string): void {
+    this.#closeCode = code;
+    this.#closeReason = reason;
+    // "The endpoint MUST send a Close frame in response" (§5.5.1), and "typically echos the status code".
+    if (this.#state === "open") {
+      this.#outbox.flush();
+      this.#closeWith(code === NO_STATUS ? frameClose() : frameClose(code, reason));
+    }
+    this.#finish();
+  }
+
+  onViolation(code: number, reason: string): void {
+    this.close(code, reason);
+    this.#finish();
+  }
+
+  #createOutbox(slowConsumer: "disconnect" | HoldingPolicy): Outbox | HoldingOutbox {
     const { limits, losses } = this.#transport;
     const maxBytes = limits.maxOutboxBytes;
+    const sink = this.#socket;
     const onOverflow = (): void => {
       losses.tooSlow += 1;
-      this.#cutOff();
+      // A close frame after all that waits, which the client does not read: most are cut.
+      this.#closeWith(frameClose(SLOW_CONSUMER, "too slow"));
     };
-    if (slowConsumer === "disconnect") return new Outbox({ sink: socket, maxBytes, onOverflow });
+    if (slowConsumer === "disconnect") return new Outbox({ sink, maxBytes, onOverflow });
     const onDrop = (): void => void (losses.dropped += 1);
-    return new HoldingOutbox({ sink: socket, policy: slowConsumer, maxBytes, onOverflow, onDrop });
+    return new HoldingOutbox({ sink, policy: slowConsumer, maxBytes, onOverflow, onDrop });
   }
 
   /** Counts what the client sent; `false` when it was too much. */
@@ -253,11 +264,10 @@ export class WebSocketConnection {
         return true;
       case "pause":
         this.#isThrottled = true;
-        this.#websocket.pause();
+        this.#socket.pause();
         return true;
       case "close":
-        if (this.#websocket.readyState === this.#websocket.OPEN)
-          this.#transport.losses.tooFast += 1;
+        if (this.#state === "open") this.#transport.losses.tooFast += 1;
         this.close(POLICY_VIOLATION, "too many messages");
         return false;
     }
@@ -266,41 +276,43 @@ export class WebSocketConnection {
   #read(): void {
     if (this.#isHeldUp || this.#isThrottled) return;
     this.#isAlive = true;
-    this.#websocket.resume();
+    this.#socket.resume();
   }
 
-  /** The socket is full, so a close frame would wait behind what the client does not read. */
-  #cutOff(): void {
-    this.#websocket.close(SLOW_CONSUMER, "too slow");
-    setTimeout(() => this.#websocket.terminate(), CLOSE_TIMEOUT_MS).unref();
+  /** Sends our close frame; the client has a while to answer. */
+  #closeWith(frame: Uint8Array): void {
+    this.#state = "closing";
+    this.#outbox.close();
+    this.#socket.write(frame);
+    this.#cut = setTimeout(() => this.destroy(), CLOSE_TIMEOUT_MS).unref();
   }
-}
 
-function toBytes(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
-  if (Array.isArray(data)) return Buffer.concat(data);
-  return Buffer.isBuffer(data) ? data : Buffer.from(data);
+  /** Both sides have said all. What still comes is read and dropped, or its end would not be seen. */
+  #finish(): void {
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  /** The client has closed its half of the socket, with or without a close frame. */
+  #onEnd(): void {
+    if (this.#state === "open") this.#outbox.flush();
+    this.#state = "closing";
+    this.#outbox.close();
+    this.#socket.end();
+  }
+
+  #onClose(): void {
+    this.#state = "closed";
+    clearTimeout(this.#cut);
+    this.#leave();
+    this.#transport.rate.forget(this);
+    this.#outbox.close();
+    this.#listener.onClose(this.#closeCode, this.#closeReason);
+  }
 }
 
 function cutReason(reason: string): string {
   if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason;
   const bytes = Buffer.from(reason).subarray(0, MAX_REASON_BYTES);
   return new TextDecoder().decode(bytes).replace(/\uFFFD+$/, "");
-}
-
-/** The subprotocols that a client offers, in its order of preference. */
-export function offeredSubprotocols({ headers }: IncomingMessage): readonly string[] {
-  return (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-}
-
-function checkHandshake(
-  request: IncomingMessage,
-  { subprotocol, headers }: HandshakeOptions,
-): void {
-  if (subprotocol !== undefined && !offeredSubprotocols(request).includes(subprotocol)) {
-    throw invalidOption("subprotocol", "one that the client offers", subprotocol);
-  }
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-  }
 }

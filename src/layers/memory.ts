@@ -47,7 +47,7 @@ export class MemoryLayer implements ChannelLayer {
 
   async newChannel(prefix = "specific"): Promise<string> {
     this.#local.assertOpen();
-    return assertChannelName(`${prefix}.memory!${randomUUID()}`);
+    return assertChannelName(`${prefix}.memory!${randomUUID().replaceAll("-", "")}`);
   }
 
   async send(channel: string, message: OutgoingMessage): Promise<void> {

@@ -8,6 +8,7 @@ import type { DialRedis } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type { RedisAddress } from "./redis-url.ts";
 import type { RedisArgument, RedisCommandOptions } from "./redis.ts";
+import type { RunOnServer } from "./scan-keys.ts";
 
 /** How often a command is sent elsewhere before its redirection is an error. */
 const MAX_REDIRECTS = 16;
@@ -78,6 +79,12 @@ export class ClusterNodes {
     const owner = known ?? find(await this.#read());
     if (!owner) throw new RedisUnavailable("no node of the cluster holds the slot of the key");
     return owner;
+  }
+
+  /** What runs commands on each node that holds something now. */
+  async owners(): Promise<readonly RunOnServer[]> {
+    const { owners } = await this.#read();
+    return owners.map((owner) => (args) => this.#lane(owner).command(args));
   }
 
   async #read(): Promise<ClusterSlots> {

@@ -12,6 +12,7 @@ import type {
   RedisScript,
 } from "./redis.ts";
 import { runScript } from "./run-script.ts";
+import { scanKeys } from "./scan-keys.ts";
 
 /** A cluster: a lane and a subscriber for each node, and sharded pub/sub. Needs Redis 7. */
 export class ClusterRedis implements Redis {
@@ -59,6 +60,10 @@ export class ClusterRedis implements Redis {
     args: readonly RedisArgument[],
   ): Promise<RedisReply> {
     return await runScript(this, script, [keys, args]);
+  }
+
+  async *scan(pattern: string): AsyncGenerator<readonly string[], void, undefined> {
+    for (const run of await this.#nodes.owners()) yield* scanKeys(run, pattern);
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<number> {

@@ -77,6 +77,8 @@ export interface Redis extends RedisCommands, AsyncDisposable {
     keys: readonly RedisArgument[],
     args: readonly RedisArgument[],
   ): Promise<RedisReply>;
+  /** The keys that match a glob, in parts, of every node of a cluster; a key may come twice. */
+  scan(pattern: string): AsyncIterable<readonly string[]>;
   /** Publishes; sharded (SPUBLISH) on a cluster. Returns how many heard it on that node. */
   publish(channel: string, payload: Uint8Array): Promise<number>;
   /** Hears a channel from when it resolves. One listener per channel; it MUST NOT throw. */

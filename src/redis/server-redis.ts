@@ -12,6 +12,7 @@ import type {
   RedisScript,
 } from "./redis.ts";
 import { runScript } from "./run-script.ts";
+import { scanKeys } from "./scan-keys.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** Where a {@link ServerRedis} is. */
@@ -62,6 +63,10 @@ export class ServerRedis implements Redis {
     args: readonly RedisArgument[],
   ): Promise<RedisReply> {
     return await runScript(this, script, [keys, args]);
+  }
+
+  scan(pattern: string): AsyncIterable<readonly string[]> {
+    return scanKeys((args) => this.command(args), pattern);
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<number> {

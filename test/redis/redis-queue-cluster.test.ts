@@ -29,4 +29,15 @@ describe("RedisQueueLayer on a cluster", () => {
   for (const { name, run } of layerCasesFor(driver)) {
     test(name, () => expect(run(driver)).resolves.toBeUndefined());
   }
+
+  test("finds what a flush has to drop on every node", async () => {
+    await using layer = await driver.make();
+    const groups = Array.from({ length: 32 }, (_, index) => `room-${index}`);
+    const channel = await layer.newChannel();
+    for (const group of groups) await layer.groupAdd(group, channel);
+    await layer.flush();
+    for (const group of groups) await layer.groupSend(group, { type: "t", group });
+    await layer.send(channel, { type: "last" });
+    expect(await layer.receive(channel)).toEqual({ type: "last" });
+  });
 });

@@ -4,7 +4,6 @@ import type { QueueHost } from "./host.ts";
 /** How long the name of a general channel is remembered without a message, beside the expiry. */
 const MIN_MEMORY_MS = 60_000;
 const MAX_KNOWN = 10_000;
-const SCAN_COUNT = "1000";
 
 /**
  * The general channels that carry messages, so that `flush` finds them.
@@ -52,14 +51,9 @@ export class KnownChannels {
       const name = key.slice(this.#prefix.length).replace(/\$inflight$/, "");
       return known.has(name) || OWN_KEY.test(name);
     };
-    for await (const keys of scan(redis, `${escapeGlob(this.#prefix)}*`)) {
+    for await (const keys of redis.scan(`${escapeGlob(this.#prefix)}*`)) {
       await unlink(redis, keys.filter(isOurs));
     }
-    // A cluster is scanned one node at a time; what is known by name is found on all of them.
-    await unlink(
-      redis,
-      [...known].map((name) => this.#prefix + name),
-    );
     await unlink(redis, [this.#key]);
   }
 
@@ -71,18 +65,6 @@ export class KnownChannels {
 
 /** Groups, and the queues of processes: no name of another prefix looks like these. */
 const OWN_KEY = /^(?::group:[\w.-]+|(?:specific|worker)\.[\w.-]+!)$/;
-
-async function* scan(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
-  let cursor = "0";
-  do {
-    const reply = await redis.command(["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT], {
-      key: pattern,
-    });
-    const [next, keys] = Array.isArray(reply) ? reply : [];
-    cursor = next === undefined ? "0" : String(next);
-    yield Array.isArray(keys) ? keys.map(String) : [];
-  } while (cursor !== "0");
-}
 
 async function unlink(redis: Redis, keys: readonly string[]): Promise<void> {
   if (redis.isCluster) await Promise.all(keys.map((key) => redis.command(["UNLINK", key])));

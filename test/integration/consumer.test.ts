@@ -227,6 +227,24 @@ describe("a consumer over WebSocket", () => {
     ]);
   });
 
+  test("calls nothing for an event of a type that it does not name", async () => {
+    await using server = await serve(() => ({ routes: [chat] }));
+    await using ada = await Socket.open(`${server.webSocketUrl}/ws/chat/lobby`);
+    const types = ["_private", ".private", "connect", "receive", "constructor", "__proto__"];
+    for (const type of types) {
+      await server.app.layer.groupSend("chat_lobby", { type, user: "b", message: "c" });
+    }
+    await server.app.layer.groupSend("chat_lobby", {
+      type: "chat.message",
+      user: "b",
+      message: "last",
+    });
+    expect(await ada.next()).toMatchObject({ message: "last" });
+    expect(server.log.map(({ message }) => message)).toEqual(
+      types.map(() => "event without a handler"),
+    );
+  });
+
   test("maps a forwarded event once, however many connections get it", async () => {
     let mapped = 0;
     const shouting = consumer({

@@ -37,6 +37,22 @@ describe("an HTTP consumer", () => {
     expect((await refusedHandshake(`${server.webSocketUrl}/echo/x`)).status).toBe(404);
   });
 
+  test("reads bodies of every size around the buffers' to the end", async () => {
+    await using server = await serve(() => ({ routes: [echo] }));
+    for (const size of [0, 1, 8191, 8192, 8193, 16_384, 65_536, 65_537]) {
+      const body = new Uint8Array(size);
+      const whole = await fetch(`${server.url}/echo/x`, { method: "POST", body });
+      expect(await whole.json()).toMatchObject({ bytes: size });
+      // Without a length beforehand: in chunks.
+      const chunked = await fetch(`${server.url}/echo/x`, {
+        method: "POST",
+        body: new Blob([body]).stream(),
+        duplex: "half",
+      });
+      expect(await chunked.json()).toMatchObject({ bytes: size });
+    }
+  });
+
   test("reads and writes bodies as streams: the answer begins before the request has ended", async () => {
     const upper = httpConsumer({
       path: "/upper",

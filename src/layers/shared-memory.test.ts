@@ -177,6 +177,10 @@ describe("two processes", () => {
       expect((await cancelled) ?? (await two.receive("jobs"))).toEqual({ type: "t", n });
     }
     await expect(one.receive("jobs", { signal: AbortSignal.abort() })).rejects.toThrow("aborted");
+    const cancel = new AbortController();
+    const idle = one.receive("jobs", { signal: cancel.signal });
+    cancel.abort();
+    await expect(idle).rejects.toThrow("aborted");
   });
 
   test("put each other's channels, and those of none, into groups", async () => {
@@ -301,40 +305,57 @@ test("a hub that does not answer is waited for no longer than the limit", async 
   await expect(received).rejects.toMatchObject({ code: "LAYER_CLOSED" });
 });
 
-describe("a process that ends without having read what came", () => {
+describe("a process that has not read what came", () => {
   /** A process that listens to `jobs`, and then reads no more. */
   async function deaf(hub: SharedMemoryHub) {
     const [here, there] = duplexPair();
     hub.connect(there);
     const layer = new SharedMemoryLayer(new SharedMemoryPort(here));
-    layer.listen("jobs", () => true);
+    const unlisten = layer.listen("jobs", () => true);
     await layer.check();
     here.pause();
-    return { channel: await layer.newChannel(), end: () => here.destroy() };
+    return { stream: here, channel: await layer.newChannel(), unlisten };
   }
 
-  test("leaves its channel to others, and what it took is counted", async () => {
+  test("gives it back when its listener has ended", async () => {
     const hub = new SharedMemoryHub();
     const [one, two] = pair({}, hub);
-    const { end } = await deaf(hub);
+    const { stream, unlisten } = await deaf(hub);
+    await one.groupAdd("room", "jobs");
+    await one.groupSend("room", { type: "t", n: 1 });
+    const sent = one.send("jobs", { type: "t", n: 2 });
+    await one.check();
+    unlisten();
+    stream.resume();
+    await sent;
+    expect([await two.receive("jobs"), await two.receive("jobs")].map(({ n }) => n)).toEqual([
+      1, 2,
+    ]);
+    expect(one.incidents.dropped).toBe(0);
+  });
+
+  test("ends, and leaves its channel to others; what it took is counted", async () => {
+    const hub = new SharedMemoryHub();
+    const [one, two] = pair({}, hub);
+    const { stream } = await deaf(hub);
     await one.groupAdd("room", "jobs");
     await one.groupSend("room", { type: "t", n: 1 });
     await one.check();
     expect(one.incidents.dropped).toBe(0);
-    end();
+    stream.destroy();
     await expect.poll(() => one.incidents.dropped).toBe(1);
     await one.groupSend("room", { type: "t", n: 2 });
     await one.send("jobs", { type: "t", n: 3 });
     expect((await two.receive("jobs"))["n"]).toBe(3);
   });
 
-  test("is no member any more, which is no error of whoever made it one", async () => {
+  test("ends, and is no member any more, which is no error of whoever made it one", async () => {
     const hub = new SharedMemoryHub();
     const [one] = pair({}, hub);
-    const { channel, end } = await deaf(hub);
+    const { stream, channel } = await deaf(hub);
     const added = one.groupAdd("room", channel);
     await one.check();
-    end();
+    stream.destroy();
     expect(await added).toBe(undefined);
     await one.groupSend("room", { type: "t" });
     await one.check();

@@ -47,6 +47,9 @@ const INTERNAL_ERROR = 1011;
 export class ConsumerSession implements Connection {
   readonly state: unknown;
   readonly #options: ConsumerSessionOptions;
+  // Looked at for each event: in a large process every step to another object is a cache miss.
+  readonly #dispatch: EventDispatch;
+  readonly #port: ConnectionPort;
   #context: RouteContext;
   #phase: "connecting" | "open" | "closed" = "connecting";
   #isPaused = false;
@@ -54,7 +57,6 @@ export class ConsumerSession implements Connection {
   #isEventsTurn = false;
   #messages: ClientFrame[] | undefined;
   #events: BoundedQueue<Reaction> | undefined;
-  #groups: Set<string> | undefined;
   #abort: AbortController | undefined;
   #disconnect: Disconnect | undefined;
   #channelName: string | undefined;
@@ -64,6 +66,8 @@ export class ConsumerSession implements Connection {
 
   constructor(options: ConsumerSessionOptions) {
     this.#options = options;
+    this.#dispatch = options.dispatch;
+    this.#port = options.port;
     this.#context = options.context;
     this.state = options.definition.handlers.state();
   }
@@ -123,7 +127,7 @@ export class ConsumerSession implements Connection {
     this.#messages.push(frame);
     if (this.#messages.length >= PAUSE_AT && !this.#isPaused) {
       this.#isPaused = true;
-      this.#options.port.pause();
+      this.#port.pause();
     }
     this.#pump();
   }
@@ -137,7 +141,7 @@ export class ConsumerSession implements Connection {
     if (this.#phase === "closed") return;
     if (this.#phase === "open") throw new TidingsError("CHANNEL_CLOSED", "accepted already");
     // Refusing what `options` say comes before anything has been answered.
-    this.#options.port.accept(options);
+    this.#port.accept(options);
     if (!this.#isClosed()) this.#phase = "open";
   }
 
@@ -169,36 +173,33 @@ export class ConsumerSession implements Connection {
     const json = JSON.stringify(data);
     if (json === undefined)
       throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
-    this.#options.port.send({ json });
+    this.#port.send({ json });
   }
 
   sendText(text: string): void {
-    if (this.#isReady()) this.#options.port.send({ text });
+    if (this.#isReady()) this.#port.send({ text });
   }
 
   sendBytes(bytes: Uint8Array): void {
-    if (this.#isReady()) this.#options.port.send({ bytes });
+    if (this.#isReady()) this.#port.send({ bytes });
   }
 
   close(code = 1000, reason = ""): void {
     if (!this.#isReady()) return;
-    this.#options.port.close(code, reason);
+    this.#port.close(code, reason);
     this.#messages = undefined;
     this.#end({ code, reason });
   }
 
   async groupAdd(group: string): Promise<void> {
     if (this.#phase === "closed") return;
-    this.#groups ??= new Set();
-    this.#groups.add(group);
     await this.#options.layer.groupAdd(group, this.channelName);
-    // It may have ended meanwhile, and must not stay behind in the group.
+    // It may have ended meanwhile, and must not stay behind in the group. Else `#release` leaves it.
     if (this.#isClosed()) await this.groupDiscard(group);
   }
 
   async groupDiscard(group: string): Promise<void> {
     await this.#options.layer.groupDiscard(group, this.channelName);
-    this.#groups?.delete(group);
   }
 
   async groupSend(group: string, message: OutgoingMessage): Promise<void> {
@@ -217,9 +218,9 @@ export class ConsumerSession implements Connection {
 
   #onEvent(message: LayerMessage): boolean {
     if (this.#phase === "closed") return true;
-    const reaction = this.#options.dispatch.reactionTo(message);
+    const reaction = this.#dispatch.reactionTo(message);
     if (reaction.kind === "send" && !this.#isBusy && !this.#events?.size) {
-      this.#options.port.send(reaction.payload);
+      this.#port.send(reaction.payload);
       return true;
     }
     if (reaction.kind === "ignore") return true;
@@ -272,7 +273,7 @@ export class ConsumerSession implements Connection {
   #runEvent(): unknown {
     const reaction = this.#events?.shift();
     if (reaction?.kind === "handle") return reaction.handler(this, reaction.event);
-    if (reaction?.kind === "send") this.#options.port.send(reaction.payload);
+    if (reaction?.kind === "send") this.#port.send(reaction.payload);
     return undefined;
   }
 
@@ -338,18 +339,11 @@ export class ConsumerSession implements Connection {
     this.#options.onOver?.();
   }
 
-  /** Leaves everything that could bring more work. */
+  /** Leaves everything that could bring more work, its groups included. */
   #release(): void {
     this.#abort?.abort();
     this.#unlisten?.();
     this.#events = undefined;
-    const { layer, logger } = this.#options;
-    for (const group of this.#groups ?? []) {
-      layer.groupDiscard(group, this.channelName).catch((thrown: unknown) => {
-        logger.warn({ err: toError(thrown), group }, "could not leave a group");
-      });
-    }
-    this.#groups = undefined;
   }
 
   /** Whether it can be sent to; sending accepts a connection that is still connecting. */

@@ -34,7 +34,7 @@ export class LocalChannels {
   readonly #onGroupEmpty: ((group: string) => void) | undefined;
   readonly #onForget: ((channel: string) => void) | undefined;
   readonly #channels = new Map<string, Channel>();
-  readonly #groups = new Map<string, Map<string, Membership>>();
+  readonly #groups = new Map<string, Set<Channel>>();
   #nextSweep = 0;
   #isClosed = false;
 
@@ -69,9 +69,9 @@ export class LocalChannels {
   deliverGroup(group: string, isolated: IsolatedMessage): void {
     const now = this.#sweep();
     let missed = 0;
-    for (const membership of this.#groups.get(group)?.values() ?? []) {
-      if (!isAlive(membership, now)) this.#leave(group, membership.state);
-      else if (!this.#give(membership.state, isolated, now)) missed++;
+    for (const member of this.#groups.get(group) ?? []) {
+      if (!isAlive(member, group, now)) this.#leave(group, member);
+      else if (!this.#give(member, isolated, now)) missed++;
     }
     if (missed === 0) return;
     this.#incidents.report({ kind: "dropped", reason: "full", name: group, count: missed });
@@ -88,7 +88,7 @@ export class LocalChannels {
     }
     return await new Promise<LayerMessage>((resolve, reject) => {
       const onAbort = (): void => {
-        state.receivers.delete(receiver);
+        state.receivers?.delete(receiver);
         this.#forget(state);
         reject(toAbortError(signal));
       };
@@ -102,6 +102,7 @@ export class LocalChannels {
           reject(error);
         },
       };
+      state.receivers ??= new Set();
       state.receivers.add(receiver);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
@@ -131,10 +132,11 @@ export class LocalChannels {
   join(group: string, channel: string): void {
     const now = this.#sweep();
     let members = this.#groups.get(group);
-    if (!members) this.#groups.set(group, (members = new Map()));
+    if (!members) this.#groups.set(group, (members = new Set()));
     const state = this.#channel(channel);
-    members.set(channel, { state, expiresAt: now + this.#groupExpiryMs });
-    state.groups.add(group);
+    members.add(state);
+    state.groups ??= new Map();
+    state.groups.set(group, now + this.#groupExpiryMs);
   }
 
   leave(group: string, channel: string): void {
@@ -158,7 +160,7 @@ export class LocalChannels {
   flush(): void {
     for (const state of this.#channels.values()) {
       this.#leaveGroups(state);
-      state.unread.clear();
+      state.unread = undefined;
       this.#forget(state);
     }
   }
@@ -168,7 +170,7 @@ export class LocalChannels {
     this.#isClosed = true;
     this.#groups.clear();
     for (const state of this.#channels.values()) {
-      for (const receiver of state.receivers) receiver.reject(closedError());
+      for (const receiver of state.receivers ?? []) receiver.reject(closedError());
     }
     this.#channels.clear();
   }
@@ -179,20 +181,20 @@ export class LocalChannels {
 
   #give(state: Channel, isolated: IsolatedMessage, now: number): boolean {
     if (state.listener) return state.listener(ownMessage(isolated));
-    const [receiver] = state.receivers;
-    if (receiver) {
-      state.receivers.delete(receiver);
+    for (const receiver of state.receivers ?? []) {
+      state.receivers?.delete(receiver);
       receiver.resolve(ownMessage(isolated));
       this.#forget(state);
       return true;
     }
+    state.unread ??= new BoundedQueue(this.#capacity.of(state.name));
     if (state.unread.isFull) this.#dropExpired(state, now);
     return state.unread.push({ isolated, expiresAt: now + this.#expiryMs });
   }
 
   #nextUnread(state: Channel, now: number): LayerMessage | undefined {
     this.#dropExpired(state, now);
-    const next = state.unread.shift();
+    const next = state.unread?.shift();
     return next && ownMessage(next.isolated);
   }
 
@@ -200,28 +202,28 @@ export class LocalChannels {
   #dropExpired(state: Channel, now: number): void {
     let count = 0;
     for (
-      let next = state.unread.peek();
+      let next = state.unread?.peek();
       next && next.expiresAt <= now;
-      next = state.unread.peek()
+      next = state.unread?.peek()
     ) {
-      state.unread.shift();
+      state.unread?.shift();
       count++;
     }
     if (count === 0) return;
-    if (state.receivers.size === 0) this.#leaveGroups(state);
+    if (!state.receivers?.size) this.#leaveGroups(state);
     this.#incidents.report({ kind: "dropped", reason: "expired", name: state.name, count });
   }
 
   #leave(group: string, state: Channel): void {
-    state.groups.delete(group);
+    state.groups?.delete(group);
     const members = this.#groups.get(group);
-    if (!members?.delete(state.name) || members.size > 0) return;
+    if (!members?.delete(state) || members.size > 0) return;
     this.#groups.delete(group);
     this.#onGroupEmpty?.(group);
   }
 
   #leaveGroups(state: Channel): void {
-    for (const group of state.groups) this.#leave(group, state);
+    for (const group of state.groups?.keys() ?? []) this.#leave(group, state);
   }
 
   /** Once per expiry, drops what nobody will read, and returns the time. */
@@ -230,8 +232,8 @@ export class LocalChannels {
     if (now < this.#nextSweep) return now;
     this.#nextSweep = now + this.#expiryMs;
     for (const [group, members] of this.#groups) {
-      for (const membership of members.values()) {
-        if (!isAlive(membership, now)) this.#leave(group, membership.state);
+      for (const member of members) {
+        if (!isAlive(member, group, now)) this.#leave(group, member);
       }
     }
     for (const state of this.#channels.values()) {
@@ -246,10 +248,10 @@ export class LocalChannels {
     if (!state) {
       state = {
         name,
-        unread: new BoundedQueue(this.#capacity.of(name)),
-        receivers: new Set(),
-        groups: new Set(),
         listener: undefined,
+        groups: undefined,
+        unread: undefined,
+        receivers: undefined,
       };
       this.#channels.set(name, state);
     }
@@ -257,20 +259,27 @@ export class LocalChannels {
   }
 
   #forget(state: Channel): void {
-    if (state.unread.size > 0 || state.receivers.size > 0) return;
-    if (state.groups.size > 0 || state.listener) return;
+    if (state.listener || state.groups?.size) return;
+    if (state.unread?.size || state.receivers?.size) return;
     if (this.#channels.get(state.name) !== state) return;
     this.#channels.delete(state.name);
     this.#onForget?.(state.name);
   }
 }
 
+/** Most channels are listened to and in a group or two: what few need is made when it is needed. */
 interface Channel {
   readonly name: string;
-  readonly unread: BoundedQueue<{ readonly isolated: IsolatedMessage; readonly expiresAt: number }>;
-  readonly receivers: Set<Receiver>;
-  readonly groups: Set<string>;
   listener: ChannelListener | undefined;
+  /** The groups that it is in, and until when. */
+  groups: Map<string, number> | undefined;
+  unread: BoundedQueue<Unread> | undefined;
+  receivers: Set<Receiver> | undefined;
+}
+
+interface Unread {
+  readonly isolated: IsolatedMessage;
+  readonly expiresAt: number;
 }
 
 interface Receiver {
@@ -278,15 +287,9 @@ interface Receiver {
   reject(error: Error): void;
 }
 
-interface Membership {
-  /** The member itself, so that a group's message need not look up each of them. */
-  readonly state: Channel;
-  readonly expiresAt: number;
-}
-
 /** A member that is listened to is alive, however long ago it joined. */
-function isAlive({ state, expiresAt }: Membership, now: number): boolean {
-  return expiresAt > now || state.listener !== undefined;
+function isAlive({ listener, groups }: Channel, group: string, now: number): boolean {
+  return listener !== undefined || (groups?.get(group) ?? 0) > now;
 }
 
 function ownMessage({ message, hasBytes }: IsolatedMessage): LayerMessage {

@@ -22,43 +22,50 @@ export interface OutboxOptions {
  * that is slower than that is cut off, and resumes by its cursor.
  */
 export class Outbox {
-  readonly #options: OutboxOptions;
-  #pending: Uint8Array[] = [];
+  readonly #sink: OutboxSink;
+  readonly #maxBytes: number;
+  readonly #onOverflow: () => void;
+  /** What this tick has brought; made when it brings something. */
+  #pending: Uint8Array[] | undefined;
   #pendingBytes = 0;
   #isClosed = false;
 
-  constructor(options: OutboxOptions) {
-    this.#options = options;
+  constructor({ sink, maxBytes, onOverflow }: OutboxOptions) {
+    this.#sink = sink;
+    this.#maxBytes = maxBytes;
+    this.#onOverflow = onOverflow;
   }
 
   /** Takes bytes that nobody changes any more; other outboxes may hold the same. */
   push(bytes: Uint8Array, _key?: string): void {
     if (this.#isClosed) return;
-    const { sink, maxBytes, onOverflow } = this.#options;
     this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes + sink.writableLength > maxBytes) {
-      this.close();
-      onOverflow();
-      return;
+    if (this.#pending) this.#pending.push(bytes);
+    else {
+      this.#pending = [bytes];
+      schedule(this);
     }
-    if (this.#pending.length === 0) schedule(this);
-    this.#pending.push(bytes);
+    // What the sink holds is looked at when it is written to, once in a tick.
+    if (this.#pendingBytes > this.#maxBytes) this.flush();
   }
 
-  /** Writes what is pending now. */
+  /** Writes what is pending now, unless that is too much. */
   flush(): void {
     const pending = this.#pending;
-    const [first] = pending;
-    if (!first) return;
-    this.#pending = [];
+    if (!pending) return;
+    const isTooMuch = this.#pendingBytes + this.#sink.writableLength > this.#maxBytes;
+    this.#pending = undefined;
     this.#pendingBytes = 0;
-    this.#options.sink.write(pending.length === 1 ? first : join(pending));
+    if (isTooMuch) {
+      this.close();
+      this.#onOverflow();
+    } else this.#sink.write(join(pending));
   }
 
   /** Drops what is pending and takes nothing more. */
   close(): void {
     this.#isClosed = true;
-    this.#pending = [];
+    this.#pending = undefined;
     this.#pendingBytes = 0;
   }
 }
@@ -91,6 +98,8 @@ let lastJoined: Uint8Array | undefined;
 
 /** Joins what goes out together. */
 export function join(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
   const isSame =
     parts.length === lastParts.length && parts.every((part, index) => part === lastParts[index]);
   if (!isSame || !lastJoined) {

@@ -165,8 +165,7 @@ export class WebSocketConnection implements FrameHandler {
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;
     const frame = frameClose(code, cutReason(reason));
-    this.#outbox.flush();
-    this.#closeWith(frame);
+    this.#closeAfterAll(frame);
   }
 
   pause(): void {
@@ -230,8 +229,7 @@ export class WebSocketConnection implements FrameHandler {
     this.#closeReason = reason;
     // "The endpoint MUST send a Close frame in response" (§5.5.1), and "typically echos the status code".
     if (this.#state === "open") {
-      this.#outbox.flush();
-      this.#closeWith(code === NO_STATUS ? frameClose() : frameClose(code, reason));
+      this.#closeAfterAll(code === NO_STATUS ? frameClose() : frameClose(code, reason));
     }
     this.#finish();
   }
@@ -277,6 +275,13 @@ export class WebSocketConnection implements FrameHandler {
     if (this.#isHeldUp || this.#isThrottled) return;
     this.#isAlive = true;
     this.#socket.resume();
+  }
+
+  /** Sends what is pending, then our close frame. */
+  #closeAfterAll(frame: Uint8Array): void {
+    this.#outbox.flush();
+    // What was pending may have been too much, which closes as well.
+    if (this.#state === "open") this.#closeWith(frame);
   }
 
   /** Sends our close frame; the client has a while to answer. */

@@ -116,7 +116,7 @@ function matchSegments(
 /** A malformed escape is no parameter: nothing takes the empty text that stands for it. */
 function decode(part: string): string {
   try {
-    return decodeURIComponent(part);
+    return part.includes("%") ? decodeURIComponent(part) : part;
   } catch {
     return "";
   }

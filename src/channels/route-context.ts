@@ -8,7 +8,7 @@ export interface RouteContextOptions {
   readonly params: Params;
   readonly isUpgrade: boolean;
   /** The client's address, as the trusted proxies tell it. */
-  readonly address: string;
+  readonly address: string | (() => string);
 }
 
 /**
@@ -22,12 +22,11 @@ export class RouteContext {
   readonly params: Params;
   /** Whether the request asks for a WebSocket. */
   readonly isUpgrade: boolean;
-  /** The client's IP address; that which a trusted proxy names, if the request came through one. */
-  readonly address: string;
   /** Who asks; `null` until a middleware has recognised somebody. */
   user: User | null = null;
   #request: Request | KeptRequest;
   #opened: Request | undefined;
+  #address: string | (() => string);
   #isCompact = false;
   #validUntil: number | undefined;
 
@@ -35,7 +34,13 @@ export class RouteContext {
     this.#request = request;
     this.params = params;
     this.isUpgrade = isUpgrade;
-    this.address = address;
+    this.#address = address;
+  }
+
+  /** The client's IP address; that which a trusted proxy names, if the request came through one. */
+  get address(): string {
+    if (typeof this.#address === "function") this.#address = this.#address();
+    return this.#address;
   }
 
   /** The request, without a body when it is an upgrade. */

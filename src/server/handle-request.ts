@@ -39,12 +39,14 @@ async function respond(
 ): Promise<Response | undefined> {
   const { application, limits } = server;
   const received = readRequest(server, incoming, outgoing);
-  const { request, url, match, address, maxBodyBytes } = received;
+  const { request, url, match, origin, maxBodyBytes } = received;
   if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes)
     return toErrorResponse(tooLarge(maxBodyBytes));
   if (!url) return malformed();
   if (!match) return await respondWithPage(server, request, url.pathname);
-  const context = new RouteContext({ request, params: match.params, isUpgrade: false, address });
+  const { params } = match;
+  const address = (): string => origin.address;
+  const context = new RouteContext({ request, params, isUpgrade: false, address });
   const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
   if (refusal) return refusal;
   const { definition } = match;
@@ -91,7 +93,7 @@ async function respondWithFeed(
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
-  const seat = delivery.kind === "poll" ? undefined : seats.take(context.address);
+  const seat = delivery.kind === "poll" ? undefined : seats.take(context);
   if (seat && "status" in seat) return toErrorResponse(seat);
   // Whatever stays open has a seat, until it is over.
   using taken = seat;

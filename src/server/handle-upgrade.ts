@@ -47,7 +47,7 @@ function ignore(): void {}
 async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
   const malformed = checkHandshake(upgrade.request);
   if (malformed) return malformed;
-  const { request, url, match, address } = readHandshake(server, upgrade.request);
+  const { request, url, match, origin } = readHandshake(server, upgrade.request);
   if (!url || !match || match.definition.kind === "http") {
     return toErrorResponse({
       status: 404,
@@ -55,10 +55,12 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
       message: `no WebSocket is at ${url?.pathname ?? "this URL"}`,
     });
   }
-  const seat = server.seats.take(address);
+  const { params } = match;
+  const address = (): string => origin.address;
+  const context = new RouteContext({ request, params, isUpgrade: true, address });
+  const seat = server.seats.take(context);
   if ("status" in seat) return toErrorResponse(seat);
   releaseOnClose(server, upgrade.socket, seat);
-  const context = new RouteContext({ request, params: match.params, isUpgrade: true, address });
   const refusal = await passRoute(match, context);
   if (refusal) return refusal;
   const excess = seat.claim(context.user);

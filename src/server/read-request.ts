@@ -13,8 +13,8 @@ import type { RequestOrigin } from "./trusted-proxies.ts";
 interface Received {
   /** `undefined` when it is malformed. */
   readonly url: RequestUrl | undefined;
-  /** The client's address; that which the trusted proxies tell. */
-  readonly address: string;
+  /** Where the client is, as the trusted proxies tell it. */
+  readonly origin: RequestOrigin;
   readonly match: RouteMatch | undefined;
 }
 
@@ -30,7 +30,7 @@ export function readRequest(
   incoming: NodeMessage,
   outgoing: NodeResponse,
 ): ReceivedRequest {
-  const origin = readOrigin(server, incoming);
+  const origin = server.proxies.read(incoming.headers, incoming.socket);
   const url = requestUrl(incoming, origin);
   const match = url && server.match(url.pathname);
   const maxBodyBytes = maxBodyBytesOf(match) ?? server.limits.maxBodyBytes;
@@ -44,7 +44,7 @@ export function readRequest(
     // oxlint-disable-next-line no-underscore-dangle -- the name is srvx's
     request._url = new URL(url.href);
   }
-  return { request, url, address: origin.address, match, maxBodyBytes };
+  return { request, url, origin, match, maxBodyBytes };
 }
 
 /** A handshake, and where it leads; few handlers ever look at its request. */
@@ -54,18 +54,14 @@ export interface ReceivedHandshake extends Received {
 
 /** Reads a handshake without making a `Request` of it yet. */
 export function readHandshake(server: ServerContext, incoming: IncomingMessage): ReceivedHandshake {
-  const origin = readOrigin(server, incoming);
+  const origin = server.proxies.read(incoming.headers, incoming.socket);
   const url = requestUrl(incoming, origin);
   return {
     request: new KeptRequest(url?.href ?? "", incoming.rawHeaders),
     url,
-    address: origin.address,
+    origin,
     match: url && server.match(url.pathname),
   };
-}
-
-function readOrigin({ proxies }: ServerContext, { headers, socket }: NodeMessage): RequestOrigin {
-  return proxies.originOf(headers, socket.remoteAddress);
 }
 
 function maxBodyBytesOf(match: RouteMatch | undefined): number | undefined {

@@ -23,6 +23,8 @@ export class Seats {
   readonly #options: SeatsOptions;
   readonly #byAddress = new Map<string, number>();
   readonly #byUser = new Map<string, number>();
+  /** Those whose address nobody needs yet: all together are no more than one address may have. */
+  readonly #unasked = new Set<Seat>();
   #taken = 0;
 
   constructor(options: SeatsOptions) {
@@ -34,16 +36,19 @@ export class Seats {
     return this.#taken;
   }
 
-  /** Takes a seat for a client at this address, or says why there is none. */
-  take(address: string): Seat | Refusal {
+  /** Takes a seat for a client, or says why there is none. */
+  take(client: Client): Seat | Refusal {
     const { maxConnections, maxConnectionsPerAddress } = this.#options;
     if (this.#taken >= maxConnections) return full();
-    const key = maxConnectionsPerAddress === Infinity ? undefined : toAddressKey(address);
-    if (key !== undefined && !countIn(this.#byAddress, key, maxConnectionsPerAddress)) {
-      return tooMany("of your address");
+    const seat = new Seat(this, client);
+    if (this.#taken < maxConnectionsPerAddress) this.#unasked.add(seat);
+    else {
+      for (const other of this.#unasked) this.#countAddress(other);
+      this.#unasked.clear();
+      if (!this.#countAddress(seat)) return tooMany("of your address");
     }
     this.#taken += 1;
-    return new Seat(this, key);
+    return seat;
   }
 
   /** Counts one more connection of a user; returns the key to count it out again. @internal */
@@ -55,22 +60,39 @@ export class Seats {
   }
 
   /** Counts a connection out. @internal */
-  leave(addressKey: string | undefined, userKey: string | undefined): void {
+  leave(seat: Seat): void {
     this.#taken -= 1;
-    if (addressKey !== undefined) countOut(this.#byAddress, addressKey);
-    if (userKey !== undefined) countOut(this.#byUser, userKey);
+    this.#unasked.delete(seat);
+    if (seat.addressKey !== undefined) countOut(this.#byAddress, seat.addressKey);
+    if (seat.userKey !== undefined) countOut(this.#byUser, seat.userKey);
   }
+
+  #countAddress(seat: Seat): boolean {
+    const key = toAddressKey(seat.client.address);
+    if (key === undefined) return true;
+    if (!countIn(this.#byAddress, key, this.#options.maxConnectionsPerAddress)) return false;
+    seat.addressKey = key;
+    return true;
+  }
+}
+
+/** Who takes a seat; the address may cost a system call. */
+interface Client {
+  readonly address: string;
 }
 
 /** One connection that is counted until it is released. */
 export class Seat implements Disposable {
+  /** @internal */
+  readonly client: Client;
+  /** What it is counted under. @internal */
+  addressKey: string | undefined;
+  userKey: string | undefined;
   #seats: Seats | undefined;
-  readonly #addressKey: string | undefined;
-  #userKey: string | undefined;
 
-  constructor(seats: Seats, addressKey: string | undefined) {
+  constructor(seats: Seats, client: Client) {
     this.#seats = seats;
-    this.#addressKey = addressKey;
+    this.client = client;
   }
 
   /** Counts the connection for its user as well; returns the refusal when there are too many. */
@@ -78,13 +100,13 @@ export class Seat implements Disposable {
     if (!user || !this.#seats) return undefined;
     const entered = this.#seats.enterUser(user);
     if (typeof entered === "object") return entered;
-    this.#userKey = entered;
+    this.userKey = entered;
     return undefined;
   }
 
   /** Ends the count. Releasing twice does nothing. */
   [Symbol.dispose](): void {
-    this.#seats?.leave(this.#addressKey, this.#userKey);
+    this.#seats?.leave(this);
     this.#seats = undefined;
   }
 }

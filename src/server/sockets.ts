@@ -59,7 +59,7 @@ export class Sockets {
 
   #add(socket: Socket): void {
     this.#isBusy.set(socket, false);
-    socket.once("close", () => this.#isBusy.delete(socket));
+    socket.on("close", () => this.#isBusy.delete(socket));
   }
 
   #addInsecure(socket: Socket): void {

@@ -34,6 +34,11 @@ export interface RequestOrigin {
   readonly host: string | undefined;
 }
 
+/** The other end of a socket. */
+interface Peer {
+  readonly remoteAddress?: string | undefined;
+}
+
 /** The way from the client to us, as the proxies tell it. */
 interface Hops {
   /** From the client's side to ours; what is no address is `undefined`. */
@@ -65,6 +70,11 @@ export class ProxyTrust {
     this.#list = typeof names === "boolean" ? toEverybody(names) : toBlockList(names);
     const isLocal = names === true || (names !== false && names.includes("loopback"));
     this.#trustsUnix = isUnixSocket && isLocal;
+  }
+
+  /** Where a request of this socket comes from. */
+  read(headers: IncomingHttpHeaders, socket: Peer): RequestOrigin {
+    return this.#list ? this.originOf(headers, socket.remoteAddress) : new DirectOrigin(socket);
   }
 
   /**
@@ -129,6 +139,21 @@ function split(header: string | string[] | undefined): readonly string[] {
   if (header === undefined) return [];
   const text = typeof header === "string" ? header : header.join(",");
   return text.split(",").map((part) => part.trim());
+}
+
+/** A client that talks to us itself. Its address costs a system call: it is for those who ask. */
+class DirectOrigin implements RequestOrigin {
+  readonly scheme = undefined;
+  readonly host = undefined;
+  readonly #socket: Peer;
+
+  constructor(socket: Peer) {
+    this.#socket = socket;
+  }
+
+  get address(): string {
+    return toPeerAddress(this.#socket.remoteAddress);
+  }
 }
 
 /** As the kernel writes it, almost always an IPv4 address that needs nothing done. */

@@ -65,7 +65,7 @@ class WebSocketPort implements ConnectionPort {
     this.#upgrade = upgrade;
     this.#definition = definition;
     this.#keyOf = conflationKey(definition.slowConsumer);
-    upgrade.socket.once("close", this.#onGone);
+    upgrade.socket.on("close", this.#onGone);
   }
 
   accept({ subprotocol, headers }: AcceptOptions): void {
@@ -80,12 +80,11 @@ class WebSocketPort implements ConnectionPort {
         onClose: (code, reason) => this.session?.onClose({ code, reason }),
       },
     );
+    if (!connection) return this.#onGone();
     // From here on, what was asked for is not kept: most connections are idle, and there are many.
     this.#upgrade = undefined;
-    upgrade.socket.off("close", this.#onGone);
     this.#isEnveloped = chosen === SUBPROTOCOL;
     this.#connection = connection;
-    if (!connection) this.#onGone();
   }
 
   refuse(status: number, message: string): void {
@@ -129,7 +128,9 @@ class WebSocketPort implements ConnectionPort {
   }
 
   /** The client did not wait for the answer to its handshake. */
-  readonly #onGone = (): void => this.session?.onClose({ code: 1006, reason: "" });
+  readonly #onGone = (): void => {
+    if (this.#upgrade) this.session?.onClose({ code: 1006, reason: "" });
+  };
 }
 
 function readEnvelope(text: string): ClientFrame {

@@ -65,7 +65,7 @@ export interface App extends AsyncDisposable {
   /**
    * Closes every connection of a user, in all servers: consumers and feeds, over any delivery.
    *
-   * `user` is the user's `id`, or else their `name`.
+   * `user` is the user's `id`, or the `name` of one who has no `id`.
    */
   closeUser(user: string | number, closing?: Closing): Promise<void>;
   readonly cache: Cache;

@@ -86,5 +86,5 @@ export {
   type RouteGroup,
   type RouteMatch,
 } from "./routes.ts";
-export { userKey } from "./user-key.ts";
+export { userKey, userKeysOf } from "./user-key.ts";
 export type { Register, User } from "./user.ts";

@@ -4,6 +4,7 @@ import {
   SERVERS_GROUP,
   UNAUTHORIZED,
   userKey,
+  userKeysOf,
   type RouteMatch,
 } from "../channels/index.ts";
 import { toError } from "../core/errors.ts";
@@ -69,9 +70,11 @@ export class LiveConnections {
     return () => this.#remove(entry);
   }
 
-  /** Closes every connection of a user that this process holds. */
-  closeUser(key: string, code: number, reason: string): void {
-    for (const { connection } of this.#byUser.get(key) ?? []) connection.close(code, reason);
+  /** Closes every connection of a user, by their id or name, that this process holds. */
+  closeUser(user: string, code: number, reason: string): void {
+    for (const key of userKeysOf(user)) {
+      for (const { connection } of this.#byUser.get(key) ?? []) connection.close(code, reason);
+    }
   }
 
   /** Looks again at those whose time is over. */

@@ -79,6 +79,29 @@ describe("a connection", () => {
   });
 });
 
+describe("a user with an id", () => {
+  test("is closed by that id, as number or text, and not by who has another's id as a name", async () => {
+    const identified: Middleware = (context) => {
+      const query = new URL(context.request.url).searchParams;
+      const id = query.get("id");
+      const name = query.get("name") ?? "";
+      context.user = id === null ? { name } : Object.assign({ name }, { id: Number(id) });
+    };
+    await using server = await serve(() => ({ routes: [use([identified], [member])] }));
+    const url = `${server.webSocketUrl}/ws/member`;
+    await using ada = await Socket.open(`${url}?name=2&id=1`);
+    await using adaAgain = await Socket.open(`${url}?name=ada&id=1`);
+    await using grace = await Socket.open(`${url}?name=grace&id=2`);
+    await Promise.all([ada, adaAgain, grace].map((socket) => socket.next()));
+    await server.app.closeUser(2, { reason: "two" });
+    expect(await grace.closed).toEqual({ code: 3000, reason: "two" });
+    expect(ada.raw.readyState).toBe(ada.raw.OPEN);
+    await server.app.closeUser("1", { reason: "one" });
+    expect(await ada.closed).toEqual({ code: 3000, reason: "one" });
+    expect(await adaAgain.closed).toEqual({ code: 3000, reason: "one" });
+  });
+});
+
 describe("a connection whose credentials end", () => {
   /** Lets in whoever has a pass, for as long as it says; counts how often it was asked. */
   function passes(): { readonly valid: Map<string, number>; checks: number; guard: Middleware } {

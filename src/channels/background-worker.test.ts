@@ -1,6 +1,6 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 
 import { TidingsError } from "../core/errors.ts";
@@ -59,6 +59,16 @@ class FailingLayer extends MemoryLayer {
     this.tries += 1;
     if (this.isDown) throw new TidingsError("REDIS_UNAVAILABLE", "gone");
     return await super.receive(channel, options);
+  }
+}
+
+/** A layer whose server is away for as long as a test says; whoever waits for a message just waits. */
+class AwayLayer extends MemoryLayer {
+  isAway = true;
+
+  override async check(): Promise<void> {
+    if (this.isAway) throw new TidingsError("REDIS_UNAVAILABLE", "gone");
+    await super.check();
   }
 }
 
@@ -259,9 +269,31 @@ describe("a background worker whose layer fails", () => {
     layer.isDown = false;
     await vi.advanceTimersByTimeAsync(2_000);
     expect(rig.worker.isHealthy).toBe(false);
-    await vi.advanceTimersByTimeAsync(5_000);
+    // The longest wait before it tries again, and the time that makes it sure.
+    await vi.advanceTimersByTimeAsync(10_000);
     vi.useRealTimers();
     expect(rig.worker.isHealthy).toBe(true);
+  });
+
+  test("says once that the layer is away and once that it is back, though nothing fails", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const layer = new AwayLayer();
+    await using rig = new Rig(backgroundConsumer({ events: {}, on: {} }), layer);
+    await rig.worker.start();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(rig.worker.isHealthy).toBe(false);
+    expect(rig.log).toMatchObject([
+      { level: "error", message: "the layer cannot be reached", fields: { layer: "default" } },
+    ]);
+    layer.isAway = false;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(rig.worker.isHealthy).toBe(true);
+    expect(rig.log.slice(1)).toMatchObject([
+      { level: "info", message: "the layer is reached again", fields: { layer: "default" } },
+    ]);
+    await rig.worker.stop();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("gives up when the layer is closed", async () => {

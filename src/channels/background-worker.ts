@@ -4,6 +4,7 @@ import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import type { ChannelLayer } from "../layers/index.ts";
 import { BackgroundChannel, type BackgroundChannelStatus } from "./background-channel.ts";
 import type { BackgroundConsumer } from "./background-consumer.ts";
+import { LayerWatch } from "./layer-watch.ts";
 
 /** Background consumers by the name of the channel that feeds them. */
 export type BackgroundChannels = Readonly<Record<string, BackgroundConsumer>>;
@@ -46,6 +47,7 @@ export class BackgroundWorker implements Service {
   readonly #intake = new AbortController();
   readonly #cutOff = new AbortController();
   readonly #channels: readonly BackgroundChannel[];
+  readonly #watches: readonly LayerWatch[];
   #state: ServiceState = "idle";
   #running: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -60,9 +62,11 @@ export class BackgroundWorker implements Service {
     this.#logger = logger;
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
     const consumers = new Map(Object.entries(channels));
+    const layers = new Set<string>();
     this.#channels = [...new Set(names)].map((name) => {
       const consumer = consumers.get(name);
       if (!consumer) throw unknownName(name, [...consumers.keys()]);
+      layers.add(consumer.layer);
       return new BackgroundChannel({
         name,
         consumer,
@@ -72,6 +76,9 @@ export class BackgroundWorker implements Service {
         signal: this.#cutOff.signal,
       });
     });
+    this.#watches = [...layers].map(
+      (name) => new LayerWatch({ name, layer: getLayer(name), logger }),
+    );
   }
 
   get state(): ServiceState {
@@ -83,14 +90,15 @@ export class BackgroundWorker implements Service {
     return this.#channels.map(({ status }) => status);
   }
 
-  /** Whether every channel can be read, as far as is known. */
+  /** Whether every channel can be read and every layer answers, as far as the last seconds tell. */
   get isHealthy(): boolean {
-    return this.channels.every(({ failingSince }) => failingSince === undefined);
+    return [...this.channels, ...this.#watches].every((each) => each.failingSince === undefined);
   }
 
   async start(): Promise<void> {
     if (this.#state !== "idle") return;
     this.#state = "running";
+    for (const watch of this.#watches) watch.start();
     this.#running = Promise.all(this.#channels.map((channel) => channel.run()));
   }
 
@@ -108,6 +116,7 @@ export class BackgroundWorker implements Service {
   async #stop({ signal = AbortSignal.timeout(this.#stopTimeoutMs) }: StopOptions): Promise<void> {
     this.#state = "stopping";
     this.#intake.abort();
+    for (const watch of this.#watches) watch.stop();
     const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
     let timer: NodeJS.Timeout | undefined;
     const cutOff = (): void => {

@@ -173,12 +173,15 @@ describe("tidings runworker", () => {
     await rig.sendNumbers(0, 1);
     await untilHandled(1, worker);
     await rig.redis.kill();
+    await worker.until(/"the layer cannot be reached"/);
     await rig.redis.start();
+    await worker.until(/"the layer is reached again"/);
     await rig.sendNumbers(1, 2);
     await untilHandled(2, worker);
     const { output } = await stop(worker);
     expect(handled(output)).toEqual([0, 1]);
     expect(output).toContain("the layer was cut off; messages may be missing");
+    expect(output.match(/the layer cannot be reached/g)).toHaveLength(1);
   });
 
   test("warns of a layer that gives every process every message", async () => {

@@ -158,6 +158,22 @@ describe("connect", () => {
     expect(heard).not.toContain("again");
   });
 
+  test("hands texts and bytes on in the order in which they came", async () => {
+    const server = await ConsumerServer.start();
+    const { room } = begin(server);
+    const heard: unknown[] = [];
+    room.onMessage((message) => heard.push(message));
+    room.onBytes((bytes) => heard.push([...bytes]));
+    const socket = await server.connection();
+    // In one piece, as a server writes what one tick has brought.
+    socket.send("1");
+    socket.send(Buffer.from([2]));
+    socket.send("3");
+    socket.send(Buffer.from([4]));
+    await vi.waitFor(() => expect(heard).toHaveLength(4));
+    expect(heard).toEqual([1, [2], 3, [4]]);
+  });
+
   test("sends in order, also what was sent before it was open", async () => {
     const server = await ConsumerServer.start();
     const { room, reached } = begin(server);

@@ -213,7 +213,6 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
         onOpen: (socket) => {
           this.#socket = socket;
           socket.binaryType = "arraybuffer";
-          socket.addEventListener("message", ({ data }) => this.#onData(data));
           opened();
         },
       });
@@ -275,13 +274,9 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) next();
   }
 
-  #onData(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) return;
-    for (const listener of this.#byteListeners) call(listener, new Uint8Array(data));
-  }
-
   /** Takes a frame of the server: over a plain connection, a message; else what is in the envelope. */
   #receive(frame: unknown): void {
+    if (frame instanceof Uint8Array) return this.#hearBytes(frame);
     if (this.#isPlain) return this.#dispatch(frame);
     if (!isServerEnvelope(frame)) {
       throw new TidingsError("CLIENT_PROTOCOL", "expected an envelope");
@@ -289,6 +284,10 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     const { ack, data, error } = frame;
     if (ack !== undefined) this.#answers.answer(ack, data, error);
     else this.#dispatch(error ? { type: "error", ...error } : data);
+  }
+
+  #hearBytes(bytes: Uint8Array): void {
+    for (const listener of this.#byteListeners) call(listener, bytes);
   }
 
   #dispatch(message: unknown): void {

@@ -27,7 +27,9 @@ const ABNORMAL = 1006;
 const OPEN_TIMEOUT_MS = 15_000;
 
 /**
- * The text messages of a WebSocket, which come when they like, to be taken one after another.
+ * The messages of a WebSocket, which come when they like, to be taken one after another.
+ *
+ * Texts, and bytes if the socket's `binaryType` is `arraybuffer`: both in the order in which they came.
  *
  * Bound: at `maxBuffered` waiting messages the socket is closed; those that wait can still be taken. It
  * is closed as well when the network goes, because a WebSocket alone may not notice for minutes.
@@ -35,7 +37,7 @@ const OPEN_TIMEOUT_MS = 15_000;
 export class Inbox {
   readonly #socket: WebSocket;
   readonly #options: InboxOptions;
-  readonly #queue: BoundedQueue<string>;
+  readonly #queue: BoundedQueue<string | ArrayBuffer>;
   readonly #openTimer: ReturnType<typeof setTimeout>;
   readonly #stopListening: () => void;
   #wasOpen = false;
@@ -56,7 +58,7 @@ export class Inbox {
   }
 
   /** Waits for the next message; `undefined` when there will be none, and {@link end} says why. */
-  async take(): Promise<string | undefined> {
+  async take(): Promise<string | ArrayBuffer | undefined> {
     while (this.#queue.size === 0 && !this.#end) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
@@ -81,8 +83,9 @@ export class Inbox {
   }
 
   #onData(data: unknown): void {
-    if (this.#end || typeof data !== "string") return;
-    this.#options.onText(data);
+    if (this.#end) return;
+    if (typeof data === "string") this.#options.onText(data);
+    else if (!(data instanceof ArrayBuffer)) return;
     if (this.#queue.push(data)) this.#wake();
     else this.#finish({ code: NORMAL, reason: "", isOverfull: true });
   }

@@ -25,7 +25,8 @@ const NORMAL = 1000;
 const UPGRADE_REQUIRED = 4426;
 
 /**
- * Opens a WebSocket and yields its messages, which are JSON; binary ones are skipped.
+ * Opens a WebSocket and yields its messages: what their JSON says, and bytes, which are skipped unless
+ * `onOpen` sets the socket's `binaryType` to `arraybuffer`.
  *
  * Returns when it was closed normally. At the bound of messages that wait, the socket is closed: those
  * that wait are still yielded, and then an {@link Interruption} is thrown.
@@ -53,8 +54,8 @@ export async function* socketMessages(
   const hangUp = (): void => inbox.close();
   signal.addEventListener("abort", hangUp);
   try {
-    for (let text = await inbox.take(); text !== undefined; text = await inbox.take()) {
-      yield parseJson(text);
+    for (let data = await inbox.take(); data !== undefined; data = await inbox.take()) {
+      yield typeof data === "string" ? parseJson(data) : new Uint8Array(data);
     }
     return signal.aborted ? {} : await judge(inbox.end, options);
   } finally {

@@ -19,7 +19,7 @@ export interface ConsumerSessionOptions {
   readonly port: ConnectionPort;
   readonly layer: ChannelLayer;
   readonly logger: Logger;
-  /** Told once, when the connection is over and its last handler is done. */
+  /** Told once, as {@link ConsumerSession.whenOver}. */
   readonly onOver?: (() => void) | undefined;
 }
 
@@ -107,7 +107,12 @@ export class ConsumerSession implements Connection {
     this.#pump();
   }
 
-  /** Settles when the connection is over and its last handler is done. */
+  /**
+   * Settles when the connection is over and its last handler is done.
+   *
+   * A `connect` is not waited for when its connection has ended before it opened: what it waits for is
+   * nobody's then, and may never come.
+   */
   async whenOver(): Promise<void> {
     if (this.#isOver) return;
     this.#over ??= Promise.withResolvers();
@@ -317,6 +322,7 @@ export class ConsumerSession implements Connection {
 
   /** Ends a connection that never opened. */
   #abandon(): void {
+    if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#release();
     this.#settle();

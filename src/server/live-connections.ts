@@ -10,6 +10,7 @@ import {
 import { toError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ChannelLayer, LayerMessage } from "../layers/index.ts";
+import { inTime } from "./in-time.ts";
 import { passRoute } from "./route-request.ts";
 
 /** What is told when the credentials of its connection have been renewed, or have ended. */
@@ -31,6 +32,8 @@ interface Entry {
 const SWEEP_MS = 1_000;
 /** Middleware that runs again at the same time; a session store has other work, too. */
 const MAX_CHECKS = 50;
+/** How long it may take then; else those that hang would keep all others from being looked at. */
+const CHECK_TIMEOUT_MS = 10_000;
 const INTERNAL_ERROR = 1011;
 
 /**
@@ -38,8 +41,8 @@ const INTERNAL_ERROR = 1011;
  *
  * When the time that a middleware has named (`expireAt`) is over, the route's middleware runs again
  * over the same request. With the same user and a later time, the connection goes on; otherwise it is
- * closed with 3000 (unauthorized), within about a second. When the middleware throws, nobody can say
- * whether the user is still welcome: 1011.
+ * closed with 3000 (unauthorized), within about a second. When the middleware throws, or has not
+ * answered after 10 s, nobody can say whether the user is still welcome: 1011.
  */
 export class LiveConnections {
   readonly #layer: ChannelLayer;
@@ -106,7 +109,7 @@ export class LiveConnections {
     const { request, params, isUpgrade, address } = before;
     const context = new RouteContext({ request, params, isUpgrade, address });
     try {
-      const refusal = await passRoute(match, context);
+      const refusal = await inTime(passRoute(match, context), CHECK_TIMEOUT_MS);
       if (!refusal && isSameUser(before, context) && !this.#isOver(context)) {
         entry.context = context;
         connection.renew?.(context);

@@ -1,0 +1,40 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+
+import { consumer, RouteContext, Router, use, type Middleware } from "../channels/index.ts";
+import { silentLogger } from "../core/logger.ts";
+import { MemoryLayer } from "../layers/index.ts";
+import { LiveConnections } from "./live-connections.ts";
+
+test("closes with 1011 those whose middleware does not answer, and looks after the others", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const silent: Middleware = async () => await new Promise<never>(() => {});
+  const refusing: Middleware = () => new Response(null, { status: 401 });
+  const router = new Router([
+    use([silent], [consumer({ path: "/silent" })]),
+    use([refusing], [consumer({ path: "/refusing" })]),
+  ]);
+  await using layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  onTestFinished(() => live.stop());
+  const closed: number[] = [];
+  const add = (path: string): void => {
+    const match = router.match(path);
+    if (!match) throw new Error(`expected a route at ${path}`);
+    const request = new Request(`http://localhost${path}`);
+    const context = new RouteContext({ request, params: {}, isUpgrade: true, address: "::1" });
+    context.expireAt(0);
+    const leave = live.add(match, context, {
+      close(code) {
+        closed.push(code);
+        leave();
+      },
+    });
+  };
+  // More than are asked at the same time.
+  for (let count = 0; count < 60; count += 1) add("/silent");
+  add("/refusing");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(closed.filter((code) => code === 1011)).toHaveLength(60);
+  expect(closed.filter((code) => code === 3000)).toHaveLength(1);
+});

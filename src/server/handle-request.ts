@@ -23,7 +23,8 @@ export async function handleRequest(
 ): Promise<void> {
   try {
     const response = await respond(server, incoming, outgoing);
-    if (response) await sendResponse(outgoing, response);
+    const broken = response && (await sendResponse(outgoing, response));
+    if (broken) toFailure(server, broken, incoming.url);
   } catch (thrown) {
     if (isGone(outgoing)) return;
     const failure = toFailure(server, thrown, incoming.url);

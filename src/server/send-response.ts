@@ -18,9 +18,23 @@ const CONNECTION_HEADERS = [
   "upgrade",
 ];
 
-/** Sends a response; settles when all of it is on its way. */
-export async function sendResponse(outgoing: NodeResponse, response: Response): Promise<void> {
-  await sendNodeResponse(outgoing, "stream" in outgoing ? toHttp2(response) : response);
+/**
+ * Sends a response; settles when all of it is on its way, or nobody is there any more.
+ *
+ * Returns what its body failed with, if it did: the connection has been cut then, which is all that a
+ * client can be told after the head.
+ */
+export async function sendResponse(
+  outgoing: NodeResponse,
+  response: Response,
+): Promise<Error | undefined> {
+  if (!("stream" in outgoing)) {
+    await sendNodeResponse(outgoing, response);
+    return outgoing.errored ?? undefined;
+  }
+  const { stream } = outgoing;
+  await sendNodeResponse(outgoing, toHttp2(response));
+  return stream.errored ?? undefined;
 }
 
 function toHttp2(response: Response): Response {

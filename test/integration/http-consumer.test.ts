@@ -107,6 +107,54 @@ describe("an HTTP consumer", () => {
     expect(await server.app.layer.receive(channel)).toEqual({ type: "marker" });
   });
 
+  test("cuts the answer off when its body fails, and logs why", async () => {
+    const failing = httpConsumer({
+      path: "/failing",
+      handle() {
+        let pieces = 0;
+        const body = new ReadableStream({
+          pull(controller) {
+            if (pieces++ === 2) controller.error(new Error("out of pieces"));
+            else controller.enqueue(new TextEncoder().encode("piece"));
+          },
+        });
+        return new Response(body);
+      },
+    });
+    await using server = await serve(() => ({ routes: [failing] }));
+    await expect(
+      fetch(`${server.url}/failing`).then(async (response) => await response.text()),
+    ).rejects.toThrow();
+    await expect
+      .poll(() => server.log)
+      .toMatchObject([
+        {
+          level: "error",
+          message: "request failed",
+          fields: { err: { message: "out of pieces" } },
+        },
+      ]);
+  });
+
+  test("stops the body of its answer when the client is gone, and logs nothing", async () => {
+    const cancelled = Promise.withResolvers<void>();
+    const endless = httpConsumer({
+      path: "/endless",
+      handle() {
+        const start = (controller: ReadableStreamDefaultController): void =>
+          controller.enqueue(new TextEncoder().encode("piece"));
+        return new Response(new ReadableStream({ start, cancel: () => cancelled.resolve() }));
+      },
+    });
+    await using server = await serve(() => ({ routes: [endless] }));
+    const client = new AbortController();
+    const response = await fetch(`${server.url}/endless`, { signal: client.signal });
+    await response.body?.getReader().read();
+    client.abort();
+    await cancelled.promise;
+    expect(server.log).toEqual([]);
+  });
+
   test("is told when the client is gone", async () => {
     const gone = Promise.withResolvers<void>();
     const started = Promise.withResolvers<void>();

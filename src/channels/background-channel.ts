@@ -51,6 +51,7 @@ export class BackgroundChannel {
   readonly #running = new Set<Promise<void>>();
   readonly #counts = { done: 0, failed: 0, dropped: 0 };
   #failingSince: number | undefined;
+  #onFree = (): void => {};
 
   constructor(options: BackgroundChannelOptions) {
     const { name: channelName, layer, logger, signal } = options;
@@ -79,7 +80,7 @@ export class BackgroundChannel {
     let failures = 0;
     while (!intake.aborted) {
       if (this.#running.size >= consumer.concurrency) {
-        await Promise.race(this.#running);
+        await this.#whenFree();
         continue;
       }
       try {
@@ -143,8 +144,16 @@ export class BackgroundChannel {
     intake.removeEventListener("abort", end);
   }
 
+  /** Waits until a handler has ended. A race of them all would stay with the longest of them. */
+  async #whenFree(): Promise<void> {
+    await new Promise<void>((resolve) => (this.#onFree = resolve));
+  }
+
   #launch(message: LayerMessage): void {
-    const handled = this.#handle(message).finally(() => this.#running.delete(handled));
+    const handled = this.#handle(message).finally(() => {
+      this.#running.delete(handled);
+      this.#onFree();
+    });
     this.#running.add(handled);
   }
 

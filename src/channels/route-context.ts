@@ -7,8 +7,8 @@ export interface RouteContextOptions {
   readonly request: Request | KeptRequest;
   readonly params: Params;
   readonly isUpgrade: boolean;
-  /** The client's address, as the trusted proxies tell it. */
-  readonly address: string | (() => string);
+  /** The client's address, as the trusted proxies tell it, or who knows it. */
+  readonly address: string | { readonly address: string };
 }
 
 /**
@@ -26,7 +26,7 @@ export class RouteContext {
   user: User | null = null;
   #request: Request | KeptRequest;
   #opened: Request | undefined;
-  #address: string | (() => string);
+  readonly #address: string | { readonly address: string };
   #isCompact = false;
   #validUntil: number | undefined;
 
@@ -39,8 +39,7 @@ export class RouteContext {
 
   /** The client's IP address; that which a trusted proxy names, if the request came through one. */
   get address(): string {
-    if (typeof this.#address === "function") this.#address = this.#address();
-    return this.#address;
+    return typeof this.#address === "string" ? this.#address : this.#address.address;
   }
 
   /** The request, without a body when it is an upgrade. */

@@ -46,8 +46,7 @@ async function respond(
   if (!url) return malformed();
   if (!match) return await respondWithPage(server, request, url.pathname);
   const { params } = match;
-  const address = (): string => origin.address;
-  const context = new RouteContext({ request, params, isUpgrade: false, address });
+  const context = new RouteContext({ request, params, isUpgrade: false, address: origin });
   const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
   if (refusal) return refusal;
   const { definition } = match;

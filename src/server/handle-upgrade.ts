@@ -56,8 +56,7 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
     });
   }
   const { params } = match;
-  const address = (): string => origin.address;
-  const context = new RouteContext({ request, params, isUpgrade: true, address });
+  const context = new RouteContext({ request, params, isUpgrade: true, address: origin });
   const seat = server.seats.take(context);
   if ("status" in seat) return toErrorResponse(seat);
   releaseOnClose(server, upgrade.socket, seat);

@@ -63,7 +63,7 @@ export class LiveConnections {
 
   /** Watches over an open connection; returns what ends that. Anonymous ones need no watching. */
   add(match: RouteMatch, context: RouteContext, connection: LiveConnection): () => void {
-    if (!context.user && context.validUntil === undefined) return () => {};
+    if (!context.user && context.validUntil === undefined) return nothing;
     const entry: Entry = { match, connection, context, isChecked: false };
     if (context.user) this.#addUser(userKey(context.user), entry);
     if (context.validUntil !== undefined) {
@@ -164,6 +164,8 @@ export class LiveConnections {
     return true;
   }
 }
+
+function nothing(): void {}
 
 function isSameUser({ user: before }: RouteContext, { user: now }: RouteContext): boolean {
   if (!before || !now) return before === now;

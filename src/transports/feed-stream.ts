@@ -60,16 +60,15 @@ async function followInto(exchange: FeedExchange, format: StreamFormat): Promise
     },
     requestedCursor(request),
   );
-  let remove: (() => void) | undefined;
   try {
     isOpen = true;
     stream.open(missed, end);
-    remove = connections.add(stream);
+    connections.add(stream);
     exchange.onOpen?.(stream);
     if (isGone(response)) resolve();
     await closed;
   } finally {
-    remove?.();
+    connections.remove(stream);
     leave();
     outbox.close();
   }

@@ -20,7 +20,8 @@ export async function serveLongPoll(
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   response.once("close", stop);
-  const remove = connections.add({ beat() {}, goAway: stop, destroy: stop });
+  const poll = { beat(): void {}, goAway: stop, destroy: stop };
+  connections.add(poll);
   try {
     const page = await source.read(requestedCursor(request), {
       waitMs: waited,
@@ -34,7 +35,7 @@ export async function serveLongPoll(
       },
     });
   } finally {
-    remove();
+    connections.remove(poll);
     response.off("close", stop);
   }
 }

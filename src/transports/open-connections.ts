@@ -37,17 +37,18 @@ export class OpenConnections {
     this.#heartbeatMs = heartbeatMs;
   }
 
-  /** Adds a connection; returns what takes it out again. */
-  add(connection: OpenConnection): () => void {
+  /** Adds a connection, until {@link remove} is told that it is over. */
+  add(connection: OpenConnection): void {
     if (this.#isClosing) connection.goAway(toRetry(0));
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#beat(), this.#heartbeatMs).unref();
-    return () => {
-      if (!this.#connections.delete(connection) || this.#connections.size > 0) return;
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      this.#onEmpty?.();
-    };
+  }
+
+  remove(connection: OpenConnection): void {
+    if (!this.#connections.delete(connection) || this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#onEmpty?.();
   }
 
   /**

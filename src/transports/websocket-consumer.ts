@@ -20,7 +20,12 @@ import { encodeOnce } from "./encode-once.ts";
 import { offeredSubprotocols } from "./handshake.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { conflationKey, holdingPolicy, type ConflationKey } from "./slow-consumer.ts";
-import { type Upgrade, type WebSocketConnection, type WebSocketTransport } from "./websocket.ts";
+import {
+  type Upgrade,
+  type WebSocketConnection,
+  type WebSocketTransport,
+  type WebSocketListener,
+} from "./websocket.ts";
 
 /** What a plain client gets: what the application sends, and nothing else. */
 const toPlainFrame = encodeOnce<Payload>((payload) => {
@@ -51,7 +56,7 @@ export function openConsumerOverWebSocket(
  *
  * The handshake is answered when the consumer has decided, so that a refusal can be an HTTP status.
  */
-class WebSocketPort implements ConnectionPort {
+class WebSocketPort implements ConnectionPort, WebSocketListener {
   session: ConsumerSession | undefined;
   readonly #transport: WebSocketTransport;
   readonly #definition: ConsumerDefinition;
@@ -75,16 +80,21 @@ class WebSocketPort implements ConnectionPort {
     const connection = this.#transport.accept(
       upgrade,
       { subprotocol: chosen, headers, slowConsumer: holdingPolicy(this.#definition.slowConsumer) },
-      {
-        onMessage: (data) => this.session?.onMessage(this.#read(data)),
-        onClose: (code, reason) => this.session?.onClose({ code, reason }),
-      },
+      this,
     );
     if (!connection) return this.#onGone();
     // From here on, what was asked for is not kept: most connections are idle, and there are many.
     this.#upgrade = undefined;
     this.#isEnveloped = chosen === SUBPROTOCOL;
     this.#connection = connection;
+  }
+
+  onMessage(data: string | Uint8Array): void {
+    this.session?.onMessage(this.#read(data));
+  }
+
+  onClose(code: number, reason: string): void {
+    this.session?.onClose({ code, reason });
   }
 
   refuse(status: number, message: string): void {

@@ -129,7 +129,6 @@ export class WebSocketConnection implements FrameHandler {
   readonly #listener: WebSocketListener;
   readonly #outbox: Outbox | HoldingOutbox;
   readonly #reader: FrameReader;
-  readonly #leave: () => void;
   #state: "open" | "closing" | "closed" = "open";
   /** What the client's close frame says. */
   #closeCode = ABNORMAL;
@@ -150,7 +149,7 @@ export class WebSocketConnection implements FrameHandler {
     this.#listener = listener;
     this.#outbox = this.#createOutbox(slowConsumer);
     this.#reader = new FrameReader(this, transport.limits);
-    this.#leave = transport.connections.add(this);
+    transport.connections.add(this);
     socket.on("data", (chunk: Buffer) => this.#reader.read(chunk));
     socket.on("end", () => this.#onEnd());
     socket.on("close", () => this.#onClose());
@@ -309,7 +308,7 @@ export class WebSocketConnection implements FrameHandler {
   #onClose(): void {
     this.#state = "closed";
     clearTimeout(this.#cut);
-    this.#leave();
+    this.#transport.connections.remove(this);
     this.#transport.rate.forget(this);
     this.#outbox.close();
     this.#listener.onClose(this.#closeCode, this.#closeReason);

@@ -1,3 +1,4 @@
+import { invalidOption } from "../core/options.ts";
 import type { LayerMessage, OutgoingMessage } from "../layers/index.ts";
 
 /** What a connection is told that somebody else closes. */
@@ -21,17 +22,25 @@ export const UNAUTHORIZED = 3000;
 const CLOSE_TYPE = "tidings.close";
 const CLOSE_USER_TYPE = "tidings.close_user";
 
-/** The message that closes the connection to whose channel it is sent. */
+/**
+ * The message that closes the connection to whose channel it is sent.
+ *
+ * @throws {TidingsError} OPTION_INVALID for a code that may not be sent.
+ */
 export function toCloseMessage({ code = 1000, reason = "" }: Closing): OutgoingMessage {
-  return { type: CLOSE_TYPE, code, reason };
+  return { type: CLOSE_TYPE, code: assertSendable(code), reason };
 }
 
-/** The message that closes a user's connections; for {@link SERVERS_GROUP}. */
+/**
+ * The message that closes a user's connections; for {@link SERVERS_GROUP}.
+ *
+ * @throws {TidingsError} OPTION_INVALID for a code that may not be sent.
+ */
 export function toCloseUserMessage(
   user: string,
   { code = UNAUTHORIZED, reason = "" }: Closing,
 ): OutgoingMessage {
-  return { type: CLOSE_USER_TYPE, user, code, reason };
+  return { type: CLOSE_USER_TYPE, user, code: assertSendable(code), reason };
 }
 
 /** Reads a close; `undefined` when it is another message, or says a code that may not be sent. */
@@ -50,6 +59,14 @@ export function readCloseUserMessage(
 
 function readFrame({ code, reason }: LayerMessage): CloseFrame | undefined {
   if (typeof code !== "number" || typeof reason !== "string") return undefined;
-  const isSendable = code === 1000 || code === 1008 || (code >= 3000 && code <= 4999);
-  return isSendable ? { code, reason } : undefined;
+  return isSendable(code) ? { code, reason } : undefined;
+}
+
+function assertSendable(code: number): number {
+  if (isSendable(code)) return code;
+  throw invalidOption("code", "1000, 1008, or 3000 to 4999", code);
+}
+
+function isSendable(code: number): boolean {
+  return code === 1000 || code === 1008 || (Number.isInteger(code) && code >= 3000 && code <= 4999);
 }

@@ -203,6 +203,22 @@ test("a path that nothing answers is 404 in JSON when there are no pages", async
   expect(await answer(server, "/nowhere")).toEqual({ status: 404, code: "REQUEST_NOT_FOUND" });
 });
 
+test("an upgrade that nothing takes is refused with 404, and pages are not asked about it", async () => {
+  const asked: string[] = [];
+  await using server = await serve(() => ({
+    http: (request) => {
+      asked.push(request.url);
+      return new Response("a page");
+    },
+  }));
+  const { status, body } = await refusedHandshake(`${server.webSocketUrl}/nowhere`);
+  expect({ status, code: JSON.parse(body).error.code }).toEqual({
+    status: 404,
+    code: "REQUEST_NOT_FOUND",
+  });
+  expect(asked).toEqual([]);
+});
+
 test("pages that throw are answered with 500 without the reason, which is logged", async () => {
   await using server = await serve(() => ({
     http: () => {

@@ -52,6 +52,14 @@ describe("a connection", () => {
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/member`);
     const channel = String(await socket.next());
     await server.app.layer.send(channel, { type: "tidings.close", code: 1006, reason: "" });
+    for (const code of [1006, 999, 5000, 3000.5, Number.NaN]) {
+      await expect(server.app.closeConnection(channel, { code })).rejects.toThrow(
+        "expected `code` to be 1000, 1008, or 3000 to 4999",
+      );
+      await expect(server.app.closeUser("ada", { code })).rejects.toMatchObject({
+        code: "OPTION_INVALID",
+      });
+    }
     await server.app.closeConnection(channel, { code: 1000 });
     expect((await socket.closed).code).toBe(1000);
   });

@@ -433,7 +433,8 @@ export const layerCases: readonly LayerCase[] = [
 ];
 
 /** How long messages and memberships live in the cases about time. */
-const LIFE_MS = 300;
+/** Long beside what a busy machine may take between two steps of a case. */
+const LIFE_MS = 900;
 
 /** A clock that stands still until it is moved, or the real one. */
 class Clock {

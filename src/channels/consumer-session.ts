@@ -97,9 +97,15 @@ export class ConsumerSession implements Connection {
 
   /** Runs `connect`, and so answers the handshake. Never throws. */
   async run(): Promise<void> {
+    const { definition, layer } = this.#options;
     this.#isBusy = true;
     try {
-      await this.#connect();
+      this.#channelName = await layer.newChannel();
+      if (!this.#isClosed()) {
+        this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
+        await definition.handlers.connect(this);
+        if (this.#isReady()) this.#context.compact();
+      }
     } catch (thrown) {
       this.#fail(thrown);
     }
@@ -209,16 +215,6 @@ export class ConsumerSession implements Connection {
 
   async groupSend(group: string, message: OutgoingMessage): Promise<void> {
     await this.#options.layer.groupSend(group, message);
-  }
-
-  async #connect(): Promise<void> {
-    const { definition, layer } = this.#options;
-    this.#channelName = await layer.newChannel();
-    if (this.#isClosed()) return;
-    this.#unlisten = layer.listen(this.#channelName, (message) => this.#onEvent(message));
-    await definition.handlers.connect(this);
-    if (this.#phase === "connecting") this.accept();
-    if (this.#phase === "open") this.#context.compact();
   }
 
   #onEvent(message: LayerMessage): boolean {

@@ -8,7 +8,7 @@ export class KeptRequest {
   readonly #text: string;
 
   constructor(url: string, rawHeaders: readonly string[]) {
-    this.#text = rawHeaders.length === 0 ? url : `${url}\n${rawHeaders.join("\n")}`;
+    this.#text = [url, ...rawHeaders].join("\n");
   }
 
   static of({ url, headers }: Request): KeptRequest {

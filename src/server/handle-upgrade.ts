@@ -5,6 +5,7 @@ import {
   RouteContext,
   toErrorResponse,
   type ConsumerDefinition,
+  type FeedDefinition,
   type RouteMatch,
 } from "../channels/index.ts";
 import {
@@ -17,7 +18,7 @@ import {
 import { toFailure } from "./failure.ts";
 import { readHandshake } from "./read-request.ts";
 import type { RequestUrl } from "./request-url.ts";
-import { passRoute } from "./route-request.ts";
+import { isGuarded, passRoute } from "./route-request.ts";
 import type { Seat } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -48,7 +49,8 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   const malformed = checkHandshake(upgrade.request);
   if (malformed) return malformed;
   const { request, url, match, origin } = readHandshake(server, upgrade.request);
-  if (!url || !match || match.definition.kind === "http") {
+  const definition = match?.definition;
+  if (!url || !match || !definition || definition.kind === "http") {
     return toErrorResponse({
       status: 404,
       code: "REQUEST_NOT_FOUND",
@@ -60,11 +62,14 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   const seat = server.seats.take(context);
   if ("status" in seat) return toErrorResponse(seat);
   releaseOnClose(server, upgrade.socket, seat);
-  const refusal = await passRoute(match, context);
+  const refusal = isGuarded(match) ? await passRoute(match, context) : undefined;
   if (refusal) return refusal;
   const excess = seat.claim(context.user);
   if (excess) return toErrorResponse(excess);
-  return await serve(server, upgrade, { match, context, url });
+  if (definition.kind === "feed") {
+    await serveFeed(server, upgrade, { match, context, definition, url });
+  } else serveConsumer(server, upgrade, { match, context, definition });
+  return undefined;
 }
 
 /** However a connection ends, its socket closes. An open one keeps nothing of its handshake. */
@@ -75,32 +80,26 @@ function releaseOnClose({ handshakes }: ServerContext, socket: Duplex, seat: Sea
   });
 }
 
-interface AcceptedRoute {
+interface AcceptedFeed {
   readonly match: RouteMatch;
   readonly context: RouteContext;
+  readonly definition: FeedDefinition;
   readonly url: RequestUrl;
 }
 
-async function serve(
+async function serveFeed(
   server: ServerContext,
   upgrade: Upgrade,
-  { match, context, url }: AcceptedRoute,
-): Promise<Response | undefined> {
-  const { definition } = match;
-  if (definition.kind === "feed") {
-    let leave: (() => void) | undefined;
-    await serveFeedOverWebSocket(server.websockets, {
-      ...upgrade,
-      source: server.sources.get(definition, match.params),
-      cursor: new URL(url.href).searchParams.get("cursor") ?? undefined,
-      subprotocols: offeredSubprotocols(upgrade.request),
-      onOpen: (connection) => (leave = server.live.add(match, context, connection)),
-    }).finally(() => leave?.());
-    return undefined;
-  }
-  if (definition.kind === "consumer")
-    serveConsumer(server, upgrade, { match, context, definition });
-  return undefined;
+  { match, context, definition, url }: AcceptedFeed,
+): Promise<void> {
+  let leave: (() => void) | undefined;
+  await serveFeedOverWebSocket(server.websockets, {
+    ...upgrade,
+    source: server.sources.get(definition, match.params),
+    cursor: new URL(url.href).searchParams.get("cursor") ?? undefined,
+    subprotocols: offeredSubprotocols(upgrade.request),
+    onOpen: (connection) => (leave = server.live.add(match, context, connection)),
+  }).finally(() => leave?.());
 }
 
 interface AcceptedConsumer {

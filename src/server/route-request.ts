@@ -5,6 +5,11 @@ import {
   type RouteMatch,
 } from "../channels/index.ts";
 
+/** Whether anybody has to be asked before a route is passed: nothing needs waiting for otherwise. */
+export function isGuarded({ middleware, definition }: RouteMatch): boolean {
+  return middleware.length > 0 || definition.kind === "feed";
+}
+
 /**
  * Runs a route's middleware, and asks a feed whether this client may follow it.
  *

@@ -111,6 +111,14 @@ describe("a cluster", () => {
     expect(heard.gaps.length).toBeGreaterThan(0);
   });
 
+  test("scans the keys of every node", async () => {
+    await using redis = openRedis({ url: cluster.url, ...quick });
+    const names = Array.from({ length: 12 }, (_, n) => `scanned-${n}`);
+    for (const name of names) await redis.command(["SET", name, "x"]);
+    const found = new Set((await Array.fromAsync(redis.scan("scanned-*"))).flat());
+    expect([...found].toSorted()).toEqual(names.toSorted());
+  });
+
   test("hears the channels of a node that died at the one that takes over", async () => {
     await using redis = openRedis({ url: cluster.url, ...quick });
     const names = Array.from({ length: 12 }, (_, n) => `channel-${n}`);

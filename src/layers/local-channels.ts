@@ -128,15 +128,22 @@ export class LocalChannels {
     };
   }
 
-  /** Makes a channel a member of a group, or renews its membership. */
-  join(group: string, channel: string): void {
+  /** Makes a channel a member of a group, or renews its membership; returns what undoes that. */
+  join(group: string, channel: string): () => void {
     const now = this.#sweep();
     let members = this.#groups.get(group);
     if (!members) this.#groups.set(group, (members = new Set()));
     const state = this.#channel(channel);
+    const wasMember = members.has(state) && isAlive(state, group, now);
+    const membership = { expiresAt: now + this.#groupExpiryMs };
     members.add(state);
     state.groups ??= new Map();
-    state.groups.set(group, now + this.#groupExpiryMs);
+    state.groups.set(group, membership);
+    return () => {
+      if (wasMember || state.groups?.get(group) !== membership) return;
+      this.#leave(group, state);
+      this.#forget(state);
+    };
   }
 
   leave(group: string, channel: string): void {
@@ -271,10 +278,14 @@ export class LocalChannels {
 interface Channel {
   readonly name: string;
   listener: ChannelListener | undefined;
-  /** The groups that it is in, and until when. */
-  groups: Map<string, number> | undefined;
+  /** The groups that it is in. */
+  groups: Map<string, Membership> | undefined;
   unread: BoundedQueue<Unread> | undefined;
   receivers: Set<Receiver> | undefined;
+}
+
+interface Membership {
+  readonly expiresAt: number;
 }
 
 interface Unread {
@@ -289,7 +300,7 @@ interface Receiver {
 
 /** A member that is listened to is alive, however long ago it joined. */
 function isAlive({ listener, groups }: Channel, group: string, now: number): boolean {
-  return listener !== undefined || (groups?.get(group) ?? 0) > now;
+  return listener !== undefined || (groups?.get(group)?.expiresAt ?? 0) > now;
 }
 
 function ownMessage({ message, hasBytes }: IsolatedMessage): LayerMessage {

@@ -146,12 +146,12 @@ export class RedisLayer implements ChannelLayer {
     this.#local.assertOpen();
     assertGroupName(group);
     assertChannelName(channel);
-    this.#local.join(group, channel);
+    const undo = this.#local.join(group, channel);
     const key = this.#groupKey(group);
     try {
       await this.#hostOf(key).subscribe(key, (payload) => this.#onGroupMessage(group, payload));
     } catch (error) {
-      this.#local.leave(group, channel);
+      undo();
       throw this.#closing.signal.aborted ? closedError() : error;
     }
   }

@@ -41,7 +41,8 @@ export class ClusterSubscriptions {
   /** Resolves when the channel is heard on its node. */
   async add(channel: string, listener: (payload: Buffer) => void): Promise<void> {
     this.#refreshNowAndThen();
-    const home: Home = { listener, node: this.#homes.get(channel)?.node, isLost: false };
+    const { node, wasHeard = false } = this.#homes.get(channel) ?? {};
+    const home: Home = { listener, node, wasHeard, isLost: false };
     this.#homes.set(channel, home);
     const limit = Date.now() + this.#options.bounds.commandTimeoutMs;
     try {
@@ -50,7 +51,11 @@ export class ClusterSubscriptions {
         await this.#options.nodes.refresh();
       }
     } catch (error) {
-      if (this.#homes.get(channel) === home) this.drop(channel);
+      if (this.#homes.get(channel) === home) {
+        // Who heard it before goes on to, as soon as a node takes it.
+        if (home.wasHeard) home.isLost = true;
+        else this.drop(channel);
+      }
       throw error;
     }
   }
@@ -86,6 +91,7 @@ export class ClusterSubscriptions {
       home.node = node;
       await this.#on(owner).add(channel);
       home.isLost = false;
+      home.wasHeard = true;
       return true;
     } catch (error) {
       if (Date.now() >= limit || this.#homes.get(channel) !== home) throw error;
@@ -169,6 +175,7 @@ interface Home {
   readonly listener: (payload: Buffer) => void;
   /** The node that was told to subscribe; none before the first. */
   node: string | undefined;
-  /** The node refused it: nobody hears it now. */
+  wasHeard: boolean;
+  /** No node has it now. */
   isLost: boolean;
 }

@@ -33,7 +33,7 @@ export interface SubscriptionsOptions {
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  readonly #wanted = new Set<string>();
+  readonly #wanted = new Map<string, { wasHeard: boolean }>();
   /** Who waits for a channel to be heard; most channels have nobody. */
   readonly #waiters = new Map<string, Set<Waiter>>();
   /** What the link has been told, and has confirmed. */
@@ -61,11 +61,20 @@ export class Subscriptions {
     return this.#gapFrom ?? Date.now();
   }
 
-  /** Resolves when the channel is heard; rejects, and gives it up, when that takes too long. */
+  /** Whether the channel is heard, or will be when Redis is there. */
+  has(channel: string): boolean {
+    return this.#wanted.has(channel);
+  }
+
+  /**
+   * Resolves when the channel is heard; rejects when that takes too long.
+   *
+   * The channel is given up then, unless it was heard before: others count on it after a break.
+   */
   async add(channel: string): Promise<void> {
     if (this.#isClosed) throw new RedisUnavailable("the connection to Redis is closed");
     if (!this.#wanted.has(channel)) {
-      this.#wanted.add(channel);
+      this.#wanted.set(channel, { wasHeard: false });
       this.#changed.add(channel);
     }
     if (this.#live.has(channel)) return;
@@ -76,7 +85,7 @@ export class Subscriptions {
     waiters.add(waiter);
     const timer = setTimeout(() => {
       waiters.delete(waiter);
-      if (waiters.size === 0 && !this.#live.has(channel)) this.drop(channel);
+      if (waiters.size === 0 && !this.#wanted.get(channel)?.wasHeard) this.drop(channel);
       reject(this.#unavailable());
     }, this.#options.bounds.commandTimeoutMs);
     this.#settleSoon();
@@ -173,6 +182,8 @@ export class Subscriptions {
 
   #enterLive(channel: string): void {
     this.#live.add(channel);
+    const wanted = this.#wanted.get(channel);
+    if (wanted) wanted.wasHeard = true;
     for (const waiter of this.#takeWaiters(channel)) waiter.resolve();
   }
 
@@ -213,7 +224,7 @@ export class Subscriptions {
   #enter(link: RedisLink): void {
     this.#link = link;
     this.#lastSign = Date.now();
-    for (const channel of this.#wanted) this.#changed.add(channel);
+    for (const channel of this.#wanted.keys()) this.#changed.add(channel);
     this.#ping = setInterval(() => void this.#check(link), this.#options.bounds.pingIntervalMs);
     this.#ping.unref();
     this.#settleSoon();

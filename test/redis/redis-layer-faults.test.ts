@@ -80,6 +80,45 @@ test("gives members their messages again after Redis died, and tells one gap", a
   expect(layer.incidents).toEqual({ dropped: 0, poison: 0, gap: 1 });
 });
 
+test("goes on for the members of a group when another cannot join it while Redis is down", async () => {
+  await using server = await RedisServer.start();
+  await using layer = openLayer({ url: server.url, ...quick, commandTimeoutMs: 500 });
+  const incidents: LayerIncident[] = [];
+  layer.onIncident((incident) => incidents.push(incident));
+  const heard: unknown[] = [];
+  const channel = await layer.newChannel();
+  layer.listen(channel, (message) => heard.push(message["n"]) > 0);
+  await layer.groupAdd("room", channel);
+  await server.kill();
+  const refused = { code: "REDIS_UNAVAILABLE" };
+  // By the time this has been given up, every connection has noticed.
+  await expect(layer.send(channel, { type: "t" })).rejects.toMatchObject(refused);
+  await Promise.all([
+    expect(layer.groupAdd("room", "late")).rejects.toMatchObject(refused),
+    expect(layer.groupAdd("room", channel)).rejects.toMatchObject(refused),
+    expect(layer.groupAdd("other", channel)).rejects.toMatchObject(refused),
+  ]);
+  await server.start();
+  await eventually(() => incidents.length > 0);
+  await layer.groupSend("other", { type: "t", n: 1 });
+  await layer.groupSend("room", { type: "t", n: 2 });
+  await layer.send(channel, { type: "t", n: 3 });
+  await eventually(() => heard.includes(3));
+  expect(heard).toEqual([2, 3]);
+});
+
+test("keeps a membership that is taken back and made again in one moment", async () => {
+  await using server = await RedisServer.start();
+  await using layer = openLayer({ url: server.url, ...quick });
+  const channel = await layer.newChannel();
+  const first = layer.groupAdd("room", channel).catch(() => undefined);
+  const gone = layer.groupDiscard("room", channel);
+  await Promise.all([first, gone, layer.groupAdd("room", channel)]);
+  await layer.groupSend("room", { type: "t", n: 1 });
+  await layer.send(channel, { type: "t", n: 2 });
+  expect(await layer.receive(channel)).toEqual({ type: "t", n: 1 });
+});
+
 test("opens while Redis is down, and hears its channels when it comes", async () => {
   await using server = await RedisServer.start();
   await server.kill();

@@ -186,7 +186,7 @@ test("notices a Redis that hangs, and tells the gap when it is back", async () =
     url: server.url,
     ...quick,
     pingIntervalMs: 20,
-    commandTimeoutMs: 50,
+    commandTimeoutMs: 250,
   });
   const gaps: object[] = [];
   redis.onGap((gap) => gaps.push(gap));

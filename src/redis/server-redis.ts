@@ -78,7 +78,7 @@ export class ServerRedis implements Redis {
     try {
       await this.#subscriptions.add(channel);
     } catch (error) {
-      if (this.#listeners.get(channel) === listener) this.#listeners.delete(channel);
+      if (!this.#subscriptions.has(channel)) this.#listeners.delete(channel);
       throw error;
     }
   }

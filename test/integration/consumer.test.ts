@@ -227,7 +227,7 @@ describe("a consumer over WebSocket", () => {
     ]);
   });
 
-  test("calls nothing for an event of a type that it does not name", async () => {
+  test("calls nothing for a type that names no handler, whatever the name", async () => {
     await using server = await serve(() => ({ routes: [chat] }));
     await using ada = await Socket.open(`${server.webSocketUrl}/ws/chat/lobby`);
     const types = ["_private", ".private", "connect", "receive", "constructor", "__proto__"];

@@ -270,6 +270,24 @@ describe.concurrent("RedisQueueLayer, where channels_redis fails", () => {
     expect(await layer.receive("jobs")).toEqual({ type: "t" });
   });
 
+  test("delivers between processes whose clocks disagree by less than the expiry", async ({
+    expect,
+  }) => {
+    const prefix = newPrefix();
+    await using layer = open({ prefix });
+    await using late = open({ prefix, now: () => Date.now() - 50_000 });
+    await using early = open({ prefix, now: () => Date.now() + 50_000 });
+    const channel = await layer.newChannel();
+    await layer.groupAdd("room", channel);
+    for (const [n, sender] of [late, early].entries()) {
+      await sender.send(channel, { type: "t", n });
+      expect(await layer.receive(channel)).toEqual({ type: "t", n });
+      await sender.groupSend("room", { type: "t", n });
+      expect(await layer.receive(channel)).toEqual({ type: "t", n });
+    }
+    expect(layer.incidents.dropped).toBe(0);
+  });
+
   test("never delivers what has expired, however it stayed in Redis", async ({ expect }) => {
     const prefix = newPrefix();
     await using layer = open({ prefix });

@@ -138,7 +138,7 @@ export const layerCases: readonly LayerCase[] = [
     async run({ make }) {
       await using layer = await make();
       const long = "a".repeat(100);
-      for (const name of ["", "=+135!", "a b", "é", "a!b!c", "!a", "a\n", "a:b", long]) {
+      for (const name of ["", "=+135!", "a b", "é", "a!b!c", "!a", "a\n", "a:b", "a$b", long]) {
         const refused = { code: "LAYER_INVALID_NAME" };
         await assert.rejects(layer.send(name, { type: "t" }), refused, name);
         await assert.rejects(layer.receive(name), refused, name);

@@ -26,9 +26,10 @@ export class Peer implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(name: PeerName, redisUrl?: string): Promise<Peer> {
+  static async start(name: PeerName, redisUrl?: string, flags?: readonly string[]): Promise<Peer> {
     if (name === "channels") return await Peer.#startChannels(redisUrl);
-    const child = startModule("server.ts", SERVER_CORE, [name, ...(redisUrl ? [redisUrl] : [])]);
+    const args = [name, ...(redisUrl ? [redisUrl] : [])];
+    const child = startModule("server.ts", SERVER_CORE, { args, flags });
     return new Peer(name, child, Number(await nextMessage(child)));
   }
 
@@ -72,6 +73,14 @@ export class Peer implements AsyncDisposable {
       sum += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6;
     }
     return sum;
+  }
+
+  /** Waits until it has done what there was to do, which must not burden whoever is measured next. */
+  async rest(): Promise<void> {
+    for (let before = -Infinity; this.cpuMs - before > 1;) {
+      before = this.cpuMs;
+      await delay(50);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,14 +7,20 @@ import { fileURLToPath } from "node:url";
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 
+/** What a module and its Node are told. */
+export interface ModuleOptions {
+  readonly args?: readonly string[] | undefined;
+  readonly flags?: readonly string[] | undefined;
+}
+
 /** Starts a module of this folder in a process of its own, on one core if the system can. */
 export function startModule(
   file: string,
   core: number,
-  args: readonly string[] = [],
+  { args = [], flags = [] }: ModuleOptions = {},
 ): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const node = [process.execPath, "--expose-gc", ...process.execArgv, path, ...args];
+  const node = [process.execPath, "--expose-gc", ...flags, ...process.execArgv, path, ...args];
   return startPinned(core, node, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 

@@ -7,6 +7,11 @@ import type { Setting } from "../setting.ts";
 const BEFORE = 4_000;
 const STEP = 3_000;
 const STEPS = 3;
+/**
+ * The young generation stays small. It would grow by tens of megabytes while connections come, whoever
+ * makes them, and keep them after a collection: they are no connection's, and hide what is.
+ */
+const FLAGS = ["--max-semi-space-size=1"];
 const CEILING_BYTES = 8 * 1024;
 
 /** What one more connection costs that is open, in a group, and silent; after a collection. */
@@ -35,7 +40,7 @@ interface PerConnection {
 }
 
 async function measureSteps({ load }: Setting, name: PeerName): Promise<readonly PerConnection[]> {
-  await using peer = await Peer.start(name);
+  await using peer = await Peer.start(name, undefined, FLAGS);
   const crowds = [await load.open(peer, { rooms: 1, size: BEFORE })];
   const steps: PerConnection[] = [];
   let before = await peer.measureMemory();

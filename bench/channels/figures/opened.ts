@@ -23,6 +23,7 @@ export async function measureOpened(setting: Setting): Promise<readonly Figure[]
     const cpuMs = peer.cpuMs - cpuBefore;
     await crowd.verify(); // everybody is where they belong
     await crowd.close();
+    await peer.rest(); // closing is not opening, and all servers share a core
     return { rate: (CONNECTIONS * 1000) / cpuMs, byClock: (CONNECTIONS * 1000) / crowd.openedMs };
   };
   await inTurns(peers, 3, openAll); // until the hot functions are compiled

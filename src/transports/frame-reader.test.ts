@@ -68,6 +68,11 @@ describe("FrameReader", () => {
     ["an unknown control opcode", [frame(FINAL | 0xb)], 1002],
     ["a fragmented ping", [frame(PING)], 1002],
     ["a ping of 126 bytes", [frame(FINAL | PING, Buffer.alloc(126))], 1002],
+    [
+      "a ping whose length takes more bytes than it needs",
+      [Buffer.from([FINAL | PING, 0x80 | 126, 0, 1, 0, 0, 0, 0, 0x61])],
+      1002,
+    ],
     ["a continuation of nothing", [frame(FINAL | CONTINUATION)], 1002],
     ["a message within a message", [frame(TEXT), frame(FINAL | TEXT)], 1002],
     ["a close of one byte", [frame(FINAL | CLOSE, Buffer.from([3]))], 1002],

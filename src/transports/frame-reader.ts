@@ -138,7 +138,9 @@ export class FrameReader {
     if (opcode >= CLOSE) {
       if (opcode > PONG) return protocolError("an opcode is not known");
       if ((first & 0x80) === 0) return protocolError("a control frame is fragmented");
-      return length > MAX_CONTROL_BYTES ? protocolError("a control frame is too long") : undefined;
+      // In the longer forms of a length too: "the minimal number of bytes MUST be used" (§5.2).
+      const isLong = (second & 0x7f) > MAX_CONTROL_BYTES;
+      return isLong ? protocolError("a control frame is too long") : undefined;
     }
     if (opcode > BINARY) return protocolError("an opcode is not known");
     const fragments = this.#fragments;

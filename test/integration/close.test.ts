@@ -37,6 +37,29 @@ describe("a connection", () => {
     expect([await one.next(), await two.next()]).toEqual([1, 2]);
   });
 
+  test("is told by the task that it sent", async () => {
+    await using server = await serve((app) => {
+      const square = app.task("square", async (channel: string, n: number) => {
+        await app.layer.send(channel, { type: "done", n: n * n });
+      });
+      const asking = consumer({
+        path: "/ws/asking",
+        receives: z.object({ n: z.number() }),
+        events: { done: z.object({ n: z.number() }) },
+        receive: async ({ channelName }, { n }) => void (await square.delay(channelName, n)),
+        on: { done: (connection, { n }) => connection.send(n) },
+      });
+      return { routes: [asking] };
+    });
+    await using worker = server.app.tasks.createWorker();
+    await worker.start();
+    await using one = await Socket.open(`${server.webSocketUrl}/ws/asking`);
+    await using two = await Socket.open(`${server.webSocketUrl}/ws/asking`);
+    one.send({ n: 2 });
+    two.send({ n: 3 });
+    expect([await one.next(), await two.next()]).toEqual([4, 9]);
+  });
+
   test("is closed by its channel's name, with a code and a reason", async () => {
     await using server = await serve(() => ({ routes: [member] }));
     await using one = await Socket.open(`${server.webSocketUrl}/ws/member`);

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 
 import { WebSocket } from "ws";
 
-import { frameText } from "../../src/protocol/index.ts";
+import { frameText } from "../../src/transports/frame-writer.ts";
 import { toBroadcast } from "./fan-out-message.ts";
 
 /** A round: so many messages to everybody on a port, `window` of them under way at a time. */

@@ -7,13 +7,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { TidingsError } from "../core/errors.ts";
-import {
-  formatNdjson,
-  formatSseEvent,
-  frameText,
-  SUBPROTOCOL,
-  type FeedEvent,
-} from "../protocol/index.ts";
+import { formatNdjson, formatSseEvent, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
 import { follow, TRANSPORTS, type FollowOptions, type TransportName } from "./follow.ts";
 import type { StatusChange } from "./status.ts";
 import type { TrafficTotals } from "./traffic.ts";
@@ -169,7 +163,7 @@ class FeedServer {
       let sent = this.#cursorOf(request);
       const send = (): void => {
         for (const event of this.#since(sent)) {
-          socket.write(frameText(JSON.stringify(event)));
+          websocket.send(JSON.stringify(event));
           sent = event.cursor;
         }
         if (!this.#isEnded) return;

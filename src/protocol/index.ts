@@ -30,12 +30,4 @@ export { formatNdjson } from "./ndjson.ts";
 export { parseWait } from "./prefer.ts";
 export { SseParser, type SseMessage, type SseParserOptions } from "./sse-parser.ts";
 export { formatSseComment, formatSseEvent, type SseFields } from "./sse.ts";
-export {
-  frameBinary,
-  frameClose,
-  frameHeaderLength,
-  framePing,
-  framePong,
-  frameText,
-  isCloseCode,
-} from "./websocket-frame.ts";
+export { frameHeaderLength, isCloseCode } from "./websocket-frame.ts";

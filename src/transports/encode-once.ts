@@ -5,21 +5,16 @@
  * the last one. Values must not change afterwards.
  */
 export function encodeOnce<TValue extends object>(
-  encode: (value: TValue) => string | Uint8Array,
-): (value: TValue) => Uint8Array {
+  encode: (value: TValue) => string | Buffer,
+): (value: TValue) => Buffer {
   let last: TValue | undefined;
-  let bytes: Uint8Array = Buffer.alloc(0);
+  let bytes: Buffer = Buffer.alloc(0);
   return (value) => {
     if (value !== last) {
-      bytes = toBuffer(encode(value));
+      const encoded = encode(value);
+      bytes = typeof encoded === "string" ? Buffer.from(encoded) : encoded;
       last = value;
     }
     return bytes;
   };
-}
-
-/** A stream would make a `Buffer` of every other `Uint8Array`, for each connection anew. */
-function toBuffer(encoded: string | Uint8Array): Buffer {
-  if (typeof encoded === "string") return Buffer.from(encoded);
-  return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
 }

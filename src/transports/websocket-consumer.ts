@@ -9,14 +9,9 @@ import {
   type Payload,
 } from "../channels/index.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import {
-  frameBinary,
-  frameText,
-  isClientEnvelope,
-  SUBPROTOCOL,
-  type MessageId,
-} from "../protocol/index.ts";
+import { isClientEnvelope, SUBPROTOCOL, type MessageId } from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
+import { frameBinary, frameText } from "./frame-writer.ts";
 import { offeredSubprotocols } from "./handshake.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 import { conflationKey, holdingPolicy, type ConflationKey } from "./slow-consumer.ts";

@@ -1,6 +1,7 @@
 import type { FeedSource } from "../channels/index.ts";
-import { frameText, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
+import { SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
+import { frameText } from "./frame-writer.ts";
 import type { Upgrade, WebSocketConnection, WebSocketTransport } from "./websocket.ts";
 
 /** What a plain client gets: the data alone. */

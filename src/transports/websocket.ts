@@ -2,8 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { frameClose, framePing, framePong } from "../protocol/index.ts";
 import { FrameReader, type FrameHandler } from "./frame-reader.ts";
+import { frameClose, framePing, framePong } from "./frame-writer.ts";
 import { switchingProtocols, type HandshakeAnswer } from "./handshake.ts";
 import { HoldingOutbox, type HoldingPolicy } from "./holding-outbox.ts";
 import { MessageRate, type Allowance } from "./message-rate.ts";

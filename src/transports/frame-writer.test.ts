@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 
-import { frameBinary, frameClose, frameHeaderLength, frameText } from "./websocket-frame.ts";
+import { frameHeaderLength } from "../protocol/index.ts";
+import { frameBinary, frameClose, frameText } from "./frame-writer.ts";
 
 describe("frameText", () => {
   test("writes the examples of RFC 6455 §5.7", () => {

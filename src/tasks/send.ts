@@ -39,7 +39,7 @@ export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<st
   const dueAt = toDueTime(call.options);
   const id = taskId ?? newTaskId();
   const message = encodeCall(call, id, dueAt);
-  assertSize(call.task, message.body, runtime.maxMessageBytes);
+  assertSize(call.task, message.body.byteLength, runtime.maxMessageBytes);
   const definition = runtime.definitions.get(call.task);
   const target = queue ?? definition?.options.queue ?? runtime.defaultQueue;
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
@@ -88,12 +88,9 @@ function encodeCall(
       kwargs,
       eta,
       args: withoutTrailingUndefined(args),
-      embed: {},
-      retries: 0,
       expires: options.expires ? toTime("expires", options.expires) : null,
       rootId: parent?.rootId ?? id,
       parentId: parent?.id ?? null,
-      group: null,
       origin: ORIGIN,
     });
   } catch (error) {
@@ -114,10 +111,7 @@ function withoutTrailingUndefined(args: readonly unknown[]): readonly unknown[] 
   return args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1);
 }
 
-function assertSize(task: string, body: string, maxBytes: number): void {
-  // A character of JSON text is at most three bytes long.
-  if (body.length * 3 <= maxBytes) return;
-  const bytes = Buffer.byteLength(body);
+function assertSize(task: string, bytes: number, maxBytes: number): void {
   if (bytes <= maxBytes) return;
   throw new TidingsError(
     "TASK_TOO_LARGE",

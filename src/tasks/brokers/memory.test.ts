@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { brokerCases } from "../../testing/cases/broker.ts";
+import { encodeMessage } from "../message/encode.ts";
 import { MemoryBroker } from "./memory.ts";
 
 describe("MemoryBroker", () => {
@@ -10,8 +11,8 @@ describe("MemoryBroker", () => {
 
   test("refuses more messages than its capacity", async () => {
     const broker = new MemoryBroker({ capacity: 1 });
-    await broker.publish("celery", { id: "one", headers: {}, body: "" });
-    await expect(broker.publish("celery", { id: "two", headers: {}, body: "" })).rejects.toThrow(
+    await broker.publish("celery", encodeMessage({ id: "one", task: "t" }));
+    await expect(broker.publish("celery", encodeMessage({ id: "two", task: "t" }))).rejects.toThrow(
       "holds its 1 messages",
     );
   });

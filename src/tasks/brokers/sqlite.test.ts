@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { brokerCases } from "../../testing/cases/broker.ts";
+import { encodeMessage } from "../message/encode.ts";
 import { SqliteBroker } from "./sqlite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-broker-"));
@@ -27,7 +28,7 @@ describe("SqliteBroker", () => {
     {
       await using broker = new SqliteBroker(file);
       for (const id of ["one", "two"])
-        await broker.publish("celery", { id, headers: {}, body: "" });
+        await broker.publish("celery", encodeMessage({ id, task: "t" }));
       await broker.take({ queues: ["celery"], limit: 1, leaseMs: 60_000 });
     }
     await using broker = new SqliteBroker(file);
@@ -40,10 +41,10 @@ describe("SqliteBroker", () => {
     await using broker = new SqliteBroker(file);
     const other = new DatabaseSync(file);
     other.exec(`INSERT INTO tidings_messages (id, queue, headers, body, due_at)
-      VALUES ('garbage', 'celery', '}{', 'no body', 0)`);
+      VALUES ('garbage', 'celery', '}{', x'ff', 0)`);
     other.close();
     const [delivery] = await broker.take({ queues: ["celery"], limit: 1, leaseMs: 1_000 });
-    expect(delivery?.message).toEqual({ id: "garbage", headers: "}{", body: "no body" });
+    expect(delivery?.message).toMatchObject({ headers: "}{", body: new Uint8Array([255]) });
   });
 
   test("hears of what other connections publish", async () => {
@@ -53,7 +54,7 @@ describe("SqliteBroker", () => {
     const leave = broker.onChange(heard.resolve);
     const other = new DatabaseSync(file);
     other.exec(`INSERT INTO tidings_messages (id, queue, headers, body, due_at)
-      VALUES ('one', 'celery', '{}', '', 0)`);
+      VALUES ('one', 'celery', '{}', x'', 0)`);
     await heard.promise;
     other.close();
     leave();

@@ -1,6 +1,7 @@
-import type { SQLOutputValue, StatementSync } from "node:sqlite";
+import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import type { EncodedMessage } from "../message/message.ts";
+import { readProperties, writeProperties } from "../message/properties.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import type {
   Broker,
@@ -45,10 +46,11 @@ export class SqliteBroker implements Broker {
   }
 
   publish(queue: string, message: EncodedMessage, dueAt: number = this.#now()): Promise<boolean> {
-    const { id, body } = message;
-    const headers = JSON.stringify(message.headers);
+    const { id } = message;
+    const columns = toColumns(message);
     return this.#database.run(() => {
-      const inserted = this.#statements.insert.run(id, queue, headers, body, dueAt).changes === 1;
+      const { changes } = this.#statements.insert.run(id, queue, dueAt, ...columns);
+      const inserted = changes === 1;
       if (inserted) this.#database.touch("messages", id);
       return inserted;
     });
@@ -144,10 +146,8 @@ export class SqliteBroker implements Broker {
 
   #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
     const now = this.#now();
-    const headers = message ? JSON.stringify(message.headers) : null;
-    const body = message?.body ?? null;
-    const values = [now, dueAt ?? now, headers, body, id, runs] as const;
-    const { changes } = this.#statements.putBack.run(...values);
+    const columns = message ? toColumns(message) : NO_COLUMNS;
+    const { changes } = this.#statements.putBack.run(now, dueAt ?? now, ...columns, id, runs);
     if (changes === 1) this.#database.touch("messages", id);
     return changes === 1;
   }
@@ -190,7 +190,8 @@ const HELD = "id = ? AND runs = ? AND leased_until IS NOT NULL";
 function prepareStatements(database: TaskDatabase): BrokerStatements {
   return {
     insert: database.prepare(`
-      INSERT INTO tidings_messages (id, queue, headers, body, due_at) VALUES (?, ?, ?, ?, ?)
+      INSERT INTO tidings_messages (id, queue, due_at, ${COLUMNS.join(", ")})
+      VALUES (?, ?, ?, ${COLUMNS.map(() => "?").join(", ")})
       ON CONFLICT (id) DO NOTHING`),
     lease: database.prepare(`
       UPDATE tidings_messages SET leased_until = ?, runs = runs + 1
@@ -198,7 +199,7 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
         SELECT seq FROM tidings_messages
         WHERE leased_until IS NULL AND queue = ? AND due_at <= ?
         ORDER BY due_at, seq LIMIT ?)
-      RETURNING seq, id, queue, headers, body, due_at, runs, lost_leases, cancelled`),
+      RETURNING *`),
     nextDue: database.prepare(`
       SELECT due_at FROM tidings_messages WHERE leased_until IS NULL AND queue = ?
       ORDER BY due_at LIMIT 1`),
@@ -214,12 +215,12 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
     putBack: database.prepare(`
       UPDATE tidings_messages
       SET leased_until = NULL, due_at = iif(cancelled, ?, ?),
-        headers = coalesce(?, headers), body = coalesce(?, body)
+        ${COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")}
       WHERE ${HELD}`),
     cancel: database.prepare(`
       UPDATE tidings_messages
       SET cancelled = 1, due_at = iif(leased_until IS NULL, min(due_at, ?), due_at)
-      WHERE id = ? RETURNING id, queue, headers, body, leased_until`),
+      WHERE id = ? RETURNING *`),
     discard: database.prepare(`
       DELETE FROM tidings_messages WHERE id = ? AND cancelled AND leased_until IS NULL`),
     listCancelled: database.prepare(`
@@ -246,13 +247,31 @@ function toDelivery(row: Row): Delivery {
 function toMessage(row: Row): EncodedMessage {
   return {
     id: String(row["id"]),
-    headers: parseHeaders(row["headers"]),
-    body: String(row["body"]),
+    headers: parseJson(row["headers"]),
+    body: row["body"] instanceof Uint8Array ? row["body"] : new Uint8Array(),
+    contentType: String(row["content_type"]),
+    contentEncoding: String(row["content_encoding"]),
+    properties: readProperties(parseJson(row["properties"])),
   };
 }
 
-/** Headers that are no JSON are handed on as they are: whoever decodes the message says so. */
-function parseHeaders(text: SQLOutputValue | undefined): unknown {
+/** The columns that hold a message, in the order of {@link toColumns}. */
+const COLUMNS = ["headers", "body", "content_type", "content_encoding", "properties"] as const;
+
+const NO_COLUMNS: readonly null[] = COLUMNS.map(() => null);
+
+function toColumns(message: EncodedMessage): readonly SQLInputValue[] {
+  return [
+    JSON.stringify(message.headers),
+    message.body,
+    message.contentType,
+    message.contentEncoding,
+    JSON.stringify(writeProperties(message.properties)),
+  ];
+}
+
+/** What is no JSON is handed on as it is: whoever decodes the message says so. */
+function parseJson(text: SQLOutputValue | undefined): unknown {
   try {
     return JSON.parse(String(text));
   } catch {

@@ -1,5 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
-import type { EncodedMessage, MessageEmbed, TaskMessage } from "./message.ts";
+import { isRecord } from "./is-record.ts";
+import type { EncodedMessage, MessageEmbed, TaskMessage, TimeLimits } from "./message.ts";
 
 /**
  * Decodes a Celery message of protocol 2.
@@ -8,7 +9,7 @@ import type { EncodedMessage, MessageEmbed, TaskMessage } from "./message.ts";
  *
  * @throws {TidingsError} MESSAGE_INVALID when headers or body do not have the shape of the protocol.
  */
-export function decodeMessage({ headers, body }: EncodedMessage): TaskMessage {
+export function decodeMessage({ headers, body, properties }: EncodedMessage): TaskMessage {
   if (!isRecord(headers)) throw invalid("headers", "an object", headers);
   const id = toText(headers["id"], "header id");
   const [args, kwargs, embed] = decodeBody(body);
@@ -24,7 +25,21 @@ export function decodeMessage({ headers, body }: EncodedMessage): TaskMessage {
     rootId: toOptionalText(headers["root_id"], "header root_id") ?? id,
     parentId: toOptionalText(headers["parent_id"], "header parent_id"),
     group: toOptionalText(headers["group"], "header group"),
+    groupIndex: toOptionalNumber(headers["group_index"]),
     origin: toOptionalText(headers["origin"], "header origin"),
+    shadow: toOptionalText(headers["shadow"], "header shadow"),
+    timeLimits: toTimeLimits(headers["timelimit"]),
+    ignoreResult: headers["ignore_result"] === true,
+    // Celery before 5.4 wrote it into the properties.
+    replacedTaskNesting:
+      toOptionalNumber(
+        headers["replaced_task_nesting"] ?? properties.others?.["replaced_task_nesting"],
+      ) ?? 0,
+    stampedHeaders: toNames(headers["stamped_headers"]),
+    stamps: isRecord(headers["stamps"]) ? headers["stamps"] : {},
+    headers: toCustomHeaders(headers),
+    replyTo: properties.replyTo ?? null,
+    priority: properties.priority ?? null,
   };
 }
 
@@ -34,10 +49,10 @@ type MessageBody = readonly [
   embed: MessageEmbed,
 ];
 
-function decodeBody(text: string): MessageBody {
+function decodeBody(bytes: Uint8Array): MessageBody {
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = JSON.parse(Buffer.from(bytes).toString());
   } catch (error) {
     throw new TidingsError("MESSAGE_NOT_JSON", "expected the body of a task message to be JSON", {
       cause: error,
@@ -53,10 +68,6 @@ function decodeBody(text: string): MessageBody {
   return [args, kwargs, embed ?? {}];
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function toText(value: unknown, what: string): string {
   if (typeof value === "string" && value !== "") return value;
   throw invalid(what, "text", value);
@@ -69,6 +80,55 @@ function toOptionalText(value: unknown, what: string): string | null {
 function toCount(value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw invalid("header retries", "an integer of 0 or more", value);
+}
+
+function toOptionalNumber(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+function toNames(value: unknown): readonly string[] | null {
+  return Array.isArray(value) ? value.filter((name) => typeof name === "string") : null;
+}
+
+/** "Seconds or nulls. Hard first." What is neither limits nothing. */
+function toTimeLimits(value: unknown): TimeLimits {
+  const [hard, soft]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const [hardMs = null, softMs = null] = [hard, soft].map((seconds) =>
+    typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : null,
+  );
+  return { hardMs, softMs };
+}
+
+/** The headers of the protocol; all others are the caller's. */
+const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
+  "lang",
+  "task",
+  "id",
+  "shadow",
+  "eta",
+  "expires",
+  "group",
+  "group_index",
+  "retries",
+  "timelimit",
+  "root_id",
+  "parent_id",
+  "argsrepr",
+  "kwargsrepr",
+  "origin",
+  "ignore_result",
+  "replaced_task_nesting",
+  "stamped_headers",
+  "stamps",
+  "compression",
+]);
+
+function toCustomHeaders(
+  headers: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !PROTOCOL_HEADERS.has(name)),
+  );
 }
 
 /** "Reader accepts `Z` and naive (= UTC)": a time without an offset is UTC. */

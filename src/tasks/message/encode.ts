@@ -1,37 +1,34 @@
 import { assertJson } from "./json-text.ts";
-import type { EncodedMessage, TaskMessage } from "./message.ts";
+import type { EncodedMessage, OutgoingMessage, TaskMessage, TimeLimits } from "./message.ts";
 
 /**
  * Encodes a call as a Celery message of protocol 2.
  *
- * The headers are those that a Python worker reads, with `lang` telling who wrote them. A Python
- * worker takes the ones that are absent as their defaults.
+ * Every header that Celery writes is there, in its order, with `lang` telling who wrote it. The names of
+ * these headers are the protocol's: custom ones of the same name are left out.
  *
  * @throws {JsonRefusal} when JSON cannot carry an argument.
  * @see https://docs.celeryq.dev/en/stable/internals/protocol.html
  */
-export function encodeMessage(message: TaskMessage): EncodedMessage {
-  const { id, args, kwargs, embed } = message;
+export function encodeMessage(message: OutgoingMessage): EncodedMessage {
+  const { id, args = [], kwargs = {}, embed = {}, expires = null } = message;
   assertJson(args, "arguments");
   assertJson(kwargs, "keyword arguments");
   const { callbacks = null, errbacks = null, chain = null, chord = null } = embed;
   return {
     id,
-    headers: {
-      lang: "js",
-      task: message.task,
-      id,
-      eta: toIsoTime(message.eta),
-      expires: toIsoTime(message.expires),
-      group: message.group,
-      retries: message.retries,
-      timelimit: [null, null],
-      root_id: message.rootId,
-      parent_id: message.parentId,
-      origin: message.origin,
-      ignore_result: false,
+    headers: toHeaders(message),
+    body: Buffer.from(JSON.stringify([args, kwargs, { callbacks, errbacks, chain, chord }])),
+    contentType: "application/json",
+    contentEncoding: "utf-8",
+    properties: {
+      correlationId: id,
+      replyTo: message.replyTo ?? undefined,
+      deliveryMode: 2,
+      priority: message.priority ?? 0,
+      // "past: 0".
+      expiration: expires === null ? undefined : String(Math.max(0, expires - Date.now())),
     },
-    body: JSON.stringify([args, kwargs, { callbacks, errbacks, chain, chord }]),
   };
 }
 
@@ -48,7 +45,37 @@ export function encodeRetry(message: EncodedMessage, retries: number, eta: numbe
   };
 }
 
+function toHeaders(message: OutgoingMessage): Readonly<Record<string, unknown>> {
+  const { id, task, retries = 0, rootId = id, parentId = null, origin = null } = message;
+  const { stampedHeaders = null, stamps = {}, headers = {} } = message;
+  return {
+    ...headers,
+    lang: "js",
+    task,
+    id,
+    shadow: message.shadow ?? null,
+    eta: toIsoTime(message.eta ?? null),
+    expires: toIsoTime(message.expires ?? null),
+    group: message.group ?? null,
+    group_index: message.groupIndex ?? null,
+    retries,
+    timelimit: toSeconds(message.timeLimits),
+    root_id: rootId,
+    parent_id: parentId,
+    origin,
+    ignore_result: message.ignoreResult ?? false,
+    replaced_task_nesting: message.replacedTaskNesting ?? 0,
+    stamped_headers: stampedHeaders,
+    stamps,
+  };
+}
+
+/** "Seconds or nulls. Hard first." */
+function toSeconds(limits: TimeLimits | undefined): readonly (number | null)[] {
+  return [limits?.hardMs ?? null, limits?.softMs ?? null].map((ms) => ms && ms / 1_000);
+}
+
 /** The form that Python's `datetime.fromisoformat` reads in every version: no `Z`, six digits. */
-function toIsoTime(time: number | null): string | null {
+function toIsoTime(time: TaskMessage["eta"]): string | null {
   return time === null ? null : new Date(time).toISOString().replace("Z", "000+00:00");
 }

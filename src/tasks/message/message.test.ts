@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeMessage } from "./decode.ts";
 import { encodeMessage, encodeRetry } from "./encode.ts";
 import { toJsonText } from "./json-text.ts";
-import type { TaskMessage } from "./message.ts";
+import type { EncodedMessage, TaskMessage } from "./message.ts";
 
 const call: TaskMessage = {
   id: "one",
@@ -17,8 +17,29 @@ const call: TaskMessage = {
   rootId: "root",
   parentId: null,
   group: null,
+  groupIndex: null,
   origin: "gen1@host",
+  shadow: null,
+  timeLimits: { hardMs: null, softMs: null },
+  ignoreResult: false,
+  replacedTaskNesting: 0,
+  stampedHeaders: null,
+  stamps: {},
+  headers: {},
+  replyTo: null,
+  priority: 0,
 };
+
+function received(headers: unknown, body: string): EncodedMessage {
+  return {
+    id: "one",
+    headers,
+    body: Buffer.from(body),
+    contentType: "application/json",
+    contentEncoding: "utf-8",
+    properties: {},
+  };
+}
 
 describe("encodeMessage", () => {
   test("writes a message that decodes to the same call", () => {
@@ -38,7 +59,7 @@ describe("encodeMessage", () => {
       eta: "2026-11-20T20:59:05.004000+00:00",
       expires: null,
     });
-    expect(JSON.parse(body)).toEqual([
+    expect(JSON.parse(String(body))).toEqual([
       [2, "é 🙂"],
       { deep: { list: [null, true] } },
       { callbacks: null, errbacks: null, chain: null, chord: null },
@@ -46,10 +67,10 @@ describe("encodeMessage", () => {
   });
 
   test("writes a retry under the same id, with headers it does not know", () => {
-    const message = { id: "one", headers: { task: "t", id: "one", "x-tenant": 7 }, body: "kept" };
+    const message = received({ task: "t", id: "one", "x-tenant": 7 }, "kept");
     const retry = encodeRetry(message, 2, Date.UTC(2026, 0, 1));
     expect(retry).toEqual({
-      id: "one",
+      ...message,
       headers: {
         task: "t",
         id: "one",
@@ -58,18 +79,13 @@ describe("encodeMessage", () => {
         eta: "2026-01-01T00:00:00.000000+00:00",
         parent_id: "one",
       },
-      body: "kept",
     });
   });
 });
 
 describe("decodeMessage", () => {
   test("reads what Celery 5.6.3 sends for a plain call", () => {
-    const message = decodeMessage({
-      id: "x",
-      headers: CELERY_PLAIN.headers,
-      body: CELERY_PLAIN.body,
-    });
+    const message = decodeMessage(received(CELERY_PLAIN.headers, CELERY_PLAIN.body));
     expect(message).toEqual({
       id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
       task: "tapp.add",
@@ -82,7 +98,17 @@ describe("decodeMessage", () => {
       rootId: "8192f324-ebe2-4b39-986d-07bdce76ded1",
       parentId: null,
       group: null,
+      groupIndex: null,
       origin: "gen23170@vm",
+      shadow: null,
+      timeLimits: { hardMs: null, softMs: null },
+      ignoreResult: false,
+      replacedTaskNesting: 0,
+      stampedHeaders: null,
+      stamps: {},
+      headers: {},
+      replyTo: null,
+      priority: null,
     });
   });
 
@@ -93,7 +119,7 @@ describe("decodeMessage", () => {
       retries: 1,
       parent_id: "8192f324-ebe2-4b39-986d-07bdce76ded1",
     };
-    expect(decodeMessage({ id: "x", headers, body: CELERY_PLAIN.body })).toMatchObject({
+    expect(decodeMessage(received(headers, CELERY_PLAIN.body))).toMatchObject({
       retries: 1,
       eta: Date.UTC(2026, 10, 20, 20, 59, 5, 4),
       parentId: "8192f324-ebe2-4b39-986d-07bdce76ded1",
@@ -103,14 +129,14 @@ describe("decodeMessage", () => {
   test("keeps the rest of a chain, as Celery 5.6.3 sends it", () => {
     const body =
       '[[1, 2], {}, {"callbacks": null, "errbacks": null, "chain": [{"task": "tapp.add", "args": [10], "kwargs": {}, "options": {"task_id": "8928a338-912f-4993-be47-eb4be99ad829", "reply_to": "d23e8218-1365-3864-abfa-be7168fbefa6"}, "subtask_type": null, "immutable": false}], "chord": null}]';
-    const { args, embed } = decodeMessage({ id: "x", headers: CELERY_PLAIN.headers, body });
+    const { args, embed } = decodeMessage(received(CELERY_PLAIN.headers, body));
     expect(args).toEqual([1, 2]);
     expect(embed.chain).toMatchObject([{ task: "tapp.add", args: [10], immutable: false }]);
   });
 
   test("reads the least that a Python worker accepts", () => {
     const headers = { id: "one", task: "t" };
-    expect(decodeMessage({ id: "one", headers, body: "[[], {}, null]" })).toMatchObject({
+    expect(decodeMessage(received(headers, "[[], {}, null]"))).toMatchObject({
       args: [],
       kwargs: {},
       embed: {},
@@ -126,7 +152,7 @@ describe("decodeMessage", () => {
     ["2026-11-20T22:59:05+02:00", Date.UTC(2026, 10, 20, 20, 59, 5)],
   ])("reads the time %s", (eta, time) => {
     const headers = { id: "one", task: "t", eta };
-    expect(decodeMessage({ id: "one", headers, body: "[[], {}, {}]" }).eta).toBe(time);
+    expect(decodeMessage(received(headers, "[[], {}, {}]")).eta).toBe(time);
   });
 
   const good = { id: "one", task: "t" };
@@ -144,12 +170,12 @@ describe("decodeMessage", () => {
     ["keyword arguments that are a list", good, "[[], [], {}]", "expected the keyword arguments"],
     ["an embed that is text", good, '[[], {}, "x"]', "expected the embed"],
   ])("refuses %s", (...[, headers, body, message]) => {
-    expect(() => decodeMessage({ id: "one", headers, body })).toThrow(message);
+    expect(() => decodeMessage(received(headers, body))).toThrow(message);
   });
 
   test("never shows what a refused message holds", () => {
     const body = '{"password": "hunter2"}';
-    expect(() => decodeMessage({ id: "one", headers: good, body })).toThrow(/^(?!.*hunter2)/);
+    expect(() => decodeMessage(received(good, body))).toThrow(/^(?!.*hunter2)/);
   });
 });
 

@@ -1,5 +1,5 @@
 /** The version of the tables below. A file written by a later one is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /**
  * The tables of broker and results.
@@ -18,7 +18,10 @@ export const SCHEMA: string = `
     id TEXT NOT NULL UNIQUE,
     queue TEXT NOT NULL,
     headers TEXT NOT NULL,
-    body TEXT NOT NULL,
+    body BLOB NOT NULL,
+    content_type TEXT NOT NULL DEFAULT 'application/json',
+    content_encoding TEXT NOT NULL DEFAULT 'utf-8',
+    properties TEXT NOT NULL DEFAULT '{}',
     due_at INTEGER NOT NULL,
     leased_until INTEGER,
     runs INTEGER NOT NULL DEFAULT 0,
@@ -39,4 +42,18 @@ export const SCHEMA: string = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS tidings_records_finished
     ON tidings_records (finished_at) WHERE finished_at IS NOT NULL;
+`;
+
+const KEPT_COLUMNS = "seq, id, queue, headers, due_at, leased_until, runs, lost_leases, cancelled";
+
+/** Turns tables of version 1, whose bodies were JSON text, into those above. */
+export const MIGRATION_FROM_1: string = `
+  DROP INDEX tidings_messages_due;
+  DROP INDEX tidings_messages_leased;
+  ALTER TABLE tidings_messages RENAME TO tidings_messages_1;
+  ${SCHEMA}
+  INSERT INTO tidings_messages (${KEPT_COLUMNS}, body)
+    SELECT ${KEPT_COLUMNS}, CAST(body AS BLOB) FROM tidings_messages_1;
+  DROP TABLE tidings_messages_1;
+  UPDATE tidings_schema SET version = ${SCHEMA_VERSION};
 `;

@@ -241,6 +241,44 @@ describe("opening a task database", () => {
     });
   });
 
+  test("takes over the waiting messages of a file of version 1", () => {
+    const file = newFile();
+    const old = new DatabaseSync(file);
+    old.exec(`
+      CREATE TABLE tidings_schema (version INTEGER NOT NULL) STRICT;
+      INSERT INTO tidings_schema VALUES (1);
+      CREATE TABLE tidings_messages (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL,
+        headers TEXT NOT NULL, body TEXT NOT NULL, due_at INTEGER NOT NULL, leased_until INTEGER,
+        runs INTEGER NOT NULL DEFAULT 0, lost_leases INTEGER NOT NULL DEFAULT 0,
+        cancelled INTEGER NOT NULL DEFAULT 0) STRICT;
+      CREATE INDEX tidings_messages_due ON tidings_messages (queue, due_at)
+        WHERE leased_until IS NULL;
+      CREATE INDEX tidings_messages_leased ON tidings_messages (cancelled)
+        WHERE leased_until IS NOT NULL;
+      INSERT INTO tidings_messages (id, queue, headers, body, due_at, runs)
+        VALUES ('one', 'mail', '{"task":"t"}', '[["é"],{},{}]', 5, 2);
+    `);
+    old.close();
+    using database = open(file);
+    expect(database.prepare("SELECT * FROM tidings_messages").get()).toEqual({
+      seq: 1,
+      id: "one",
+      queue: "mail",
+      headers: '{"task":"t"}',
+      body: new Uint8Array(Buffer.from('[["é"],{},{}]')),
+      content_type: "application/json",
+      content_encoding: "utf-8",
+      properties: "{}",
+      due_at: 5,
+      leased_until: null,
+      runs: 2,
+      lost_leases: 0,
+      cancelled: 0,
+    });
+    expect(database.prepare("SELECT version FROM tidings_schema").get()).toEqual({ version: 2 });
+  });
+
   test("refuses tables of a later version", () => {
     const file = newFile();
     openTaskDatabase(file).close();

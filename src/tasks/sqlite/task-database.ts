@@ -6,7 +6,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../notifier.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { MIGRATION_FROM_1, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** How often commits of other processes are looked for: 3 µs of work, 20 times a second. */
@@ -211,9 +211,9 @@ function setUp(database: DatabaseSync): void {
         PRAGMA synchronous = FULL;
         BEGIN IMMEDIATE;
         ${SCHEMA}
-        COMMIT;
-        PRAGMA busy_timeout = ${LOCK_WAIT_MS};
       `);
+      if (readVersion(database) === 1) database.exec(MIGRATION_FROM_1);
+      database.exec(`COMMIT; PRAGMA busy_timeout = ${LOCK_WAIT_MS};`);
       return;
     } catch (error) {
       // SQLite does not wait for a lock while another process switches the same file to WAL.
@@ -222,8 +222,12 @@ function setUp(database: DatabaseSync): void {
   }
 }
 
+function readVersion(database: DatabaseSync): unknown {
+  return database.prepare("SELECT version FROM tidings_schema").get()?.["version"];
+}
+
 function assertVersion(database: DatabaseSync, path: string): void {
-  const version = database.prepare("SELECT version FROM tidings_schema").get()?.["version"];
+  const version = readVersion(database);
   if (version === SCHEMA_VERSION) return;
   throw new TidingsError(
     "STORAGE_UNAVAILABLE",

@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 
 import type { Delivery } from "../brokers/broker.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
+import { encodeMessage } from "../message/encode.ts";
 import { Leases } from "./leases.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -14,7 +15,8 @@ async function sleepThroughLeases(): Promise<{
 }> {
   vi.useFakeTimers({ toFake: ["Date"] });
   const broker = new MemoryBroker({ now: () => Date.now() });
-  for (const id of ["own", "orphan"]) await broker.publish("celery", { id, headers: {}, body: "" });
+  for (const id of ["own", "orphan"])
+    await broker.publish("celery", encodeMessage({ id, task: "t" }));
   const deliveries = await broker.take({ queues: ["celery"], limit: 2, leaseMs: 1_000 });
   const lost: Delivery[] = [];
   const leases = new Leases(broker, {

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Broker, Delivery } from "../brokers/broker.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
 import { SqliteBroker } from "../brokers/sqlite.ts";
+import { encodeMessage } from "../message/encode.ts";
 import { MemoryResults } from "../results/memory.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import { SqliteResults } from "../results/sqlite.ts";
@@ -65,7 +66,7 @@ describe.each(["in one transaction", "in steps"] as const)("settling %s", (how) 
   test("stores the outcome and ends the delivery", async () => {
     await using stores = makeStores[how]();
     const { broker, results } = stores;
-    await broker.publish("celery", { id: "one", headers: {}, body: "" });
+    await broker.publish("celery", encodeMessage({ id: "one", task: "t" }));
     const delivery = await takeOne(broker);
     const settle = createSettle(broker, results);
     expect(await settle(delivery, { record: ended(delivery), retry: null })).toBe(true);
@@ -79,7 +80,7 @@ describe.each(["in one transaction", "in steps"] as const)("settling %s", (how) 
   ])("stores nothing of %s whose lease is lost", async (_name, retry) => {
     await using stores = makeStores[how]();
     const { broker, results } = stores;
-    await broker.publish("celery", { id: "one", headers: {}, body: "" });
+    await broker.publish("celery", encodeMessage({ id: "one", task: "t" }));
     const lost = await takeOne(broker);
     await stores.loseLeases();
     const settle = createSettle(broker, results);

@@ -145,7 +145,7 @@ describe("a worker", () => {
         .prepare(
           "INSERT INTO tidings_messages (id, queue, headers, body, due_at) VALUES (?, 'celery', ?, ?, 0)",
         )
-        .run(id, headers, body);
+        .run(id, headers, Buffer.from(body));
     }
     other.close();
     await using worker = tasks.createWorker();

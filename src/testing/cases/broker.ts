@@ -28,7 +28,7 @@ export const brokerCases: readonly BrokerCase[] = [
     name: "hands out what was published, equal and leased once",
     async run(make) {
       await using broker = await make();
-      const sent = message("one", { body: '["é 🙂", {"deep": [null, 1.5]}]' });
+      const sent = message("one", { body: toBytes('["é 🙂", {"deep": [null, 1.5]}]') });
       assert.equal(await broker.publish("celery", sent), true);
       const [delivery] = await take(broker);
       assert.deepEqual(delivery, {
@@ -46,10 +46,10 @@ export const brokerCases: readonly BrokerCase[] = [
     name: "refuses a message whose id it holds, waiting or leased, and takes it again afterwards",
     async run(make) {
       await using broker = await make();
-      await broker.publish("celery", message("one", { body: "first" }));
+      await broker.publish("celery", message("one", { body: toBytes("first") }));
       assert.equal(await broker.publish("mail", message("one")), false);
       const delivery = await takeOne(broker);
-      assert.equal(delivery.message.body, "first");
+      assert.equal(toText(delivery), "first");
       assert.equal(await broker.publish("celery", message("one")), false);
       await broker.acknowledge(delivery);
       assert.equal(await broker.publish("celery", message("one")), true);
@@ -167,7 +167,7 @@ export const brokerCases: readonly BrokerCase[] = [
       const held = await takeOne(broker, { leaseMs: 1_000 });
       assert.equal(await broker.acknowledge(lost), false);
       assert.equal(
-        await broker.putBack(lost, { message: message("one", { body: "wrong" }) }),
+        await broker.putBack(lost, { message: message("one", { body: toBytes("wrong") }) }),
         false,
       );
       assert.deepEqual(await broker.renew([lost, held], 1_000), [lost]);
@@ -179,12 +179,12 @@ export const brokerCases: readonly BrokerCase[] = [
     name: "takes a message back at once, and hands it out again",
     async run(make) {
       await using broker = await make();
-      await broker.publish("celery", message("one", { body: "kept" }));
+      await broker.publish("celery", message("one", { body: toBytes("kept") }));
       const delivery = await takeOne(broker);
       assert.equal(await broker.putBack(delivery), true);
       assert.equal(await broker.putBack(delivery), false);
       const again = await takeOne(broker);
-      assert.deepEqual([again.runs, again.lostLeases, again.message.body], [2, 0, "kept"]);
+      assert.deepEqual([again.runs, again.lostLeases, toText(again)], [2, 0, "kept"]);
     },
   },
   {
@@ -193,7 +193,7 @@ export const brokerCases: readonly BrokerCase[] = [
       const clock = makeClock();
       await using broker = await make(clock);
       await broker.publish("celery", message("one"));
-      const retry = message("one", { headers: { task: "t", retries: 1 }, body: "again" });
+      const retry = message("one", { headers: { task: "t", retries: 1 }, body: toBytes("again") });
       const dueAt = clock.now() + 5_000;
       assert.equal(await broker.putBack(await takeOne(broker), { message: retry, dueAt }), true);
       assert.deepEqual(await take(broker), []);
@@ -290,7 +290,7 @@ export const brokerCases: readonly BrokerCase[] = [
     name: "hands out a broken message like any other",
     async run(make) {
       await using broker = await make();
-      const broken: EncodedMessage = { id: "broken", headers: ["no", "headers"], body: "}{" };
+      const broken = message("broken", { headers: ["no", "headers"], body: toBytes("}{") });
       await broker.publish("celery", broken);
       assert.deepEqual((await takeOne(broker)).message, broken);
     },
@@ -298,7 +298,23 @@ export const brokerCases: readonly BrokerCase[] = [
 ];
 
 function message(id: string, part: Partial<EncodedMessage> = {}): EncodedMessage {
-  return { id, headers: { task: "t", id }, body: "[[], {}, {}]", ...part };
+  return {
+    id,
+    headers: { task: "t", id },
+    body: toBytes("[[], {}, {}]"),
+    contentType: "application/json",
+    contentEncoding: "utf-8",
+    properties: { correlationId: id, deliveryMode: 2, priority: 0 },
+    ...part,
+  };
+}
+
+function toBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function toText({ message: { body } }: Delivery): string {
+  return new TextDecoder().decode(body);
 }
 
 function take(broker: Broker, request: Partial<TakeRequest> = {}): Promise<readonly Delivery[]> {

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import { invalidOption } from "../../core/options.ts";
+import { readPythonJson } from "../../core/read-python-json.ts";
 import type { LayerMessage, LayerValue } from "../layer.ts";
 import { isLayerMessage, isolateMessage, type IsolatedMessage } from "../message.ts";
 import { Fernet } from "./fernet.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
 import { writeMsgpack } from "./msgpack-writer.ts";
-import { readPythonJson, writePythonJson } from "./python-json.ts";
+import { writePythonJson } from "./python-json.ts";
 
 /** How messages are written, as `serializer_format` of channels_redis names it. */
 export const SERIALIZER_FORMATS = ["msgpack", "json"] as const;

@@ -23,50 +23,6 @@ export function writePythonJson(value: LayerValue): string {
   }
 }
 
-/**
- * Reads what `json.dumps` writes, `NaN` and `Infinity` included; integers beyond 2^53 as `bigint`.
- *
- * @throws {SyntaxError} when it is not such JSON.
- */
-export function readPythonJson(text: string): unknown {
-  // Neither a word nor an integer that JSON.parse would get wrong: nearly every message.
-  if (!/NaN|Infinity|\d{16}/.test(text)) return JSON.parse(text);
-  const standard = text.replaceAll(
-    WORD_OUTSIDE_TEXT,
-    (token) => STANDARD_FORMS.get(token) ?? token,
-  );
-  return JSON.parse(standard, reviveNumber);
-}
-
-/** `JSON.parse` reads it as 0, and nobody else writes it. */
-const NOT_A_NUMBER = "-0.000e0";
-
-const STANDARD_FORMS: ReadonlyMap<string, string> = new Map([
-  ["NaN", NOT_A_NUMBER],
-  ["Infinity", "1e999"],
-  ["-Infinity", "-1e999"],
-]);
-
-const WORD_OUTSIDE_TEXT = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
-
-/** Sees the digits of each number, which the value no longer has. */
-function reviveNumber(...[, value, context]: readonly unknown[]): unknown {
-  if (typeof value !== "number" || !hasSource(context)) return value;
-  if (context.source === NOT_A_NUMBER) return NaN;
-  return !Number.isSafeInteger(value) && /^-?\d+$/.test(context.source)
-    ? BigInt(context.source)
-    : value;
-}
-
-function hasSource(context: unknown): context is { readonly source: string } {
-  return (
-    typeof context === "object" &&
-    context !== null &&
-    "source" in context &&
-    typeof context.source === "string"
-  );
-}
-
 function writeObject(value: object): string {
   if (value instanceof Uint8Array) {
     throw new TidingsError(

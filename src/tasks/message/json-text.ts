@@ -1,3 +1,5 @@
+import { hasTypedForm } from "./typed-values.ts";
+
 /**
  * Returns the JSON text of a value, or throws what JSON cannot carry.
  *
@@ -14,10 +16,31 @@ export function toJsonText(value: unknown, name = "value"): string {
 
 /** Throws a {@link JsonRefusal} when JSON cannot carry a value; `name` is what errors call it. */
 export function assertJson(value: unknown, name: string): void {
-  const found = findFlaw(value, []);
+  assertCarried(value, name, { allowsTyped: false, hasTyped: false });
+}
+
+/**
+ * Returns whether a value holds anything that JSON itself cannot carry, but typed values can.
+ *
+ * @throws {JsonRefusal} when typed values cannot carry it either.
+ */
+export function hasTypedValues(value: unknown, name: string): boolean {
+  const scan = { allowsTyped: true, hasTyped: false };
+  assertCarried(value, name, scan);
+  return scan.hasTyped;
+}
+
+function assertCarried(value: unknown, name: string, scan: Scan): void {
+  const found = findFlaw(value, [], scan);
   if (found) {
     throw new JsonRefusal(`expected a JSON value at ${name}${found.path}, got ${found.what}`);
   }
+}
+
+/** What a walk through a value allows, and what it has met. */
+interface Scan {
+  readonly allowsTyped: boolean;
+  hasTyped: boolean;
 }
 
 /** Why a value is no JSON: where it is, and what it is. Never the value itself. */
@@ -36,16 +59,17 @@ interface Flaw {
 /** Deeper than this is a mistake, and would exhaust the stack of readers. */
 const MAX_DEPTH = 200;
 
-function findFlaw(value: unknown, parents: readonly object[]): Flaw | undefined {
+function findFlaw(value: unknown, parents: object[], scan: Scan): Flaw | undefined {
   switch (typeof value) {
     case "string":
     case "boolean":
       return undefined;
     case "number":
-      return Number.isFinite(value) ? undefined : flaw(String(value));
+      return Number.isFinite(value) ? undefined : typed(String(value), scan);
     case "object":
-      return value === null ? undefined : findFlawInside(value, parents);
+      return value === null ? undefined : findFlawInside(value, parents, scan);
     case "bigint":
+      return typed("a value of type bigint", scan);
     case "function":
     case "symbol":
     case "undefined":
@@ -53,17 +77,33 @@ function findFlaw(value: unknown, parents: readonly object[]): Flaw | undefined 
   }
 }
 
-function findFlawInside(value: object, parents: readonly object[]): Flaw | undefined {
+/** A flaw, unless typed values may carry it. */
+function typed(what: string, scan: Scan): Flaw | undefined {
+  scan.hasTyped = true;
+  return scan.allowsTyped ? undefined : flaw(what);
+}
+
+function findFlawInside(value: object, parents: object[], scan: Scan): Flaw | undefined {
   if (parents.includes(value)) return flaw("a reference to its own parent");
   if (parents.length >= MAX_DEPTH) return flaw(`more than ${MAX_DEPTH} levels`);
+  if (scan.allowsTyped && hasTypedForm(value)) return typed("a typed value", scan);
   if ("toJSON" in value && typeof value.toJSON === "function") return undefined;
   if (value instanceof Map || value instanceof Set) return flaw("a Map or Set");
-  const line = [...parents, value];
+  if (scan.allowsTyped && "__type__" in value && "__value__" in value) {
+    return flaw("an object with the keys of a typed value");
+  }
+  parents.push(value);
+  const found = findFlawInFields(value, parents, scan);
+  parents.pop();
+  return found;
+}
+
+function findFlawInFields(value: object, parents: object[], scan: Scan): Flaw | undefined {
   // `entries` of an array also visits its holes, which JSON would turn into null.
   const fields = Array.isArray(value) ? value.entries() : Object.entries(value);
   for (const [key, field] of fields) {
     if (field === undefined && typeof key === "string") continue;
-    const found = findFlaw(field, line);
+    const found = findFlaw(field, parents, scan);
     if (!found) continue;
     const step = typeof key === "number" ? `[${key}]` : `.${key}`;
     return { ...found, path: step + found.path };

@@ -1,0 +1,54 @@
+import { readPythonJson } from "../../core/read-python-json.ts";
+import { isRecord } from "./is-record.ts";
+import { hasTypedValues } from "./json-text.ts";
+import { fromTypedValue, toTypedValue } from "./typed-values.ts";
+
+/**
+ * Writes JSON as Celery reads it: dates, bytes, decimals and UUIDs as typed values, `NaN` and `Infinity`
+ * as words, `bigint` as an integer.
+ *
+ * Compact and in UTF-8, where Python writes spaces and escapes: its reader takes either. An invalid date
+ * is `null`, as in JSON.
+ *
+ * @throws {JsonRefusal} with the path of the value that cannot be carried; `name` is what errors call it.
+ */
+export function writeTypedJson(value: unknown, name: string): string {
+  return hasTypedValues(value, name) ? write(value) : JSON.stringify(value);
+}
+
+/**
+ * Reads JSON that Python wrote, typed values included.
+ *
+ * Typed values of a kind that we do not know stay as they are. `String` and JSON of a decimal, UUID, date
+ * or time give its text. A datetime becomes a `Date`: microseconds are cut off.
+ *
+ * @throws {SyntaxError} when it is not such JSON.
+ */
+export function readTypedJson(text: string): unknown {
+  const value = readPythonJson(text);
+  return text.includes('"__type__"') ? revive(value) : value;
+}
+
+/** Writes what has been checked. */
+function write(value: unknown): string {
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
+  if (value instanceof Date && Number.isNaN(value.getTime())) return "null";
+  const typed = toTypedValue(value);
+  if (typed) return JSON.stringify(typed);
+  if ("toJSON" in value && typeof value.toJSON === "function") return JSON.stringify(value);
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${write(field)}`).join(",")}}`;
+}
+
+function revive(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(revive);
+  if (!isRecord(value)) return value;
+  const { __type__, __value__ } = value;
+  const typed = typeof __type__ === "string" ? fromTypedValue({ __type__, __value__ }) : undefined;
+  // Not an object literal: a key may be `__proto__`.
+  return (
+    typed ?? Object.fromEntries(Object.entries(value).map(([key, field]) => [key, revive(field)]))
+  );
+}

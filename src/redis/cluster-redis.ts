@@ -2,12 +2,14 @@ import { ClusterNodes, type ClusterOptions } from "./cluster-nodes.ts";
 import { ClusterSubscriptions } from "./cluster-subscriptions.ts";
 import { CommandLane, sizeOf } from "./command-lane.ts";
 import { GapListeners } from "./gap-listeners.ts";
+import { RedisRefusal } from "./redis-errors.ts";
 import type {
   Redis,
   RedisArgument,
   RedisCommandOptions,
   RedisConnection,
   RedisGap,
+  RedisKeyWatch,
   RedisReply,
   RedisScript,
 } from "./redis.ts";
@@ -87,6 +89,10 @@ export class ClusterRedis implements Redis {
       isBlocking: true,
       onTrouble: () => void this.#nodes.refresh(),
     });
+  }
+
+  watchKeys(): RedisKeyWatch {
+    throw new RedisRefusal("ERR keys of a cluster cannot be watched with two connections");
   }
 
   onGap(listener: (gap: RedisGap) => void): () => void {

@@ -18,6 +18,7 @@ export type {
   RedisCommands,
   RedisConnection,
   RedisGap,
+  RedisKeyWatch,
   RedisReply,
   RedisScript,
 } from "./redis.ts";

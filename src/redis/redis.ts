@@ -61,6 +61,26 @@ export interface RedisConnection extends RedisCommands, AsyncDisposable {
 }
 
 /**
+ * Hears when keys that it has read are touched, with connections of its own. Closed by who asked for it.
+ *
+ * What can be lost with a connection is told as a touch. Bound: one call for any number of changes
+ * between two reads.
+ */
+export interface RedisKeyWatch extends AsyncDisposable {
+  /**
+   * Runs a script that only reads; `onTouch` is called once when a key that it read changes afterwards.
+   *
+   * @throws {TidingsError} REDIS_UNAVAILABLE, or REDIS_FAILED when this Redis cannot track keys.
+   */
+  read(
+    script: RedisScript,
+    keys: readonly RedisArgument[],
+    args?: readonly RedisArgument[],
+  ): Promise<RedisReply>;
+  close(): Promise<void>;
+}
+
+/**
  * One Redis: a server, what sentinels say is the master, or a cluster.
  *
  * Connects at the first use, and again whenever the connection breaks (`core/backoff.ts`); commands
@@ -86,6 +106,8 @@ export interface Redis extends RedisCommands, AsyncDisposable {
   unsubscribe(channel: string): Promise<void>;
   /** A connection of its own to the server that holds `key`. */
   connect(key?: RedisArgument): Promise<RedisConnection>;
+  /** Makes what hears when keys are touched; not on a cluster. `onTouch` MUST NOT throw. */
+  watchKeys(onTouch: () => void): RedisKeyWatch;
   /** Calls a listener after every break of a connection that had subscriptions; returns what ends it. */
   onGap(listener: (gap: RedisGap) => void): () => void;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { CommandLane, sizeOf } from "./command-lane.ts";
 import { GapListeners } from "./gap-listeners.ts";
+import { KeyWatch } from "./key-watch.ts";
 import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type {
@@ -8,6 +9,7 @@ import type {
   RedisCommandOptions,
   RedisConnection,
   RedisGap,
+  RedisKeyWatch,
   RedisReply,
   RedisScript,
 } from "./redis.ts";
@@ -90,6 +92,10 @@ export class ServerRedis implements Redis {
 
   async connect(): Promise<RedisConnection> {
     return new CommandLane({ ...this.#options, isBlocking: true });
+  }
+
+  watchKeys(onTouch: () => void): RedisKeyWatch {
+    return new KeyWatch({ ...this.#options, onTouch });
   }
 
   onGap(listener: (gap: RedisGap) => void): () => void {

@@ -14,7 +14,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   channels: ["core", "layers", "protocol"],
   identity: ["core", "redis", "channels"],
   transports: ["core", "protocol", "layers", "channels"],
-  tasks: ["core"],
+  tasks: ["core", "redis"],
   live: ["core", "channels", "tasks"],
   app: ["core", "redis", "cache", "layers", "channels", "tasks"],
   server: ["core", "protocol", "layers", "channels", "transports", "app"],

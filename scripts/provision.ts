@@ -20,6 +20,8 @@ const REQUIREMENTS: readonly Requirement[] = [
   pythonModule("django", "python3-django"),
   pythonModule("channels", "python3-django-channels"),
   pythonModule("channels_redis", "python3-channels-redis"),
+  pythonModule("celery", "python3-celery"),
+  pythonModule("redis", "python3-redis"),
 ];
 
 /** A module of the system's own Python, which is not always the one on `PATH`. */

@@ -1,6 +1,7 @@
 import { decodeMessage } from "./message/decode.ts";
 import type { EncodedMessage } from "./message/message.ts";
 import { pendingRecord } from "./results/task-record.ts";
+import { isFinal } from "./states.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 
 /**
@@ -14,9 +15,12 @@ export async function cancelTask({ broker, results }: TaskRuntime, id: string): 
   if (!found) return false;
   if (found.running) return true;
   const record = (await results.get(id)) ?? pendingRecord(id);
+  // Where the queues cannot be looked into, the record says whether there is still something to cancel.
+  if (isFinal(record.state)) return false;
+  if (!found.message && record.state === "STARTED") return true;
   await results.store({
     ...record,
-    name: record.name ?? nameOf(found.message),
+    name: record.name ?? (found.message && nameOf(found.message)),
     state: "REVOKED",
     queue: found.queue,
     error: { type: "TASK_CANCELLED", message: "the task was cancelled" },

@@ -13,15 +13,19 @@ export type {
   CancelledMessage,
   Delivery,
   PutBackOptions,
+  Settle,
+  Settlement,
   SharedBroker,
   TakeRequest,
 } from "./brokers/broker.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
+export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
 export type { EncodedMessage } from "./message/message.ts";
 export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
+export { RedisResults, type RedisResultsOptions } from "./results/redis.ts";
 export { openResults } from "./results/open-results.ts";
 export type { ChangedRecords, ResultStore, SharedResults } from "./results/result-store.ts";
 export { Results, type WatchOptions } from "./results/results.ts";

@@ -9,6 +9,7 @@
  */
 export {
   brokerCases,
+  brokerSearchCases,
   type BrokerCase,
   type BrokerCaseOptions,
   type MakeBroker,
@@ -31,7 +32,12 @@ export {
 } from "./test-application.ts";
 export { TestConnection, type Opening, type WaitOptions } from "./test-connection.ts";
 export { VirtualClock } from "./virtual-clock.ts";
-export { resultsCases, type MakeResults, type ResultsCase } from "./cases/results.ts";
+export {
+  resultsCases,
+  resultsRemovalCases,
+  type MakeResults,
+  type ResultsCase,
+} from "./cases/results.ts";
 export {
   sessionStoreCases,
   type MakeSessionStore,

@@ -1,4 +1,6 @@
 import type { EncodedMessage } from "../message/message.ts";
+import type { ResultStore } from "../results/result-store.ts";
+import type { TaskRecord } from "../results/task-record.ts";
 import type { SharedTransaction } from "../transaction.ts";
 
 /**
@@ -35,10 +37,20 @@ export interface PutBackOptions {
   readonly dueAt?: number | undefined;
 }
 
-/** What `cancel` found. */
+/** How a run ended: what is recorded, and what becomes of the message. */
+export interface Settlement {
+  readonly record: TaskRecord;
+  /** Puts the message back instead of acknowledging it. */
+  readonly retry: PutBackOptions | null;
+}
+
+/** Stores the record and ends the delivery; `false` when the lease is lost, and nothing was stored. */
+export type Settle = (delivery: Delivery, settlement: Settlement) => Promise<boolean>;
+
+/** What `cancel` found; `null` where the broker cannot look into its queues. */
 export interface CancelledMessage {
-  readonly queue: string;
-  readonly message: EncodedMessage;
+  readonly queue: string | null;
+  readonly message: EncodedMessage | null;
   /** Whether a worker has it right now. */
   readonly running: boolean;
 }
@@ -92,6 +104,8 @@ export interface Broker extends AsyncDisposable {
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */
   close(): Promise<void>;
+  /** Returns how to settle with these results in one step, when both are in the same place. */
+  settleWith?(results: ResultStore): Settle | undefined;
   /** What can end a delivery in the same transaction as a record is stored. */
   readonly shared?: SharedBroker | undefined;
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import { brokerCases } from "../../testing/cases/broker.ts";
+import { brokerCases, brokerSearchCases } from "../../testing/cases/broker.ts";
 import { encodeMessage } from "../message/encode.ts";
 import { MemoryBroker } from "./memory.ts";
 
 describe("MemoryBroker", () => {
-  for (const { name, run } of brokerCases) {
+  for (const { name, run } of [...brokerCases, ...brokerSearchCases]) {
     test(name, () => expect(run((options) => new MemoryBroker(options))).resolves.toBeUndefined());
   }
 

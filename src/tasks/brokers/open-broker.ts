@@ -2,12 +2,14 @@ import { TidingsError } from "../../core/errors.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import type { Broker } from "./broker.ts";
 import { MemoryBroker } from "./memory.ts";
+import { RedisBroker } from "./redis.ts";
 import { SqliteBroker } from "./sqlite.ts";
 
 /**
  * Opens the broker that a URL names.
  *
- * `sqlite:./data/tasks.db` is a file, `memory:` is in this process.
+ * `sqlite:./data/tasks.db` is a file, `memory:` is in this process,
+ * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels) is Celery's layout in Redis.
  *
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
@@ -15,9 +17,10 @@ import { SqliteBroker } from "./sqlite.ts";
 export function openBroker(url: string): Broker {
   if (url === "memory:") return new MemoryBroker();
   if (url.startsWith("sqlite:")) return new SqliteBroker(parseSqlitePath(url));
+  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisBroker(url);
   throw new TidingsError(
     "APP_INVALID_URL",
-    `expected a broker URL with one of the schemes sqlite:, memory:, got \`${schemeOf(url)}\``,
+    `expected a broker URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, got \`${schemeOf(url)}\``,
   );
 }
 

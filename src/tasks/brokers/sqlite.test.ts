@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { afterAll, describe, expect, test } from "vitest";
 
-import { brokerCases } from "../../testing/cases/broker.ts";
+import { brokerCases, brokerSearchCases } from "../../testing/cases/broker.ts";
 import { encodeMessage } from "../message/encode.ts";
 import { SqliteBroker } from "./sqlite.ts";
 
@@ -17,7 +17,7 @@ const newFile = (): string => join(folder, `${files++}.db`);
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("SqliteBroker", () => {
-  for (const { name, run } of brokerCases) {
+  for (const { name, run } of [...brokerCases, ...brokerSearchCases]) {
     test(name, () =>
       expect(run((options) => new SqliteBroker(newFile(), options))).resolves.toBeUndefined(),
     );

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import { resultsCases } from "../../testing/cases/results.ts";
+import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { MemoryResults } from "./memory.ts";
 import { pendingRecord } from "./task-record.ts";
 
 describe("MemoryResults", () => {
-  for (const { name, run } of resultsCases) {
+  for (const { name, run } of [...resultsCases, ...resultsRemovalCases]) {
     test(name, () => expect(run(() => new MemoryResults())).resolves.toBeUndefined());
   }
 

@@ -1,13 +1,15 @@
 import { TidingsError } from "../../core/errors.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import { MemoryResults } from "./memory.ts";
+import { RedisResults } from "./redis.ts";
 import type { ResultStore } from "./result-store.ts";
 import { SqliteResults } from "./sqlite.ts";
 
 /**
  * Opens the result store that a URL names.
  *
- * `sqlite:./data/tasks.db` is a file, `memory:` is in this process.
+ * `sqlite:./data/tasks.db` is a file, `memory:` is in this process,
+ * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels) is Celery's layout in Redis.
  *
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
@@ -15,9 +17,10 @@ import { SqliteResults } from "./sqlite.ts";
 export function openResults(url: string): ResultStore {
   if (url === "memory:") return new MemoryResults();
   if (url.startsWith("sqlite:")) return new SqliteResults(parseSqlitePath(url));
+  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisResults(url);
   throw new TidingsError(
     "APP_INVALID_URL",
-    `expected a result URL with one of the schemes sqlite:, memory:, got \`${schemeOf(url)}\``,
+    `expected a result URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, got \`${schemeOf(url)}\``,
   );
 }
 

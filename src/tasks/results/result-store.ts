@@ -1,3 +1,4 @@
+import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import type { TaskRecord } from "./task-record.ts";
 
@@ -14,9 +15,11 @@ export type ChangedRecords = readonly string[] | null;
  * - `store` MUST return `false` and change nothing when the stored record is final, or has more `runs`:
  *   then another worker has the task, and this one's lease is lost (fencing).
  * - `get` MUST return what was stored last, equal but isolated from what was passed in, or `null`.
- * - `expire` MUST remove the final records that ended before a time, and nothing else.
+ * - `expire` MUST remove the final records that ended before a time, and nothing else; a store whose
+ *   records expire by themselves removes none.
  * - `onChange` MUST be called after records changed: at once for changes of this process, within
- *   100 ms for those of others. Needless calls are allowed.
+ *   100 ms for those of others; where a store cannot hear of every record, only of that whose `id` the
+ *   listener gave. Needless calls are allowed.
  * - `close` MUST call the listeners once more, and whatever is asked afterwards MUST be refused with
  *   STORAGE_UNAVAILABLE, so that who waits for a record meets the error. Closing twice does nothing.
  * - A record that cannot be read MUST be reported as a FAILURE which says so, not thrown.
@@ -27,12 +30,14 @@ export interface ResultStore extends AsyncDisposable {
   store(record: TaskRecord): Promise<boolean>;
   /** Removes final records older than `before`, at most 1,000; returns how many. */
   expire(before: number): Promise<number>;
-  /** Calls the listener when records changed. */
-  onChange(listener: (changed: ChangedRecords) => void): () => void;
+  /** Calls the listener when records changed; `id` says which one it cares for. */
+  onChange(listener: (changed: ChangedRecords) => void, id?: string): () => void;
   /** Ends the use of the store. */
   close(): Promise<void>;
   /** What can store a record in the same transaction as a delivery ends. */
   readonly shared?: SharedResults | undefined;
+  /** What a broker in the same Redis settles with. */
+  readonly redis?: RecordWriter | undefined;
 }
 
 /** The part of a result store that joins a transaction which others started. */

@@ -40,9 +40,8 @@ export class Results {
     id: string,
     options: WatchOptions = {},
   ): AsyncGenerator<TaskRecord, void, undefined> {
-    const concernsTask = (changed: ChangedRecords): boolean => changed?.includes(id) ?? true;
     let seen = -1;
-    for await (const _ of this.#wakeups(options, concernsTask)) {
+    for await (const _ of this.#wakeups(options, id)) {
       const record = await this.get(id);
       if (record.revision === seen) continue;
       seen = record.revision;
@@ -58,7 +57,7 @@ export class Results {
    */
   async *changes(options: WatchOptions = {}): AsyncGenerator<void, void, undefined> {
     let first = true;
-    for await (const _ of this.#wakeups(options, () => true)) {
+    for await (const _ of this.#wakeups(options)) {
       if (!first) yield;
       first = false;
     }
@@ -70,17 +69,15 @@ export class Results {
     this.#closing.announce();
   }
 
-  /** Yields once at the start, listening already, then after changes that concern the reader. */
-  async *#wakeups(
-    { signal }: WatchOptions,
-    concerns: (changed: ChangedRecords) => boolean,
-  ): AsyncGenerator<void, void, undefined> {
+  /** Yields once at the start, listening already, then after changes, of one record if `id` is given. */
+  async *#wakeups({ signal }: WatchOptions, id?: string): AsyncGenerator<void, void, undefined> {
     if (signal?.aborted) return;
     const wakeup = new Wakeup();
     const wake = (): void => wakeup.wake();
-    const unsubscribe = this.#store.onChange((changed) => {
-      if (concerns(changed)) wake();
-    });
+    const hear = (changed: ChangedRecords): void => {
+      if (id === undefined || changed === null || changed.includes(id)) wake();
+    };
+    const unsubscribe = this.#store.onChange(hear, id);
     const leave = this.#closing.subscribe(wake);
     signal?.addEventListener("abort", wake, { once: true });
     try {

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { afterAll, describe, expect, test } from "vitest";
 
-import { resultsCases } from "../../testing/cases/results.ts";
+import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { SqliteBroker } from "../brokers/sqlite.ts";
 import { Results } from "./results.ts";
 import { SqliteResults } from "./sqlite.ts";
@@ -19,7 +19,7 @@ const newFile = (): string => join(folder, `${files++}.db`);
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("SqliteResults", () => {
-  for (const { name, run } of resultsCases) {
+  for (const { name, run } of [...resultsCases, ...resultsRemovalCases]) {
     test(name, () => expect(run(() => new SqliteResults(newFile()))).resolves.toBeUndefined());
   }
 

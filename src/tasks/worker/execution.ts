@@ -1,6 +1,6 @@
 import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
-import type { Delivery } from "../brokers/broker.ts";
+import type { Delivery, Settle } from "../brokers/broker.ts";
 import { runAs, type CurrentTask } from "../current-task.ts";
 import { decodeMessage } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
@@ -11,7 +11,6 @@ import type { TaskDefinition } from "../task.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
-import type { Settle } from "./settle.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionContext {

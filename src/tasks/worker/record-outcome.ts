@@ -1,10 +1,10 @@
 import { isTidingsError, TidingsError } from "../../core/errors.ts";
+import type { Settlement } from "../brokers/broker.ts";
 import { encodeRetry } from "../message/encode.ts";
 import { toJsonText } from "../message/json-text.ts";
 import type { TaskError, TaskRecord } from "../results/task-record.ts";
 import { Retry, retryDelay } from "../retry.ts";
 import type { Execution, Outcome } from "./execution.ts";
-import type { Settlement } from "./settle.ts";
 
 /** An error's message is kept up to this length: it is for people. */
 const MAX_ERROR_LENGTH = 8_192;

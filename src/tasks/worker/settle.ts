@@ -1,25 +1,16 @@
-import type { Broker, Delivery, PutBackOptions } from "../brokers/broker.ts";
+import type { Broker, Settle } from "../brokers/broker.ts";
 import type { ResultStore } from "../results/result-store.ts";
-import type { TaskRecord } from "../results/task-record.ts";
-
-/** How a run ended: what is recorded, and what becomes of the message. */
-export interface Settlement {
-  readonly record: TaskRecord;
-  /** Puts the message back instead of acknowledging it. */
-  readonly retry: PutBackOptions | null;
-}
-
-/** Stores the record and ends the delivery; `false` when the lease is lost, and nothing was stored. */
-export type Settle = (delivery: Delivery, settlement: Settlement) => Promise<boolean>;
 
 /**
  * Returns how runs are settled with this broker and this result store.
  *
- * In one transaction when they share one. Otherwise the lease is checked, the record stored, and the
+ * In one step when both are in one place. Otherwise the lease is checked, the record stored, and the
  * delivery ended last: whoever dies in between has the task run again, but its record stays, since a
  * final record is never changed.
  */
 export function createSettle(broker: Broker, results: ResultStore): Settle {
+  const settle = broker.settleWith?.(results);
+  if (settle) return settle;
   const { shared } = broker;
   const sharedResults = results.shared;
   if (!shared || shared.transaction !== sharedResults?.transaction) return inSteps(broker, results);

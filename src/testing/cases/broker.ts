@@ -43,25 +43,13 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
   {
-    name: "refuses a message whose id it holds, waiting or leased, and takes it again afterwards",
-    async run(make) {
-      await using broker = await make();
-      await broker.publish("celery", message("one", { body: toBytes("first") }));
-      assert.equal(await broker.publish("mail", message("one")), false);
-      const delivery = await takeOne(broker);
-      assert.equal(toText(delivery), "first");
-      assert.equal(await broker.publish("celery", message("one")), false);
-      await broker.acknowledge(delivery);
-      assert.equal(await broker.publish("celery", message("one")), true);
-    },
-  },
-  {
     name: "hands out no more than asked for, in the order in which messages became due",
     async run(make) {
       const clock = makeClock();
       await using broker = await make(clock);
       await broker.publish("celery", message("late"), clock.now() + 200);
       await broker.publish("celery", message("early"), clock.now() + 100);
+      assert.deepEqual(await take(broker), []);
       for (const id of ["a", "b", "c"]) await broker.publish("celery", message(id));
       clock.move(300);
       assert.deepEqual(ids(await take(broker, { limit: 2 })), ["a", "b"]);
@@ -77,6 +65,7 @@ export const brokerCases: readonly BrokerCase[] = [
       const dueAt = clock.now() + 1_000;
       await broker.publish("celery", message("later"), dueAt + 500);
       await broker.publish("celery", message("soon"), dueAt);
+      assert.deepEqual(await take(broker), []);
       assert.equal(await broker.nextDueAt(["celery"]), dueAt);
       clock.move(999);
       assert.deepEqual(await take(broker), []);
@@ -202,22 +191,6 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
   {
-    name: "marks a waiting message as cancelled, and makes it due",
-    async run(make) {
-      const clock = makeClock();
-      await using broker = await make(clock);
-      const sent = message("one");
-      await broker.publish("celery", sent, clock.now() + 60_000);
-      assert.deepEqual(await broker.cancel("one"), {
-        queue: "celery",
-        message: sent,
-        running: false,
-      });
-      assert.deepEqual(await broker.listCancelled(), []);
-      assert.equal((await takeOne(broker)).cancelled, true);
-    },
-  },
-  {
     name: "marks a leased message as cancelled, and lists it while it is leased",
     async run(make) {
       const clock = makeClock();
@@ -232,33 +205,6 @@ export const brokerCases: readonly BrokerCase[] = [
       assert.deepEqual(await broker.listCancelled(), []);
       const again = await takeOne(broker);
       assert.deepEqual([again.id, again.cancelled], ["two", true], "a cancelled one does not wait");
-    },
-  },
-  {
-    name: "finds nothing to cancel once a message is gone",
-    async run(make) {
-      await using broker = await make();
-      assert.equal(await broker.cancel("unknown"), null);
-      await broker.publish("celery", message("one"));
-      await broker.acknowledge(await takeOne(broker));
-      assert.equal(await broker.cancel("one"), null);
-    },
-  },
-  {
-    name: "discards a cancelled message that nobody has, and nothing else",
-    async run(make) {
-      await using broker = await make();
-      for (const id of ["waiting", "leased", "cancelled"])
-        await broker.publish("celery", message(id));
-      await broker.cancel("cancelled");
-      await broker.discard("cancelled");
-      await broker.discard("waiting");
-      await broker.discard("unknown");
-      const deliveries = await take(broker);
-      assert.deepEqual(ids(deliveries), ["waiting", "leased"]);
-      await broker.cancel("leased");
-      await broker.discard("leased");
-      assert.deepEqual(await broker.renew(deliveries, 1_000), []);
     },
   },
   {
@@ -293,6 +239,66 @@ export const brokerCases: readonly BrokerCase[] = [
       const broken = message("broken", { headers: ["no", "headers"], body: toBytes("}{") });
       await broker.publish("celery", broken);
       assert.deepEqual((await takeOne(broker)).message, broken);
+    },
+  },
+];
+
+/** What holds of brokers that find any message by its id, wherever it is. */
+export const brokerSearchCases: readonly BrokerCase[] = [
+  {
+    name: "refuses a message whose id it holds, waiting or leased, and takes it again afterwards",
+    async run(make) {
+      await using broker = await make();
+      await broker.publish("celery", message("one", { body: toBytes("first") }));
+      assert.equal(await broker.publish("mail", message("one")), false);
+      const delivery = await takeOne(broker);
+      assert.equal(toText(delivery), "first");
+      assert.equal(await broker.publish("celery", message("one")), false);
+      await broker.acknowledge(delivery);
+      assert.equal(await broker.publish("celery", message("one")), true);
+    },
+  },
+  {
+    name: "marks a waiting message as cancelled, and makes it due",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      const sent = message("one");
+      await broker.publish("celery", sent, clock.now() + 60_000);
+      assert.deepEqual(await broker.cancel("one"), {
+        queue: "celery",
+        message: sent,
+        running: false,
+      });
+      assert.deepEqual(await broker.listCancelled(), []);
+      assert.equal((await takeOne(broker)).cancelled, true);
+    },
+  },
+  {
+    name: "finds nothing to cancel once a message is gone",
+    async run(make) {
+      await using broker = await make();
+      assert.equal(await broker.cancel("unknown"), null);
+      await broker.publish("celery", message("one"));
+      await broker.acknowledge(await takeOne(broker));
+      assert.equal(await broker.cancel("one"), null);
+    },
+  },
+  {
+    name: "discards a cancelled message that nobody has, and nothing else",
+    async run(make) {
+      await using broker = await make();
+      for (const id of ["waiting", "leased", "cancelled"])
+        await broker.publish("celery", message(id));
+      await broker.cancel("cancelled");
+      await broker.discard("cancelled");
+      await broker.discard("waiting");
+      await broker.discard("unknown");
+      const deliveries = await take(broker);
+      assert.deepEqual(ids(deliveries), ["waiting", "leased"]);
+      await broker.cancel("leased");
+      await broker.discard("leased");
+      assert.deepEqual(await broker.renew(deliveries, 1_000), []);
     },
   },
 ];

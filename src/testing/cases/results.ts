@@ -86,32 +86,6 @@ export const resultsCases: readonly ResultsCase[] = [
     },
   },
   {
-    name: "removes final records that ended before a time, and nothing else",
-    async run(make) {
-      await using results = await make();
-      await results.store(record({ id: "old", state: "SUCCESS", finishedAt: 10 }));
-      await results.store(record({ id: "new", state: "SUCCESS", finishedAt: 20 }));
-      await results.store(record({ id: "runs", startedAt: 1 }));
-      assert.equal(await results.expire(20), 1);
-      assert.equal(await results.get("old"), null);
-      assert.equal((await results.get("new"))?.id, "new");
-      assert.equal((await results.get("runs"))?.id, "runs");
-    },
-  },
-  {
-    name: "removes no more than a thousand records at a time, and says how many",
-    async run(make) {
-      await using results = await make();
-      const old = Array.from({ length: 1_001 }, (_, index) =>
-        record({ id: `old-${index}`, state: "SUCCESS", finishedAt: 10 }),
-      );
-      await Promise.all(old.map((ended) => results.store(ended)));
-      assert.equal(await results.expire(20), 1_000);
-      assert.equal(await results.expire(20), 1);
-      assert.equal(await results.expire(20), 0);
-    },
-  },
-  {
     name: "wakes its listeners when it is closed, and refuses what comes afterwards",
     async run(make) {
       const results = await make();
@@ -142,6 +116,36 @@ export const resultsCases: readonly ResultsCase[] = [
       leave();
       await results.store(record({ runs: 3 }));
       assert.equal(heard.length, before);
+    },
+  },
+];
+
+/** What holds of stores that remove expired records when they are told to, not by themselves. */
+export const resultsRemovalCases: readonly ResultsCase[] = [
+  {
+    name: "removes final records that ended before a time, and nothing else",
+    async run(make) {
+      await using results = await make();
+      await results.store(record({ id: "old", state: "SUCCESS", finishedAt: 10 }));
+      await results.store(record({ id: "new", state: "SUCCESS", finishedAt: 20 }));
+      await results.store(record({ id: "runs", startedAt: 1 }));
+      assert.equal(await results.expire(20), 1);
+      assert.equal(await results.get("old"), null);
+      assert.equal((await results.get("new"))?.id, "new");
+      assert.equal((await results.get("runs"))?.id, "runs");
+    },
+  },
+  {
+    name: "removes no more than a thousand records at a time, and says how many",
+    async run(make) {
+      await using results = await make();
+      const old = Array.from({ length: 1_001 }, (_, index) =>
+        record({ id: `old-${index}`, state: "SUCCESS", finishedAt: 10 }),
+      );
+      await Promise.all(old.map((ended) => results.store(ended)));
+      assert.equal(await results.expire(20), 1_000);
+      assert.equal(await results.expire(20), 1);
+      assert.equal(await results.expire(20), 0);
     },
   },
 ];

@@ -1,0 +1,330 @@
+import { randomUUID } from "node:crypto";
+
+import {
+  dueTimeOf,
+  PRIORITY_STEPS,
+  readEnvelope,
+  writeEnvelope,
+  type Envelope,
+} from "../celery-redis/envelope.ts";
+import { Publisher } from "../celery-redis/publisher.ts";
+import { QueueWatch } from "../celery-redis/queue-watch.ts";
+import { RevokedTasks } from "../celery-redis/revoked-tasks.ts";
+import { LIST_EXPIRED, RENEW } from "../celery-redis/settle.ts";
+import { TAKE } from "../celery-redis/take.ts";
+import {
+  delayedKey,
+  listKey,
+  openTaskRedis,
+  toList,
+  type DeliveryEnd,
+  type TaskRedis,
+} from "../celery-redis/task-redis.ts";
+import type { EncodedMessage } from "../message/message.ts";
+import { Notifier } from "../notifier.ts";
+import type { ResultStore } from "../results/result-store.ts";
+import type {
+  Broker,
+  CancelledMessage,
+  Delivery,
+  PutBackOptions,
+  Settle,
+  TakeRequest,
+} from "./broker.ts";
+
+/** How to make a {@link RedisBroker}. */
+export interface RedisBrokerOptions {
+  /** The time in milliseconds, for tests. @default the clock of Redis */
+  readonly now?: (() => number) | undefined;
+}
+
+/** One script takes no more than this. */
+const MAX_TAKEN = 1_000;
+
+/** A delivery of ours, and where it stands. */
+interface Held {
+  readonly field: string;
+  readonly envelope: Envelope;
+}
+
+/**
+ * A broker in Redis, in the layout of Celery's: Python workers and callers share its queues.
+ *
+ * Delivery: at least once. Survives: what Redis survives. Bound: the memory of Redis.
+ *
+ * What is taken is written down in the step that takes it, and leased; the lease is refreshed for
+ * Python's eyes too, so that its sweep never restores a task that runs. A message that is not due yet
+ * goes into a sorted set of ours, whoever sent it, and not into a worker's memory.
+ */
+export class RedisBroker implements Broker {
+  readonly #redis: TaskRedis;
+  readonly #now: (() => number) | undefined;
+  readonly #publisher: Publisher;
+  readonly #watch: QueueWatch;
+  readonly #revoked: RevokedTasks;
+  readonly #changes = new Notifier<void>();
+  /** Unique to this broker, so that its fields are. */
+  readonly #name = randomUUID();
+  readonly #held = new Map<Delivery, Held>();
+  #takes = 0;
+  #closed = false;
+
+  constructor(url: string, { now }: RedisBrokerOptions = {}) {
+    this.#redis = openTaskRedis(url);
+    this.#now = now;
+    this.#publisher = new Publisher(this.#redis);
+    this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
+    this.#revoked = new RevokedTasks(this.#redis, () => this.#time);
+    this.#revoked.onChange(() => this.#changes.announce());
+  }
+
+  async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
+    const marks = { runs: 0, lostLeases: 0, dueAt: dueAt ?? null };
+    await this.#publisher.push(queue, listKey(queue, 0), writeEnvelope(queue, message, marks));
+    this.#watch.touch();
+    return true;
+  }
+
+  async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
+    await this.#revoked.start();
+    if (this.#watch.isQuiet(queues, this.#time)) return [];
+    const start = this.#takes % queues.length;
+    const turn = [...queues.slice(start), ...queues.slice(0, start)];
+    const fields = `_tidings.${this.#name}.${this.#takes++}.`;
+    const { taken, since, leases, delayed } = this.#redis.keys;
+    const keys = [
+      taken,
+      since,
+      leases,
+      delayed,
+      ...turn.map(delayedKey),
+      ...PRIORITY_STEPS.flatMap((step) => turn.map((queue) => listKey(queue, step))),
+    ];
+    const args = [
+      String(turn.length),
+      String(Math.min(limit, MAX_TAKEN)),
+      String(leaseMs),
+      this.#timeWord,
+      fields,
+      ...turn.map((queue) => JSON.stringify(queue)),
+    ];
+    const found = toList(await this.#redis.run((redis) => redis.script(TAKE, keys, args)));
+    const deliveries: Delivery[] = [];
+    const early: Promise<unknown>[] = [];
+    for (let index = 0; index < found.length; index += 2) {
+      const field = `${fields}${index / 2 + 1}`;
+      const envelope = readEnvelope(String(found[index + 1]), field);
+      const delivery = this.#toDelivery(turn[Number(found[index]) - 1] ?? "", envelope);
+      this.#held.set(delivery, { field, envelope });
+      const dueAt = dueTimeOf(envelope);
+      if (dueAt !== null && dueAt > this.#time && !delivery.cancelled) {
+        early.push(this.putBack(delivery, { dueAt }));
+      } else deliveries.push(delivery);
+    }
+    await Promise.all(early);
+    return deliveries;
+  }
+
+  async nextDueAt(queues: readonly string[]): Promise<number | null> {
+    return await this.#watch.look(queues);
+  }
+
+  async renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]> {
+    if (deliveries.length === 0) return [];
+    const { taken, since, leases } = this.#redis.keys;
+    const fields = deliveries.map((delivery) => this.#held.get(delivery)?.field ?? "");
+    const words = [String(leaseMs), this.#timeWord, ...fields];
+    const replies = toList(
+      await this.#redis.run((redis) => redis.script(RENEW, [taken, since, leases], words)),
+    );
+    return deliveries.filter((delivery, index) => {
+      if (replies[index] === 1) return false;
+      this.#held.delete(delivery);
+      return true;
+    });
+  }
+
+  async reclaim(): Promise<number> {
+    const { taken, leases } = this.#redis.keys;
+    let reclaimed = 0;
+    for (let isMore = true; isMore;) {
+      const [now, ...expired] = toList(
+        await this.#redis.run((redis) =>
+          redis.script(LIST_EXPIRED, [taken, leases], [this.#timeWord]),
+        ),
+      );
+      const restored: Promise<boolean>[] = [];
+      for (let index = 0; index < expired.length; index += 2) {
+        const value = String(expired[index + 1]);
+        restored.push(this.#restore(String(expired[index]), value, Number(now)));
+      }
+      const successes = (await Promise.all(restored)).filter(Boolean).length;
+      reclaimed += successes;
+      isMore = successes === 100;
+    }
+    if (reclaimed > 0) this.#watch.touch();
+    return reclaimed;
+  }
+
+  async acknowledge(delivery: Delivery): Promise<boolean> {
+    return await this.#end(this.#toEnd(delivery, null), delivery);
+  }
+
+  async putBack(delivery: Delivery, options: PutBackOptions = {}): Promise<boolean> {
+    const ended = await this.#end(this.#toEnd(delivery, options), delivery);
+    if (ended) this.#watch.touch();
+    return ended;
+  }
+
+  settleWith(results: ResultStore): Settle | undefined {
+    const { redis } = results;
+    if (redis?.place !== this.#redis) return undefined;
+    return async (delivery, { record, retry }) => {
+      const end = this.#toEnd(delivery, retry);
+      const { ended, stored } = await this.#redis.settle(end, redis.toWrite(record));
+      this.#held.delete(delivery);
+      if (stored) redis.announce(record.id);
+      if (ended && retry) this.#watch.touch();
+      return ended;
+    };
+  }
+
+  /**
+   * Revokes a task, in Python too.
+   *
+   * A message that is delayed, or that this process has, is found. One that lies in a list is not looked
+   * for, since the list may hold a million: it is marked, and whoever takes it does not run it.
+   */
+  async cancel(id: string): Promise<CancelledMessage | null> {
+    await this.#revoked.revoke(id);
+    for (const { id: heldId, queue, message } of this.#held.keys()) {
+      if (heldId === id) return { queue, message, running: true };
+    }
+    const delayed = await this.#findDelayed(id);
+    if (!delayed) return { queue: null, message: null, running: false };
+    const { queue, message } = delayed;
+    await this.#redis.run((redis) => redis.command(["ZADD", delayedKey(queue), "XX", "0", id]));
+    this.#watch.touch();
+    return { queue, message, running: false };
+  }
+
+  async discard(id: string): Promise<void> {
+    if (!this.#revoked.has(id)) return;
+    const delayed = await this.#findDelayed(id);
+    if (!delayed) return;
+    await this.#redis.run((redis) =>
+      redis.transaction([
+        ["ZREM", delayedKey(delayed.queue), id],
+        ["HDEL", this.#redis.keys.delayed, id],
+      ]),
+    );
+  }
+
+  async listCancelled(): Promise<readonly string[]> {
+    return [...this.#held.keys()]
+      .filter(({ id }) => this.#revoked.terminates(id))
+      .map(({ id }) => id);
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#changes.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([this.#watch.close(), this.#revoked.close()]);
+    await this.#redis.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  get #time(): number {
+    return this.#now?.() ?? Date.now();
+  }
+
+  /** Without a clock of its own, scripts take that of Redis. */
+  get #timeWord(): string {
+    return this.#now ? String(this.#now()) : "";
+  }
+
+  #toDelivery(queue: string, { message, marks }: Envelope): Delivery {
+    return {
+      id: message.id,
+      queue,
+      message,
+      runs: marks.runs + 1,
+      lostLeases: marks.lostLeases,
+      cancelled: this.#revoked.has(message.id),
+    };
+  }
+
+  /** `null` options acknowledge. */
+  #toEnd(delivery: Delivery, options: PutBackOptions | null): DeliveryEnd {
+    const { id, queue, runs, lostLeases } = delivery;
+    const { field = "", envelope } = this.#held.get(delivery) ?? {};
+    const base = { field: field === "" ? "_tidings.none" : field, id, time: 0, text: "" };
+    if (!options) return { ...base, mode: "ack", target: "" };
+    const { message = delivery.message, dueAt = 0 } = options;
+    const step = envelope?.step ?? 0;
+    const isEarly = dueAt > this.#time && !this.#revoked.has(id);
+    // Whoever only finds that it is too early has not run it.
+    const isUnrun = isEarly && !options.message;
+    const marks = {
+      runs: isUnrun ? runs - 1 : runs,
+      lostLeases,
+      dueAt: isEarly ? dueAt : null,
+    };
+    const text = writeEnvelope(queue, message, marks);
+    if (isEarly) {
+      const target = delayedKey(queue);
+      return { ...base, mode: "delay", target, text: `${step}${text}`, time: dueAt };
+    }
+    const mode = options.message ? "back" : "front";
+    return { ...base, mode, target: listKey(queue, step), text };
+  }
+
+  async #findDelayed(id: string): Promise<Envelope | null> {
+    const { delayed } = this.#redis.keys;
+    const value = await this.#redis.run((redis) => redis.command(["HGET", delayed, id]));
+    return value === null ? null : readEnvelope(String(value).slice(1), id);
+  }
+
+  async #end(end: DeliveryEnd, delivery: Delivery): Promise<boolean> {
+    const { ended } = await this.#redis.settle(end, null);
+    this.#held.delete(delivery);
+    return ended;
+  }
+
+  /** Puts what a dead worker had where it is taken next. */
+  async #restore(field: string, value: string, time: number): Promise<boolean> {
+    const { text, queue } = readTaken(value);
+    const { message, marks, step } = readEnvelope(text, field);
+    const restored = writeEnvelope(queue, message, {
+      runs: marks.runs + 1,
+      lostLeases: marks.lostLeases + 1,
+      dueAt: null,
+    });
+    const { ended } = await this.#redis.settle(
+      {
+        field,
+        mode: "restore",
+        target: listKey(queue, step),
+        text: restored,
+        id: message.id,
+        time,
+      },
+      null,
+    );
+    return ended;
+  }
+}
+
+/** `[envelope, "", "queue"]`, as our script put it together. */
+function readTaken(value: string): { readonly text: string; readonly queue: string } {
+  const [, text = value, name = '"celery"'] =
+    /^\[(.*), "", ("(?:[^"\\]|\\.)*")\]$/s.exec(value) ?? [];
+  return { text, queue: String(JSON.parse(name)) };
+}

@@ -1,0 +1,90 @@
+import { crc32 } from "node:zlib";
+
+import { isRecord } from "../message/is-record.ts";
+import { parseIsoTime, toIsoTime } from "../message/iso-time.ts";
+import { fromPythonError, toPythonError } from "../message/python-error.ts";
+import { readTypedJson, writeTypedJson } from "../message/typed-json.ts";
+import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
+import { isFinal, TASK_STATES, type TaskState } from "../states.ts";
+
+/** The text of a record around its revision, which Redis counts. */
+export interface RecordText {
+  readonly head: string;
+  readonly tail: string;
+}
+
+const REVISION = '"revision":';
+
+/**
+ * Writes a record as Celery's result backend does, in the order of its fields.
+ *
+ * What Celery has no field for stands in `tidings`, which Python ignores, with the revision as its last
+ * field.
+ */
+export function writeRecord(record: TaskRecord): RecordText {
+  const { id, state, result, error, revision: _, runs, ...own } = record;
+  const isSuccess = state === "SUCCESS";
+  const kept = isSuccess || result === null ? {} : { result };
+  const meta = {
+    status: state,
+    result: isSuccess ? result : toInfo(record),
+    traceback: null,
+    children: [],
+    date_done: isFinal(state) ? toIsoTime(record.finishedAt ?? 0) : null,
+    tidings: { ...own, ...kept, error, runs, revision: 0 },
+    task_id: id,
+  };
+  const text = writeTypedJson(meta, "the record");
+  const end = text.lastIndexOf(REVISION) + REVISION.length;
+  return { head: text.slice(0, end), tail: text.slice(end + 1) };
+}
+
+/** Reads what a worker of ours or of Python's has written; what cannot be read is a failure. */
+export function readRecord(id: string, text: string): TaskRecord {
+  const pending = pendingRecord(id);
+  const meta = parse(text);
+  if (!isRecord(meta)) {
+    const error = { type: "MESSAGE_INVALID", message: "the stored record cannot be read" };
+    return { ...pending, state: "FAILURE", error, finishedAt: 0, revision: 1 };
+  }
+  const { status, date_done: done, tidings } = meta;
+  const state = toState(status);
+  const result = state === "SUCCESS" ? (meta["result"] ?? null) : null;
+  // We wrote it, unless somebody else writes into our field.
+  if (isRecord(tidings)) return { ...pending, result, ...tidings, id, state };
+  const isError = state === "FAILURE" || state === "RETRY" || state === "REVOKED";
+  return {
+    ...pending,
+    state,
+    result,
+    error: isError ? fromPythonError(meta["result"]) : null,
+    finishedAt: isFinal(state) ? toTime(done) : null,
+    // Python counts nothing: other text is another revision.
+    revision: 1 + crc32(text),
+  };
+}
+
+/** "STARTED `{"pid","hostname"}`"; exceptions as Python makes them again. */
+function toInfo({ state, error, name, worker }: TaskRecord): unknown {
+  if (error) return toPythonError(error, name);
+  return state === "STARTED" && worker ? { pid: worker.pid, hostname: worker.name } : null;
+}
+
+/** A state that a Python task made up itself is a kind of being started. */
+function toState(status: unknown): TaskState {
+  return TASK_STATES.find((state) => state === status) ?? "STARTED";
+}
+
+function toTime(value: unknown): number {
+  const time = typeof value === "string" ? parseIsoTime(value) : Number.NaN;
+  return Number.isNaN(time) ? 0 : time;
+}
+
+function parse(text: string): unknown {
+  try {
+    return readTypedJson(text);
+  } catch {
+    // Whoever asked gets a record that says so.
+    return null;
+  }
+}

@@ -1,0 +1,136 @@
+import type { RedisScript } from "../../redis/index.ts";
+
+/**
+ * Ends deliveries and stores records, each pair in one step.
+ *
+ * A delivery ends only for who holds its lease, and its record is stored only then. A record that is
+ * final, or of a later run, stays as it is.
+ *
+ * KEYS[1…4]  what is taken; when it was; leases; delayed messages
+ * KEYS[5…]   for each item: where the message goes; the record
+ * ARGV       for each item, eight words:
+ *            the field of the delivery, or "" for none;
+ *            what becomes of it: ack, front, back, delay, or restore (only if the lease has run out);
+ *            the message as it is put back; the id;
+ *            when it is due in ms, or the time now for restore;
+ *            the text of the record up to its revision and after it, or "" for none;
+ *            how often the task was run, and how long the record lives in seconds, as "runs:seconds"
+ * returns    for each item: 1 if the delivery has ended, 1 if the record was stored
+ */
+export const SETTLE: RedisScript = {
+  source: `
+local taken, since, leases, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local function endDelivery(field, mode, now)
+  if mode == "restore" then
+    local deadline = redis.call("ZSCORE", leases, field)
+    if not deadline or tonumber(deadline) > tonumber(now) then return 0 end
+  end
+  if redis.call("HDEL", taken, field) == 0 then return 0 end
+  redis.call("ZREM", since, field)
+  redis.call("ZREM", leases, field)
+  return 1
+end
+local function putBack(mode, target, item)
+  local text, id, due = item[1], item[2], item[3]
+  if mode == "back" then
+    redis.call("LPUSH", target, text)
+  elseif mode == "delay" then
+    local name = id
+    while redis.call("HEXISTS", delayed, name) == 1 do name = name .. "+" end
+    redis.call("HSET", delayed, name, text)
+    redis.call("ZADD", target, due, name)
+  elseif mode ~= "ack" then
+    redis.call("RPUSH", target, text)
+  end
+end
+local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
+local function store(key, head, tail, runs, seconds)
+  local old = redis.call("GET", key)
+  local revision = 1
+  if old then
+    if finals[string.match(old, '^{"status": ?"(%u+)"')] then return 0 end
+    local tailOfOld = string.sub(old, -(2 * #key + 100))
+    local oldRuns, oldRevision = string.match(tailOfOld, '^.*"runs":(%d+),"revision":(%d+)},"task_id":')
+    if oldRuns and tonumber(oldRuns) > tonumber(runs) then return 0 end
+    revision = (oldRevision or 0) + 1
+  end
+  local text = head .. string.format("%d", revision) .. tail
+  redis.call("SETEX", key, seconds, text)
+  redis.call("PUBLISH", key, text)
+  return 1
+end
+local replies = {}
+for item = 1, (#KEYS - 4) / 2 do
+  local target, record, first = KEYS[3 + item * 2], KEYS[4 + item * 2], (item - 1) * 8
+  local field, mode, head = ARGV[first + 1], ARGV[first + 2], ARGV[first + 6]
+  local ended, stored = 1, 0
+  if field ~= "" then
+    ended = endDelivery(field, mode, ARGV[first + 5])
+    if ended == 1 then putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] }) end
+  end
+  if ended == 1 and head ~= "" then
+    local runs, seconds = string.match(ARGV[first + 8], "(%d+):(%d+)")
+    stored = store(record, head, ARGV[first + 7], runs, seconds)
+  end
+  replies[#replies + 1] = ended
+  replies[#replies + 1] = stored
+end
+return replies
+`,
+};
+
+/**
+ * Extends leases, for our workers and in the eyes of Python's.
+ *
+ * KEYS       what is taken; when it was; leases
+ * ARGV[1…2]  the lease in ms; the time in ms, or ""
+ * ARGV[3…]   the fields
+ * returns    for each field, 1 if it is held still
+ */
+export const RENEW: RedisScript = {
+  source: `
+local now = tonumber(ARGV[2])
+if not now then
+  local time = redis.call("TIME")
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local replies = {}
+for index = 3, #ARGV do
+  local isHeld = redis.call("HEXISTS", KEYS[1], ARGV[index])
+  if isHeld == 1 then
+    redis.call("ZADD", KEYS[2], now / 1000, ARGV[index])
+    redis.call("ZADD", KEYS[3], now + ARGV[1], ARGV[index])
+  end
+  replies[#replies + 1] = isHeld
+end
+return replies
+`,
+};
+
+/**
+ * Lists leases that have run out, at most a hundred.
+ *
+ * KEYS     what is taken; leases
+ * ARGV[1]  the time in ms, or ""
+ * returns  the time in ms; then the field and what was taken, for each one
+ */
+export const LIST_EXPIRED: RedisScript = {
+  source: `
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call("TIME")
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local replies = { string.format("%d", now) }
+for _, field in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", now, "LIMIT", 0, 100)) do
+  local value = redis.call("HGET", KEYS[1], field)
+  if value then
+    replies[#replies + 1] = field
+    replies[#replies + 1] = value
+  else
+    redis.call("ZREM", KEYS[2], field)
+  end
+end
+return replies
+`,
+};

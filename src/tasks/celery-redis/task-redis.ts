@@ -1,0 +1,197 @@
+import { TidingsError, toError } from "../../core/errors.ts";
+import { openRedis, parseRedisUrl, type Redis, type RedisReply } from "../../redis/index.ts";
+import { SETTLE } from "./settle.ts";
+
+/** One script takes no more items than this, and no more bytes, so that it never blocks for long. */
+const MAX_ITEMS = 500;
+const MAX_BYTES = 4_194_304;
+
+/** What becomes of a delivery. */
+export interface DeliveryEnd {
+  readonly field: string;
+  readonly mode: "ack" | "front" | "back" | "delay" | "restore";
+  /** The list, or the delayed messages of the queue. */
+  readonly target: string;
+  readonly text: string;
+  readonly id: string;
+  /** When it is due; for `restore`, the time now. */
+  readonly time: number;
+}
+
+/** A record as it is written. */
+export interface RecordWrite {
+  readonly key: string;
+  /** The text up to the revision, and after it. */
+  readonly head: string;
+  readonly tail: string;
+  readonly runs: number;
+  readonly expireSeconds: number;
+}
+
+/** What came of one item. */
+export interface Settled {
+  readonly ended: boolean;
+  readonly stored: boolean;
+}
+
+interface PendingItem extends PromiseWithResolvers<Settled> {
+  readonly end: DeliveryEnd | null;
+  readonly record: RecordWrite | null;
+}
+
+/** The names of kombu's keys, and of ours. */
+export interface TaskKeys {
+  readonly taken: string;
+  readonly since: string;
+  readonly leases: string;
+  readonly delayed: string;
+  readonly revoked: string;
+}
+
+/**
+ * One Redis for broker and results, opened once per process and URL.
+ *
+ * What is settled in one tick goes in one script, so the record of a task and the end of its delivery
+ * are one step, and a busy worker pays one round trip for many tasks.
+ */
+export class TaskRedis {
+  readonly redis: Redis;
+  readonly database: number;
+  readonly keys: TaskKeys;
+  readonly #url: string;
+  #pending: PendingItem[] = [];
+  #users = 0;
+
+  /** @internal Use {@link openTaskRedis}. */
+  constructor(url: string) {
+    const { kind, database } = parseRedisUrl(url);
+    if (kind === "cluster") {
+      throw new TidingsError(
+        "APP_INVALID_URL",
+        "expected a server or sentinels for tasks, got a cluster: Celery's keys have no common slot",
+      );
+    }
+    this.#url = url;
+    this.database = database;
+    this.redis = openRedis(url);
+    this.keys = {
+      taken: "unacked",
+      since: "unacked_index",
+      leases: "_tidings.leases",
+      delayed: "_tidings.delayed",
+      revoked: "_tidings.revoked",
+    };
+  }
+
+  /** Counts one more user; each must call `close`. */
+  use(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** Runs what asks Redis; its errors are those of a storage. */
+  async run<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
+    if (this.#users === 0) throw closedError();
+    try {
+      return await ask(this.redis);
+    } catch (error) {
+      throw toStorageError(error);
+    }
+  }
+
+  /** Ends a delivery and stores its record, in one step with others of this tick. */
+  settle(end: DeliveryEnd | null, record: RecordWrite | null): Promise<Settled> {
+    if (this.#users === 0) return Promise.reject(closedError());
+    const item = { ...Promise.withResolvers<Settled>(), end, record };
+    // After all microtasks: whatever ends in this tick is settled together.
+    if (this.#pending.push(item) === 1) process.nextTick(() => this.#flush());
+    return item.promise;
+  }
+
+  /** Ends the use of one user; the last one closes the connection. */
+  async close(): Promise<void> {
+    this.#users--;
+    if (this.#users > 0) return;
+    opened.delete(this.#url);
+    await this.redis.close();
+  }
+
+  #flush(): void {
+    const items = this.#pending;
+    this.#pending = [];
+    let batch: PendingItem[] = [];
+    let bytes = 0;
+    for (const item of items) {
+      if (batch.length === MAX_ITEMS || bytes > MAX_BYTES) {
+        void this.#send(batch);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(item);
+      bytes += (item.end?.text.length ?? 0) + (item.record?.head.length ?? 0);
+    }
+    void this.#send(batch);
+  }
+
+  /** Never rejects: each item hears of it. */
+  async #send(batch: readonly PendingItem[]): Promise<void> {
+    const { taken, since, leases, delayed } = this.keys;
+    const keys = [taken, since, leases, delayed];
+    const words: string[] = [];
+    for (const { end, record } of batch) {
+      keys.push(end?.target ?? "", record?.key ?? "");
+      words.push(
+        end?.field ?? "",
+        end?.mode ?? "",
+        end?.text ?? "",
+        end?.id ?? "",
+        String(end?.time ?? 0),
+        record?.head ?? "",
+        record?.tail ?? "",
+        record ? `${record.runs}:${record.expireSeconds}` : "",
+      );
+    }
+    try {
+      const replies = await this.run((redis) => redis.script(SETTLE, keys, words));
+      const flags = toList(replies);
+      for (const [index, { resolve }] of batch.entries()) {
+        resolve({ ended: flags[index * 2] === 1, stored: flags[index * 2 + 1] === 1 });
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(toError(error));
+    }
+  }
+}
+
+const opened = new Map<string, TaskRedis>();
+
+/** Opens a Redis for tasks, or returns the one that is open already. Nothing is connected yet. */
+export function openTaskRedis(url: string): TaskRedis {
+  const found = opened.get(url) ?? new TaskRedis(url);
+  opened.set(url, found);
+  return found.use();
+}
+
+/** The items of a reply that is a list. */
+export function toList(reply: RedisReply): readonly RedisReply[] {
+  return Array.isArray(reply) ? reply : [];
+}
+
+/** "db.exchange": where kombu publishes to all workers. */
+export function listKey(queue: string, step: number): string {
+  return step === 0 ? queue : `${queue}\u0006\u0016${step}`;
+}
+
+export function delayedKey(queue: string): string {
+  return `_tidings.delayed.${queue}`;
+}
+
+function closedError(): TidingsError {
+  return new TidingsError("STORAGE_UNAVAILABLE", "the connection to Redis has been closed");
+}
+
+/** Redis that cannot be reached, or refuses, is a storage that is not there for now. */
+function toStorageError(error: unknown): TidingsError {
+  const { message } = toError(error);
+  return new TidingsError("STORAGE_UNAVAILABLE", message, { cause: error });
+}

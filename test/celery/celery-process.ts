@@ -1,0 +1,126 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { PYTHON } from "../python/channels-peer.ts";
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+
+/** A process of Celery on a Redis: a worker, or a caller that is told what to call. */
+class CeleryProcess implements AsyncDisposable {
+  readonly child: ChildProcess;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    this.child = spawn(PYTHON, args, {
+      cwd: folder,
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      // A group of its own: the processes of the pool end with their parent.
+      detached: true,
+    });
+  }
+
+  /** Kills it and all that it has started. */
+  async kill(): Promise<void> {
+    const { child } = this;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    process.kill(-child.pid, "SIGKILL");
+    await exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** A Celery worker with the tasks of `celery_app.py`. */
+export class CeleryWorker extends CeleryProcess {
+  static async start(
+    url: string,
+    { queue = "celery", acksLate = false }: { queue?: string; acksLate?: boolean } = {},
+  ): Promise<CeleryWorker> {
+    const options = ["-c", "1", "-Q", queue, "--without-mingle", "--without-gossip", "-l", "INFO"];
+    const worker = new CeleryWorker(["-m", "celery", "-A", "celery_app", "worker", ...options], {
+      REDIS_URL: url,
+      ACKS_LATE: acksLate ? "1" : "0",
+      C_FORCE_ROOT: "1",
+    });
+    await worker.#untilReady();
+    return worker;
+  }
+
+  async #untilReady(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let log = "";
+    this.child.once("exit", () => reject(new Error(`the Celery worker has ended:\n${log}`)));
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on("data", (text: Buffer) => {
+        log = (log + text.toString()).slice(-10_000);
+        if (log.includes(" ready.")) resolve();
+      });
+    }
+    await promise;
+  }
+}
+
+/** A Celery client: calls tasks, waits for results, revokes. */
+export class CeleryCaller extends CeleryProcess {
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #nextId = 0;
+
+  static start(url: string): CeleryCaller {
+    return new CeleryCaller(["celery_caller.py"], { REDIS_URL: url });
+  }
+
+  private constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    super(args, env);
+    const { stdout, stderr } = this.child;
+    if (!stdout || !stderr) throw new Error("no output");
+    let complaints = "";
+    stderr.on("data", (text: Buffer) => (complaints += text.toString()));
+    createInterface({ input: stdout }).on("line", (line) => this.#read(JSON.parse(line)));
+    this.child.once("exit", () => {
+      for (const { reject } of this.#waiting.values()) {
+        reject(new Error(`the Celery client has ended:\n${complaints}`));
+      }
+    });
+  }
+
+  /** Sends a task; returns its id. */
+  async send(
+    name: string,
+    args: readonly unknown[] = [],
+    { kwargs = {}, ...options }: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
+    return String(await this.#call("send", name, args, kwargs, options));
+  }
+
+  async get(id: string, timeoutSeconds = 15): Promise<unknown> {
+    return await this.#call("get", id, timeoutSeconds);
+  }
+
+  async state(id: string): Promise<unknown> {
+    return await this.#call("state", id);
+  }
+
+  async revoke(id: string, terminate = false): Promise<void> {
+    await this.#call("revoke", id, terminate);
+  }
+
+  async #call(op: string, ...args: readonly unknown[]): Promise<unknown> {
+    const id = this.#nextId++;
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    this.child.stdin?.write(`${JSON.stringify({ id, op, args })}\n`);
+    return await waiting.promise;
+  }
+
+  #read({ id, result, error }: { id: number; result?: unknown; error?: string }): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(new Error(error));
+  }
+}

@@ -1,0 +1,36 @@
+"""The Celery application of the tests: its tasks, as a worker and as a caller know them."""
+
+import os
+import time
+
+from celery import Celery
+
+app = Celery("celery_app", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
+app.conf.update(
+    broker_transport_options={"visibility_timeout": 3600},
+    worker_prefetch_multiplier=1,
+    task_acks_late=os.environ.get("ACKS_LATE") == "1",
+)
+
+
+@app.task(name="py.echo")
+def echo(*args, **kwargs):
+    return {"args": args, "kwargs": kwargs}
+
+
+@app.task(name="py.fail")
+def fail(text):
+    raise ValueError(text)
+
+
+@app.task(name="py.flaky", bind=True, max_retries=3)
+def flaky(self, times):
+    if self.request.retries < times:
+        raise self.retry(exc=RuntimeError("not yet"), countdown=0.1)
+    return self.request.retries
+
+
+@app.task(name="py.slow")
+def slow(seconds):
+    time.sleep(seconds)
+    return "slept"

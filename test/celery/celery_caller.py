@@ -1,0 +1,35 @@
+"""Calls tasks as a Celery client, line by line: what to do comes as JSON, and so does what it came to."""
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+from celery.result import AsyncResult
+
+from celery_app import app
+
+
+def call(op, *args):
+    if op == "send":
+        name, positional, named, options = args
+        if "expires_in" in options:
+            options["expires"] = datetime.now(timezone.utc) + timedelta(seconds=options.pop("expires_in"))
+        return app.send_task(name, args=positional, kwargs=named, **options).id
+    if op == "get":
+        return AsyncResult(args[0], app=app).get(timeout=args[1])
+    if op == "state":
+        return AsyncResult(args[0], app=app).state
+    if op == "revoke":
+        app.control.revoke(args[0], terminate=args[1])
+        return None
+    raise KeyError(op)
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    answer = {"id": request["id"]}
+    try:
+        answer["result"] = call(request["op"], *request["args"])
+    except Exception as error:  # told to whoever asked
+        answer["error"] = "{}.{}: {}".format(type(error).__module__, type(error).__name__, error)
+    print(json.dumps(answer), flush=True)

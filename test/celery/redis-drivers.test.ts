@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { RedisBroker, RedisResults } from "../../src/tasks/index.ts";
+import { brokerCases } from "../../src/testing/cases/broker.ts";
+import { resultsCases } from "../../src/testing/cases/results.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = openRedis(server.url);
+});
+
+afterAll(async () => {
+  await redis.close();
+  await server[Symbol.asyncDispose]();
+});
+
+beforeEach(() => redis.command(["FLUSHALL"]));
+
+describe("RedisBroker", () => {
+  for (const { name, run } of brokerCases) {
+    test(name, async () => {
+      await expect(run((options) => new RedisBroker(server.url, options))).resolves.toBeUndefined();
+    });
+  }
+});
+
+describe("RedisResults", () => {
+  for (const { name, run } of resultsCases) {
+    test(name, async () => {
+      await expect(run(() => new RedisResults(server.url))).resolves.toBeUndefined();
+    });
+  }
+});

@@ -1,21 +1,71 @@
 import { TidingsError } from "../../core/errors.ts";
+import { decompress } from "./compression.ts";
 import { isRecord } from "./is-record.ts";
-import type { EncodedMessage, MessageEmbed, TaskMessage, TimeLimits } from "./message.ts";
+import { parseIsoTime } from "./iso-time.ts";
+import type {
+  EncodedMessage,
+  MessageEmbed,
+  MessageProperties,
+  TaskMessage,
+  TimeLimits,
+} from "./message.ts";
+import { deserialize, type Serializer } from "./serializer.ts";
+
+/** What is read, and what is refused. */
+export interface DecodeOptions {
+  /** The formats of bodies that are read. @default all: "json" and "msgpack" */
+  readonly accept?: readonly Serializer[] | undefined;
+  /** The bound of a body, decompressed. @default 16_777_216 */
+  readonly maxBytes?: number | undefined;
+}
 
 /**
- * Decodes a Celery message of protocol 2.
+ * Decodes a Celery message of protocol 2, or 1.
  *
  * Only `task` and `id` must be there; the rest has defaults, as in a Python worker.
  *
  * @throws {TidingsError} MESSAGE_INVALID when headers or body do not have the shape of the protocol.
+ * @throws {TidingsError} MESSAGE_NOT_JSON when the body is to be JSON, and is not.
+ * @throws {TidingsError} MESSAGE_NOT_ACCEPTED for pickle and other formats that are not read.
+ * @throws {TidingsError} MESSAGE_TOO_LARGE for a body beyond `maxBytes`.
  */
-export function decodeMessage({ headers, body, properties }: EncodedMessage): TaskMessage {
-  if (!isRecord(headers)) throw invalid("headers", "an object", headers);
+export function decodeMessage(message: EncodedMessage, options: DecodeOptions = {}): TaskMessage {
+  if (!isRecord(message.headers)) throw invalid("headers", "an object", message.headers);
+  const body = readBody(message, message.headers, options);
+  const { properties } = message;
+  return isProtocol1(message.headers) && isRecord(body)
+    ? toCall(
+        toProtocol2(body),
+        [body["args"] ?? [], body["kwargs"] ?? {}, toEmbed(body)],
+        properties,
+      )
+    : toCall(message.headers, body, properties);
+}
+
+/** "Presence of `task` in headers is how a worker tells v2 from v1." */
+export function isProtocol1(headers: unknown): boolean {
+  return isRecord(headers) && headers["task"] === undefined;
+}
+
+/** Of a message of protocol 1 everything is in the body. */
+function toProtocol2(body: Headers): Headers {
+  const { task, id, retries, eta, expires, taskset, timelimit } = body;
+  return { task, id, retries, eta, expires, group: taskset, timelimit };
+}
+
+function toEmbed({ callbacks, errbacks, chord }: Headers): MessageEmbed {
+  return { callbacks, errbacks, chord };
+}
+
+type Headers = Readonly<Record<string, unknown>>;
+
+function toCall(headers: Headers, body: unknown, properties: MessageProperties): TaskMessage {
   const id = toText(headers["id"], "header id");
-  const [args, kwargs, embed] = decodeBody(body);
+  const task = toText(headers["task"], "header task");
+  const [args, kwargs, embed] = toBodyParts(body);
   return {
     id,
-    task: toText(headers["task"], "header task"),
+    task,
     args,
     kwargs,
     embed,
@@ -49,19 +99,26 @@ type MessageBody = readonly [
   embed: MessageEmbed,
 ];
 
-function decodeBody(bytes: Uint8Array): MessageBody {
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    throw new TidingsError("MESSAGE_NOT_JSON", "expected the body of a task message to be JSON", {
-      cause: error,
-    });
+function readBody(
+  message: EncodedMessage,
+  { compression }: Headers,
+  { accept = ["json", "msgpack"], maxBytes = 16_777_216 }: DecodeOptions,
+): unknown {
+  const { byteLength } = message.body;
+  if (byteLength > maxBytes) {
+    const expected = `expected the body of a task message to be at most ${maxBytes} bytes`;
+    throw new TidingsError("MESSAGE_TOO_LARGE", `${expected}, got ${byteLength}`);
   }
+  if (compression === undefined || compression === null) return deserialize(message, accept);
+  const body = decompress(message.body, compression, maxBytes);
+  return deserialize({ ...message, body }, accept);
+}
+
+function toBodyParts(body: unknown): MessageBody {
   if (!Array.isArray(body) || body.length !== 3) {
     throw invalid("body", "a list of arguments, keyword arguments and embed", body);
   }
-  const [args, kwargs, embed]: unknown[] = body;
+  const [args, kwargs, embed]: readonly unknown[] = body;
   if (!Array.isArray(args)) throw invalid("arguments", "a list", args);
   if (!isRecord(kwargs)) throw invalid("keyword arguments", "an object", kwargs);
   if (embed !== null && !isRecord(embed)) throw invalid("embed", "an object or null", embed);
@@ -123,19 +180,16 @@ const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
   "compression",
 ]);
 
-function toCustomHeaders(
-  headers: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function toCustomHeaders(headers: Headers): Headers {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !PROTOCOL_HEADERS.has(name)),
   );
 }
 
-/** "Reader accepts `Z` and naive (= UTC)": a time without an offset is UTC. */
 function toTime(value: unknown, what: string): number | null {
   const text = toOptionalText(value, what);
   if (text === null) return null;
-  const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
+  const time = parseIsoTime(text);
   if (Number.isNaN(time)) throw invalid(what, "an ISO 8601 time", value);
   return time;
 }

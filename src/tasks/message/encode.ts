@@ -1,5 +1,17 @@
-import { assertJson } from "./json-text.ts";
-import type { EncodedMessage, OutgoingMessage, TaskMessage, TimeLimits } from "./message.ts";
+import { compress, type Compression } from "./compression.ts";
+import { decodeMessage, isProtocol1 } from "./decode.ts";
+import { toIsoTime } from "./iso-time.ts";
+import type { EncodedMessage, OutgoingMessage, TimeLimits } from "./message.ts";
+import { pythonRepr, tupleRepr } from "./python-repr.ts";
+import { serialize, type Serializer } from "./serializer.ts";
+
+/** How to encode a message. */
+export interface EncodeOptions {
+  /** @default "json" */
+  readonly serializer?: Serializer | undefined;
+  /** @default none */
+  readonly compression?: Compression | undefined;
+}
 
 /**
  * Encodes a call as a Celery message of protocol 2.
@@ -7,20 +19,30 @@ import type { EncodedMessage, OutgoingMessage, TaskMessage, TimeLimits } from ".
  * Every header that Celery writes is there, in its order, with `lang` telling who wrote it. The names of
  * these headers are the protocol's: custom ones of the same name are left out.
  *
- * @throws {JsonRefusal} when JSON cannot carry an argument.
+ * @throws {JsonRefusal} when an argument cannot be carried.
  * @see https://docs.celeryq.dev/en/stable/internals/protocol.html
  */
-export function encodeMessage(message: OutgoingMessage): EncodedMessage {
+export function encodeMessage(
+  message: OutgoingMessage,
+  { serializer = "json", compression }: EncodeOptions = {},
+): EncodedMessage {
   const { id, args = [], kwargs = {}, embed = {}, expires = null } = message;
-  assertJson(args, "arguments");
-  assertJson(kwargs, "keyword arguments");
   const { callbacks = null, errbacks = null, chain = null, chord = null } = embed;
+  const serialized = serialize(
+    [
+      ["arguments", args],
+      ["keyword arguments", kwargs],
+      ["embed", { callbacks, errbacks, chain, chord }],
+    ],
+    serializer,
+  );
+  const compressed = compression && compress(serialized.body, compression);
+  const headers = toHeaders(message);
   return {
+    ...serialized,
     id,
-    headers: toHeaders(message),
-    body: Buffer.from(JSON.stringify([args, kwargs, { callbacks, errbacks, chain, chord }])),
-    contentType: "application/json",
-    contentEncoding: "utf-8",
+    headers: compressed ? { ...headers, compression: compressed.header } : headers,
+    body: compressed?.bytes ?? serialized.body,
     properties: {
       correlationId: id,
       replyTo: message.replyTo ?? undefined,
@@ -35,9 +57,13 @@ export function encodeMessage(message: OutgoingMessage): EncodedMessage {
 /**
  * Encodes the next try of a message: the same call under the same id.
  *
- * Headers that we do not know are handed on. "parent_id: on a retry its own id", as Celery does.
+ * Headers that we do not know are handed on. "parent_id: on a retry its own id", as Celery does. A message
+ * of protocol 1 goes on in protocol 2: it has no headers that could say so.
  */
 export function encodeRetry(message: EncodedMessage, retries: number, eta: number): EncodedMessage {
+  if (isProtocol1(message.headers)) {
+    return encodeMessage({ ...decodeMessage(message), retries, eta, parentId: message.id });
+  }
   const headers = typeof message.headers === "object" ? message.headers : {};
   return {
     ...message,
@@ -54,14 +80,16 @@ function toHeaders(message: OutgoingMessage): Readonly<Record<string, unknown>> 
     task,
     id,
     shadow: message.shadow ?? null,
-    eta: toIsoTime(message.eta ?? null),
-    expires: toIsoTime(message.expires ?? null),
+    eta: toTimeHeader(message.eta),
+    expires: toTimeHeader(message.expires),
     group: message.group ?? null,
     group_index: message.groupIndex ?? null,
     retries,
     timelimit: toSeconds(message.timeLimits),
     root_id: rootId,
     parent_id: parentId,
+    argsrepr: tupleRepr(message.args ?? []),
+    kwargsrepr: pythonRepr(message.kwargs ?? {}),
     origin,
     ignore_result: message.ignoreResult ?? false,
     replaced_task_nesting: message.replacedTaskNesting ?? 0,
@@ -75,7 +103,6 @@ function toSeconds(limits: TimeLimits | undefined): readonly (number | null)[] {
   return [limits?.hardMs ?? null, limits?.softMs ?? null].map((ms) => ms && ms / 1_000);
 }
 
-/** The form that Python's `datetime.fromisoformat` reads in every version: no `Z`, six digits. */
-function toIsoTime(time: TaskMessage["eta"]): string | null {
-  return time === null ? null : new Date(time).toISOString().replace("Z", "000+00:00");
+function toTimeHeader(time: number | null | undefined): string | null {
+  return time === null || time === undefined ? null : toIsoTime(time);
 }

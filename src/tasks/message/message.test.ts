@@ -30,7 +30,7 @@ const call: TaskMessage = {
   priority: 0,
 };
 
-function received(headers: unknown, body: string): EncodedMessage {
+function received(headers: unknown, body: string | Uint8Array): EncodedMessage {
   return {
     id: "one",
     headers,
@@ -134,6 +134,38 @@ describe("decodeMessage", () => {
     expect(embed.chain).toMatchObject([{ task: "tapp.add", args: [10], immutable: false }]);
   });
 
+  test("reads protocol 1, where everything is in the body", () => {
+    const body = JSON.stringify({
+      task: "tasks.add",
+      id: "old",
+      args: [2, 3],
+      kwargs: { z: 1 },
+      retries: 1,
+      eta: "2026-11-20T20:59:05",
+      expires: null,
+      utc: true,
+      callbacks: [{ task: "tasks.log" }],
+      errbacks: null,
+      timelimit: [30, null],
+      taskset: "group",
+      chord: null,
+    });
+    const message = received({}, body);
+    expect(decodeMessage(message)).toMatchObject({
+      id: "old",
+      task: "tasks.add",
+      args: [2, 3],
+      kwargs: { z: 1 },
+      embed: { callbacks: [{ task: "tasks.log" }] },
+      retries: 1,
+      eta: Date.UTC(2026, 10, 20, 20, 59, 5),
+      group: "group",
+      timeLimits: { hardMs: 30_000, softMs: null },
+    });
+    const retry = decodeMessage(encodeRetry({ ...message, id: "old" }, 2, 0));
+    expect(retry).toMatchObject({ id: "old", args: [2, 3], retries: 2, eta: 0, parentId: "old" });
+  });
+
   test("reads the least that a Python worker accepts", () => {
     const headers = { id: "one", task: "t" };
     expect(decodeMessage(received(headers, "[[], {}, null]"))).toMatchObject({
@@ -164,7 +196,14 @@ describe("decodeMessage", () => {
     ["negative retries", { ...good, retries: -1 }, "[[], {}, {}]", "header retries"],
     ["a time that is none", { ...good, eta: "soon" }, "[[], {}, {}]", "header eta"],
     ["a body that is no JSON", good, "}{", "to be JSON"],
-    ["a body of protocol 1", good, '{"task": "t"}', "a list of arguments"],
+    ["a body of protocol 1 without a task", {}, "{}", "header id"],
+    ["bytes that are no text", good, Buffer.from([0x22, 0xff, 0x22]), "to be JSON"],
+    [
+      "a body of protocol 1 under headers of protocol 2",
+      good,
+      '{"task": "t"}',
+      "a list of arguments",
+    ],
     ["a body of two", good, "[[], {}]", "got a list of 2"],
     ["arguments that are no list", good, '["ab", {}, {}]', "expected the arguments"],
     ["keyword arguments that are a list", good, "[[], [], {}]", "expected the keyword arguments"],

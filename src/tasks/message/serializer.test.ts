@@ -1,0 +1,118 @@
+import { deflateSync, gzipSync } from "node:zlib";
+
+import { describe, expect, test } from "vitest";
+
+import { decodeMessage } from "./decode.ts";
+import { encodeMessage } from "./encode.ts";
+import type { EncodedMessage } from "./message.ts";
+import { Decimal } from "./typed-values.ts";
+
+const call = {
+  id: "one",
+  task: "tasks.add",
+  args: [1, "é", 2 ** 40, null],
+  kwargs: { deep: [true] },
+};
+
+describe.each(["json", "msgpack"] as const)("a message in %s", (serializer) => {
+  test.each([undefined, "zlib", "brotli", "zstd"] as const)(
+    "compressed by %s decodes to the same call",
+    (compression) => {
+      const message = encodeMessage(call, { serializer, compression });
+      expect(decodeMessage(message)).toMatchObject(call);
+    },
+  );
+
+  test("carries integers beyond 2^53, NaN and bytes", () => {
+    const args = [2n ** 60n, -(2n ** 60n), Number.NaN, new Uint8Array([1, 255])];
+    expect(decodeMessage(encodeMessage({ ...call, args }, { serializer })).args).toEqual(args);
+  });
+
+  test("is refused where it is not accepted", () => {
+    const accept = serializer === "json" ? (["msgpack"] as const) : (["json"] as const);
+    const message = encodeMessage(call, { serializer });
+    expect(() => decodeMessage(message, { accept })).toThrow(
+      expect.objectContaining({ code: "MESSAGE_NOT_ACCEPTED" }),
+    );
+  });
+});
+
+describe("MessagePack", () => {
+  test("carries dates and decimals as text", () => {
+    const args = [new Date(0), [new Decimal("1.10")]];
+    const message = encodeMessage({ ...call, args }, { serializer: "msgpack" });
+    expect(decodeMessage(message).args).toEqual(["1970-01-01T00:00:00.000Z", ["1.10"]]);
+  });
+
+  test.each([
+    ["a length that is more than what came", [0xdd, 0xff, 0xff, 0xff, 0xff]],
+    ["an extension", [0x93, 0xc7, 0x01, 0x05, 0x00, 0x80, 0x80]],
+    ["a key that names a prototype", [0x81, 0xa9, ...Buffer.from("__proto__"), 0x80]],
+    ["nothing", []],
+  ])("refuses %s", (_name, bytes) => {
+    const message = withBody(Buffer.from(bytes), { contentType: "application/x-msgpack" });
+    expect(() => decodeMessage(message)).toThrow(
+      expect.objectContaining({ code: "MESSAGE_INVALID" }),
+    );
+  });
+});
+
+describe("a compressed message", () => {
+  const json = Buffer.from("[[1],{},{}]");
+
+  test.each([
+    ["zlib under the name gzip", "application/x-gzip", deflateSync(json)],
+    ["gzip itself", "gzip", gzipSync(json)],
+  ])("is read: %s", (_name, compression, body) => {
+    expect(decodeMessage(withBody(body, {}, { compression })).args).toEqual([1]);
+  });
+
+  test.each([
+    [
+      "what grows beyond the bound",
+      "zlib",
+      deflateSync(Buffer.alloc(100_000)),
+      "MESSAGE_TOO_LARGE",
+    ],
+    ["what is not compressed", "zlib", json, "MESSAGE_INVALID"],
+    ["what Node cannot read", "application/x-bz2", json, "MESSAGE_NOT_ACCEPTED"],
+    ["a name that is none", "constructor", json, "MESSAGE_NOT_ACCEPTED"],
+    ["a header that is no text", 7, json, "MESSAGE_NOT_ACCEPTED"],
+  ])("is refused: %s", (...[, compression, body, code]) => {
+    const message = withBody(body, {}, { compression });
+    expect(() => decodeMessage(message, { maxBytes: 50_000 })).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+});
+
+describe("a body", () => {
+  test.each([
+    ["pickle", "application/x-python-serialize", /pickle, which runs whatever/],
+    ["bytes", "application/data", /got "application\/data"/],
+    ["nothing that is named", "", /got ""/],
+  ])("of %s is refused", (_name, contentType, reason) => {
+    expect(() => decodeMessage(withBody(Buffer.from("[[],{},{}]"), { contentType }))).toThrow(
+      reason,
+    );
+  });
+
+  test("that is larger than the bound is refused", () => {
+    const message = encodeMessage({ ...call, args: ["x".repeat(100)] });
+    expect(() => decodeMessage(message, { maxBytes: 100 })).toThrow("at most 100 bytes, got");
+  });
+
+  test("in another encoding of text is read", () => {
+    const body = Buffer.from('[["é"],{},{}]', "latin1");
+    expect(decodeMessage(withBody(body, { contentEncoding: "latin1" })).args).toEqual(["é"]);
+  });
+});
+
+function withBody(
+  body: Uint8Array,
+  part: Partial<EncodedMessage> = {},
+  headers: Readonly<Record<string, unknown>> = {},
+): EncodedMessage {
+  const message = encodeMessage({ id: "one", task: "t" });
+  return { ...message, ...part, headers: { id: "one", task: "t", ...headers }, body };
+}

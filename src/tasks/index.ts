@@ -23,6 +23,8 @@ export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
+export type { MessageFormat } from "./message/message-format.ts";
+export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";
 export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
 export { RedisResults, type RedisResultsOptions } from "./results/redis.ts";

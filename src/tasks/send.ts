@@ -5,7 +5,7 @@ import { assertDuration, invalidOption } from "../core/options.ts";
 import { findCurrentTask } from "./current-task.ts";
 import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
-import type { EncodedMessage } from "./message/message.ts";
+import type { EncodedMessage, TaskMessage } from "./message/message.ts";
 import type { TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
 import { newTaskId } from "./task-id.ts";
@@ -38,8 +38,7 @@ export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<st
   if (queue !== undefined) assertName("`queue`", queue);
   const dueAt = toDueTime(call.options);
   const id = taskId ?? newTaskId();
-  const message = encodeCall(call, id, dueAt);
-  assertSize(call.task, message.body.byteLength, runtime.maxMessageBytes);
+  const message = encodeCall(runtime, call, { id, eta: dueAt });
   const definition = runtime.definitions.get(call.task);
   const target = queue ?? definition?.options.queue ?? runtime.defaultQueue;
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
@@ -76,23 +75,24 @@ function toTime(name: string, date: Date): number {
 }
 
 function encodeCall(
+  { format, maxMessageBytes: maxBytes }: TaskRuntime,
   { task, args, kwargs = {}, options }: TaskCall,
-  id: string,
-  eta: number | null,
+  { id, eta }: Pick<TaskMessage, "id" | "eta">,
 ): EncodedMessage {
   const parent = findCurrentTask();
+  const message = {
+    id,
+    task,
+    kwargs,
+    eta,
+    args: withoutTrailingUndefined(args),
+    expires: options.expires ? toTime("expires", options.expires) : null,
+    rootId: parent?.rootId ?? id,
+    parentId: parent?.id ?? null,
+    origin: ORIGIN,
+  };
   try {
-    return encodeMessage({
-      id,
-      task,
-      kwargs,
-      eta,
-      args: withoutTrailingUndefined(args),
-      expires: options.expires ? toTime("expires", options.expires) : null,
-      rootId: parent?.rootId ?? id,
-      parentId: parent?.id ?? null,
-      origin: ORIGIN,
-    });
+    return encodeMessage(message, { ...format, maxBytes });
   } catch (error) {
     if (!(error instanceof JsonRefusal)) throw error;
     throw new TidingsError(
@@ -109,12 +109,4 @@ function encodeCall(
 function withoutTrailingUndefined(args: readonly unknown[]): readonly unknown[] {
   if (args.length === 0 || args.at(-1) !== undefined) return args;
   return args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1);
-}
-
-function assertSize(task: string, bytes: number, maxBytes: number): void {
-  if (bytes <= maxBytes) return;
-  throw new TidingsError(
-    "TASK_TOO_LARGE",
-    `task ${task} cannot be sent: expected arguments of at most ${maxBytes} bytes of JSON, got ${bytes}; store them elsewhere and send where`,
-  );
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "../core/logger.ts";
 import type { Broker } from "./brokers/broker.ts";
+import type { MessageFormat } from "./message/message-format.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import type { TaskDefinition } from "./task.ts";
 
@@ -10,6 +11,7 @@ export interface TaskRuntime {
   readonly logger: Logger;
   readonly defaultQueue: string;
   readonly maxMessageBytes: number;
+  readonly format: MessageFormat;
   readonly resultExpiresMs: number;
   /** The registered tasks by name. */
   readonly definitions: ReadonlyMap<string, TaskDefinition>;

@@ -349,6 +349,46 @@ describe("sending", () => {
     expect(received).toEqual(values);
   });
 
+  test("writes messages as its format says, and reads only what it accepts", async () => {
+    const format = { serializer: "msgpack", compression: "zstd" } as const;
+    await using tasks = makeTasks("memory", { ...format, maxMessageBytes: 20_000_000 });
+    const echo = tasks.task("tasks.length", (text: string) => text.length);
+    const length = 17_000_000;
+    const sent = await echo.delay("x".repeat(length));
+    await using worker = tasks.createWorker();
+    await worker.start();
+    expect(await sent.get({ timeoutMs: 5_000 })).toBe(length);
+
+    await using strict = makeTasks("memory", { ...format, accept: ["json"] });
+    const refused = await strict.task("tasks.none", () => null).delay();
+    await using strictWorker = strict.createWorker();
+    await strictWorker.start();
+    await expect(refused.get({ timeoutMs: 5_000 })).rejects.toThrow(
+      'to be json, got "application/x-msgpack"',
+    );
+  });
+
+  test.each([
+    [{ serializer: "pickle" }, "serializer"],
+    [{ compression: "bz2" }, "compression"],
+    [{ accept: [] }, "accept"],
+    [{ accept: ["json", "pickle"] }, "accept"],
+  ])("refuses the format %j", (format, name) => {
+    const options = { broker: "memory:", results: "memory:", ...format };
+    expect(() => Reflect.apply(createTasks, undefined, [options])).toThrow(
+      expect.objectContaining({
+        code: "OPTION_INVALID",
+        message: expect.stringContaining(`\`${name}\``),
+      }),
+    );
+  });
+
+  test("counts arguments before they are compressed", async () => {
+    await using tasks = makeTasks("memory", { compression: "zlib", maxMessageBytes: 1_000 });
+    const echo = tasks.task("tasks.echo", (text: string) => text.length);
+    await expect(echo.delay("x".repeat(1_000))).rejects.toMatchObject({ code: "TASK_TOO_LARGE" });
+  });
+
   test("refuses arguments beyond maxMessageBytes, counted in bytes", async () => {
     await using tasks = makeTasks("memory", { maxMessageBytes: 1_000 });
     const echo = tasks.task("tasks.echo", (text: string) => text.length);

@@ -9,6 +9,7 @@ import { openBroker } from "./brokers/open-broker.ts";
 import { cancelTask } from "./cancel-task.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
+import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
 import { openResults } from "./results/open-results.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import { Results } from "./results/results.ts";
@@ -28,7 +29,7 @@ import {
 import { Worker, type WorkerOptions } from "./worker/worker.ts";
 
 /** How to make {@link Tasks}. */
-export interface TasksOptions {
+export interface TasksOptions extends MessageFormat {
   /** Where messages wait: a URL (`sqlite:./data/tasks.db`, `memory:`) or a broker. */
   readonly broker: string | Broker;
   /** Where records are kept: a URL or a store. The same `sqlite:` URL as the broker's is fastest. */
@@ -82,6 +83,7 @@ export class Tasks implements AsyncDisposable {
       logger,
       defaultQueue,
       maxMessageBytes,
+      format: toMessageFormat(options),
       resultExpiresMs,
     };
     this.results = new Results(openedResults);

@@ -10,7 +10,10 @@ import {
 import { TidingsError } from "../../core/errors.ts";
 
 /** How bodies can be compressed. What Celery calls gzip is zlib too. */
-export type Compression = "zlib" | "brotli" | "zstd";
+export const COMPRESSIONS = ["zlib", "brotli", "zstd"] as const;
+
+/** One of {@link COMPRESSIONS}. */
+export type Compression = (typeof COMPRESSIONS)[number];
 
 interface Codec {
   /** As the header `compression` names it. */

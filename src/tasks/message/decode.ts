@@ -2,6 +2,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { decompress } from "./compression.ts";
 import { isRecord } from "./is-record.ts";
 import { parseIsoTime } from "./iso-time.ts";
+import type { MessageFormat } from "./message-format.ts";
 import type {
   EncodedMessage,
   MessageEmbed,
@@ -9,12 +10,13 @@ import type {
   TaskMessage,
   TimeLimits,
 } from "./message.ts";
-import { deserialize, type Serializer } from "./serializer.ts";
+import { deserialize, SERIALIZERS } from "./serializer.ts";
+
+/** Larger bodies are refused, unless one's own may be larger. */
+export const MAX_BODY_BYTES = 16_777_216;
 
 /** What is read, and what is refused. */
-export interface DecodeOptions {
-  /** The formats of bodies that are read. @default all: "json" and "msgpack" */
-  readonly accept?: readonly Serializer[] | undefined;
+export interface DecodeOptions extends Pick<MessageFormat, "accept"> {
   /** The bound of a body, decompressed. @default 16_777_216 */
   readonly maxBytes?: number | undefined;
 }
@@ -102,7 +104,7 @@ type MessageBody = readonly [
 function readBody(
   message: EncodedMessage,
   { compression }: Headers,
-  { accept = ["json", "msgpack"], maxBytes = 16_777_216 }: DecodeOptions,
+  { accept = SERIALIZERS, maxBytes = MAX_BODY_BYTES }: DecodeOptions,
 ): unknown {
   const { byteLength } = message.body;
   if (byteLength > maxBytes) {

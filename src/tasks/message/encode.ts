@@ -1,16 +1,16 @@
-import { compress, type Compression } from "./compression.ts";
+import { TidingsError } from "../../core/errors.ts";
+import { compress } from "./compression.ts";
 import { decodeMessage, isProtocol1 } from "./decode.ts";
 import { toIsoTime } from "./iso-time.ts";
+import type { MessageFormat } from "./message-format.ts";
 import type { EncodedMessage, OutgoingMessage, TimeLimits } from "./message.ts";
 import { pythonRepr, tupleRepr } from "./python-repr.ts";
-import { serialize, type Serializer } from "./serializer.ts";
+import { serialize } from "./serializer.ts";
 
 /** How to encode a message. */
-export interface EncodeOptions {
-  /** @default "json" */
-  readonly serializer?: Serializer | undefined;
-  /** @default none */
-  readonly compression?: Compression | undefined;
+export interface EncodeOptions extends Omit<MessageFormat, "accept"> {
+  /** The bound of the body, before it is compressed. @default none */
+  readonly maxBytes?: number | undefined;
 }
 
 /**
@@ -20,11 +20,12 @@ export interface EncodeOptions {
  * these headers are the protocol's: custom ones of the same name are left out.
  *
  * @throws {JsonRefusal} when an argument cannot be carried.
+ * @throws {TidingsError} TASK_TOO_LARGE when the body exceeds `maxBytes`.
  * @see https://docs.celeryq.dev/en/stable/internals/protocol.html
  */
 export function encodeMessage(
   message: OutgoingMessage,
-  { serializer = "json", compression }: EncodeOptions = {},
+  { serializer = "json", compression, maxBytes = Infinity }: EncodeOptions = {},
 ): EncodedMessage {
   const { id, args = [], kwargs = {}, embed = {}, expires = null } = message;
   const { callbacks = null, errbacks = null, chain = null, chord = null } = embed;
@@ -36,6 +37,7 @@ export function encodeMessage(
     ],
     serializer,
   );
+  assertSize(message.task, serialized.body.byteLength, maxBytes);
   const compressed = compression && compress(serialized.body, compression);
   const headers = toHeaders(message);
   return {
@@ -69,6 +71,14 @@ export function encodeRetry(message: EncodedMessage, retries: number, eta: numbe
     ...message,
     headers: { ...headers, retries, eta: toIsoTime(eta), parent_id: message.id },
   };
+}
+
+function assertSize(task: string, bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new TidingsError(
+    "TASK_TOO_LARGE",
+    `task ${task} cannot be sent: expected arguments of at most ${maxBytes} bytes of JSON, got ${bytes}; store them elsewhere and send where`,
+  );
 }
 
 function toHeaders(message: OutgoingMessage): Readonly<Record<string, unknown>> {

@@ -7,7 +7,10 @@ import { readTypedJson, writeTypedJson } from "./typed-json.ts";
 import { hasTypedForm } from "./typed-values.ts";
 
 /** How the body of a message can be written. */
-export type Serializer = "json" | "msgpack";
+export const SERIALIZERS = ["json", "msgpack"] as const;
+
+/** One of {@link SERIALIZERS}. */
+export type Serializer = (typeof SERIALIZERS)[number];
 
 /** A body, and what the message says of it. */
 export interface SerializedBody {
@@ -42,7 +45,7 @@ const FORMATS: Readonly<Record<Serializer, Format>> = {
   },
 };
 
-const SERIALIZERS: ReadonlyMap<string, Serializer> = new Map([
+const BY_CONTENT_TYPE: ReadonlyMap<string, Serializer> = new Map([
   [FORMATS.json.contentType, "json"],
   [FORMATS.msgpack.contentType, "msgpack"],
 ]);
@@ -64,7 +67,7 @@ export function serialize(parts: readonly BodyPart[], serializer: Serializer): S
  * @throws {TidingsError} MESSAGE_NOT_JSON or MESSAGE_INVALID when it is not what it says.
  */
 export function deserialize(body: SerializedBody, accept: readonly Serializer[]): unknown {
-  const serializer = SERIALIZERS.get(body.contentType);
+  const serializer = BY_CONTENT_TYPE.get(body.contentType);
   if (serializer && accept.includes(serializer)) return FORMATS[serializer].read(body);
   const reason =
     body.contentType === "application/x-python-serialize"

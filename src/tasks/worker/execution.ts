@@ -2,7 +2,7 @@ import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
 import { runAs, type CurrentTask } from "../current-task.ts";
-import { decodeMessage } from "../message/decode.ts";
+import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task-record.ts";
 import { isFinal } from "../states.ts";
@@ -79,7 +79,10 @@ async function receive(execution: Execution): Promise<Execution> {
     return { ...execution, record, outcome: failure(new TidingsError("TASK_FAILED", reason)) };
   }
   try {
-    return { ...execution, record, message: decodeMessage(delivery.message) };
+    const { format, maxMessageBytes } = context.runtime;
+    const maxBytes = Math.max(maxMessageBytes, MAX_BODY_BYTES);
+    const message = decodeMessage(delivery.message, { accept: format.accept, maxBytes });
+    return { ...execution, record, message };
   } catch (error) {
     return { ...execution, record, outcome: failure(toError(error)) };
   }

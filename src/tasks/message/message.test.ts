@@ -4,6 +4,7 @@ import { decodeMessage } from "./decode.ts";
 import { encodeMessage, encodeRetry } from "./encode.ts";
 import { toJsonText } from "./json-text.ts";
 import type { EncodedMessage, TaskMessage } from "./message.ts";
+import { readProperties, writeProperties } from "./properties.ts";
 
 const call: TaskMessage = {
   id: "one",
@@ -64,6 +65,13 @@ describe("encodeMessage", () => {
       { deep: { list: [null, true] } },
       { callbacks: null, errbacks: null, chain: null, chord: null },
     ]);
+  });
+
+  test("says when a message expires as a text of milliseconds from now", () => {
+    const { properties } = encodeMessage({ ...call, expires: Date.now() + 60_000 });
+    expect(Number(properties.expiration)).toBeGreaterThan(50_000);
+    expect(Number(properties.expiration)).toBeLessThanOrEqual(60_000);
+    expect(encodeMessage({ ...call, expires: 1 }).properties.expiration).toBe("0");
   });
 
   test("writes a retry under the same id, with headers it does not know", () => {
@@ -268,3 +276,32 @@ const CELERY_PLAIN = {
   },
   body: '[[2, 3], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]',
 };
+
+describe("properties", () => {
+  test("are written as they were read, unknown ones too", () => {
+    const stored = {
+      correlation_id: "one",
+      reply_to: "caller",
+      origin: "gen1@host",
+      delivery_mode: 1,
+      expiration: "120000",
+      priority: 3,
+    };
+    expect(readProperties(stored)).toEqual({
+      correlationId: "one",
+      replyTo: "caller",
+      deliveryMode: 1,
+      priority: 3,
+      expiration: "120000",
+      others: { origin: "gen1@host" },
+    });
+    expect(writeProperties(readProperties(stored))).toEqual(stored);
+  });
+
+  test.each([null, "text", [], { priority: "high", correlation_id: 7, expiration: null }])(
+    "that are not as they should be are left out: %j",
+    (stored) => {
+      expect(writeProperties(readProperties(stored))).toEqual({});
+    },
+  );
+});

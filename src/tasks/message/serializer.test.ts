@@ -44,6 +44,13 @@ describe("MessagePack", () => {
     expect(decodeMessage(message).args).toEqual(["1970-01-01T00:00:00.000Z", ["1.10"]]);
   });
 
+  test("reads an integer of 64 bits that is safe as a number", () => {
+    const small = [0xcf, 0, 0, 0, 0, 0, 0, 0, 7];
+    const body = Buffer.from([0x93, 0x91, ...small, 0x80, 0x80]);
+    const message = withBody(body, { contentType: "application/x-msgpack" });
+    expect(decodeMessage(message).args).toEqual([7]);
+  });
+
   test.each([
     ["a length that is more than what came", [0xdd, 0xff, 0xff, 0xff, 0xff]],
     ["an extension", [0x93, 0xc7, 0x01, 0x05, 0x00, 0x80, 0x80]],

@@ -109,6 +109,11 @@ export class CeleryCaller extends CeleryProcess {
     await this.#call("revoke", id, terminate);
   }
 
+  /** Restores all that anybody has taken, as a worker does when it was an hour ago. */
+  async sweep(): Promise<void> {
+    await this.#call("sweep");
+  }
+
   async #call(op: string, ...args: readonly unknown[]): Promise<unknown> {
     const id = this.#nextId++;
     const waiting = Promise.withResolvers<unknown>();

@@ -34,3 +34,8 @@ def flaky(self, times):
 def slow(seconds):
     time.sleep(seconds)
     return "slept"
+
+
+@app.task(name="shared.slow")
+def shared(wait_ms):
+    return "python"

@@ -1,9 +1,10 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 import {
   dueTimeOf,
   PRIORITY_STEPS,
   readEnvelope,
+  UNTAKEN,
   writeEnvelope,
   type Envelope,
 } from "../celery-redis/envelope.ts";
@@ -12,6 +13,7 @@ import { QueueWatch } from "../celery-redis/queue-watch.ts";
 import { RevokedTasks } from "../celery-redis/revoked-tasks.ts";
 import { LIST_EXPIRED, RENEW } from "../celery-redis/settle.ts";
 import { TAKE } from "../celery-redis/take.ts";
+import { readTaken } from "../celery-redis/taken-message.ts";
 import {
   delayedKey,
   listKey,
@@ -20,6 +22,7 @@ import {
   type DeliveryEnd,
   type TaskRedis,
 } from "../celery-redis/task-redis.ts";
+import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import type { ResultStore } from "../results/result-store.ts";
@@ -62,9 +65,10 @@ export class RedisBroker implements Broker {
   readonly #publisher: Publisher;
   readonly #watch: QueueWatch;
   readonly #revoked: RevokedTasks;
+  readonly #sweep: VisibilitySweep;
   readonly #changes = new Notifier<void>();
   /** Unique to this broker, so that its fields are. */
-  readonly #name = randomUUID();
+  readonly #name = randomBytes(9).toString("base64url");
   readonly #held = new Map<Delivery, Held>();
   #takes = 0;
   #closed = false;
@@ -75,11 +79,12 @@ export class RedisBroker implements Broker {
     this.#publisher = new Publisher(this.#redis);
     this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
     this.#revoked = new RevokedTasks(this.#redis, () => this.#time);
+    this.#sweep = new VisibilitySweep(this.#redis);
     this.#revoked.onChange(() => this.#changes.announce());
   }
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
-    const marks = { runs: 0, lostLeases: 0, dueAt: dueAt ?? null };
+    const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
     await this.#publisher.push(queue, listKey(queue, 0), writeEnvelope(queue, message, marks));
     this.#watch.touch();
     return true;
@@ -90,7 +95,7 @@ export class RedisBroker implements Broker {
     if (this.#watch.isQuiet(queues, this.#time)) return [];
     const start = this.#takes % queues.length;
     const turn = [...queues.slice(start), ...queues.slice(0, start)];
-    const fields = `_tidings.${this.#name}.${this.#takes++}.`;
+    const fields = `${this.#name}.${this.#takes++}.`;
     const { taken, since, leases, delayed } = this.#redis.keys;
     const keys = [
       taken,
@@ -162,6 +167,7 @@ export class RedisBroker implements Broker {
       reclaimed += successes;
       isMore = successes === 100;
     }
+    reclaimed += await this.#sweep.sweep(this.#time);
     if (reclaimed > 0) this.#watch.touch();
     return reclaimed;
   }
@@ -320,11 +326,4 @@ export class RedisBroker implements Broker {
     );
     return ended;
   }
-}
-
-/** `[envelope, "", "queue"]`, as our script put it together. */
-function readTaken(value: string): { readonly text: string; readonly queue: string } {
-  const [, text = value, name = '"celery"'] =
-    /^\[(.*), "", ("(?:[^"\\]|\\.)*")\]$/s.exec(value) ?? [];
-  return { text, queue: String(JSON.parse(name)) };
 }

@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 
+import { readPythonJson } from "../../core/read-python-json.ts";
+import { isRecord } from "../message/is-record.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
+import { writeTypedJson } from "../message/typed-json.ts";
 
 /** What a broker of ours notes on a message beside what Celery knows of it. */
 export interface EnvelopeMarks {
@@ -41,11 +44,11 @@ export function writeEnvelope(
 ): string {
   const isRedelivered = marks.runs > 0 && marks.dueAt === null;
   const { headers, body } = message;
-  return JSON.stringify({
+  const envelope = {
     body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("base64"),
     "content-encoding": message.contentEncoding,
     "content-type": message.contentType,
-    headers: isRedelivered && isObject(headers) ? { ...headers, redelivered: true } : headers,
+    headers: isRedelivered && isRecord(headers) ? { ...headers, redelivered: true } : headers,
     properties: {
       priority: 0,
       ...writeProperties(message.properties),
@@ -58,14 +61,16 @@ export function writeEnvelope(
       tidings: toMarksField(marks),
       delivery_tag: randomUUID(),
     },
-  });
+  };
+  // What others wrote may hold integers and numbers that JSON here has no form for.
+  return marks === UNTAKEN ? JSON.stringify(envelope) : writeTypedJson(envelope, "a message");
 }
 
 /** Reads what lies in a list; what is no message becomes one that no worker can decode. */
 export function readEnvelope(text: string, fallbackId: string): Envelope {
   const envelope = parseObject(text) ?? {};
   const { body, headers, properties } = envelope;
-  if (!isObject(properties) || typeof body !== "string") return toBroken(text, fallbackId);
+  if (!isRecord(properties) || typeof body !== "string") return toBroken(text, fallbackId);
   const { body_encoding, delivery_info, delivery_tag: _, tidings, ...others } = properties;
   const message = {
     id: idOf(headers, properties) ?? fallbackId,
@@ -75,7 +80,7 @@ export function readEnvelope(text: string, fallbackId: string): Envelope {
     contentEncoding: toText(envelope["content-encoding"], "utf-8"),
     properties: readProperties(others),
   };
-  const queue = isObject(delivery_info) ? toText(delivery_info["routing_key"], "") : "";
+  const queue = isRecord(delivery_info) ? toText(delivery_info["routing_key"], "") : "";
   return { message, queue, marks: readMarks(tidings), step: toStep(properties["priority"]) };
 }
 
@@ -94,7 +99,7 @@ function toBroken(text: string, id: string): Envelope {
 /** When a message may run: as it is marked, or by its `eta`, which is UTC if it does not say. */
 export function dueTimeOf({ message: { headers }, marks }: Envelope): number | null {
   if (marks.dueAt !== null) return marks.dueAt;
-  const eta = isObject(headers) ? headers["eta"] : null;
+  const eta = isRecord(headers) ? headers["eta"] : null;
   if (typeof eta !== "string") return null;
   const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(eta) ? eta : `${eta}Z`);
   // One that cannot be read is for the worker to refuse.
@@ -106,7 +111,7 @@ function toBytes({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
 }
 
 function idOf(headers: unknown, properties: Readonly<Record<string, unknown>>): string | undefined {
-  const id = isObject(headers) ? headers["id"] : undefined;
+  const id = isRecord(headers) ? headers["id"] : undefined;
   if (typeof id === "string" && id !== "") return id;
   const correlationId = properties["correlation_id"];
   return typeof correlationId === "string" && correlationId !== "" ? correlationId : undefined;
@@ -118,7 +123,7 @@ function toMarksField({ runs, lostLeases, dueAt }: EnvelopeMarks): object | unde
 }
 
 function readMarks(field: unknown): EnvelopeMarks {
-  if (!isObject(field)) return UNTAKEN;
+  if (!isRecord(field)) return UNTAKEN;
   const { runs, lost, due } = field;
   return {
     runs: toCount(runs),
@@ -143,14 +148,10 @@ function toStep(priority: unknown): number {
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
+    const value: unknown = readPythonJson(text);
+    return isRecord(value) ? value : null;
   } catch {
     // Whoever reads it says that it is no message.
     return null;
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

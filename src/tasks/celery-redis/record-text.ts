@@ -22,16 +22,15 @@ const REVISION = '"revision":';
  * field.
  */
 export function writeRecord(record: TaskRecord): RecordText {
-  const { id, state, result, error, revision: _, runs, ...own } = record;
+  const { id, state, result } = record;
   const isSuccess = state === "SUCCESS";
-  const kept = isSuccess || result === null ? {} : { result };
   const meta = {
     status: state,
     result: isSuccess ? result : toInfo(record),
     traceback: null,
     children: [],
     date_done: isFinal(state) ? toIsoTime(record.finishedAt ?? 0) : null,
-    tidings: { ...own, ...kept, error, runs, revision: 0 },
+    tidings: toOwnFields(record),
     task_id: id,
   };
   const text = writeTypedJson(meta, "the record");
@@ -61,6 +60,26 @@ export function readRecord(id: string, text: string): TaskRecord {
     finishedAt: isFinal(state) ? toTime(done) : null,
     // Python counts nothing: other text is another revision.
     revision: 1 + crc32(text),
+  };
+}
+
+/** What is not there already, and not as in any record. */
+function toOwnFields(record: TaskRecord): object {
+  const { state, result, logs, retries, runs } = record;
+  return {
+    name: record.name,
+    queue: record.queue,
+    progress: record.progress ?? undefined,
+    logs: logs.length === 0 ? undefined : logs,
+    result: state === "SUCCESS" || result === null ? undefined : result,
+    error: record.error ?? undefined,
+    retries: retries === 0 ? undefined : retries,
+    worker: record.worker,
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    retryAt: record.retryAt ?? undefined,
+    runs,
+    revision: 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 
+import { isRecord } from "../message/is-record.ts";
 import { Notifier } from "../notifier.ts";
 import { readEnvelope } from "./envelope.ts";
 import { toList, type TaskRedis } from "./task-redis.ts";
@@ -163,15 +164,11 @@ function parseRequest(text: string): ControlRequest {
     const request: unknown = JSON.parse(
       Buffer.from(readEnvelope(text, "").message.body).toString(),
     );
-    if (isObject(request) && isObject(request["arguments"])) {
+    if (isRecord(request) && isRecord(request["arguments"])) {
       return { method: request["method"], arguments: request["arguments"] };
     }
   } catch {
     // Not JSON.
   }
   return { method: null, arguments: {} };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

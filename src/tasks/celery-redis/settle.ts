@@ -25,10 +25,7 @@ local function endDelivery(field, mode, now)
     local deadline = redis.call("ZSCORE", leases, field)
     if not deadline or tonumber(deadline) > tonumber(now) then return 0 end
   end
-  if redis.call("HDEL", taken, field) == 0 then return 0 end
-  redis.call("ZREM", since, field)
-  redis.call("ZREM", leases, field)
-  return 1
+  return redis.call("HDEL", taken, field)
 end
 local function putBack(mode, target, item)
   local text, id, due = item[1], item[2], item[3]
@@ -39,41 +36,49 @@ local function putBack(mode, target, item)
     while redis.call("HEXISTS", delayed, name) == 1 do name = name .. "+" end
     redis.call("HSET", delayed, name, text)
     redis.call("ZADD", target, due, name)
-  elseif mode ~= "ack" then
+  else
     redis.call("RPUSH", target, text)
   end
 end
 local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
-local function store(key, head, tail, runs, seconds)
-  local old = redis.call("GET", key)
-  local revision = 1
-  if old then
+local function store(key, head, tail, words)
+  local runs, seconds = string.match(words, "(%d+):(%d+)")
+  local text = head .. "1" .. tail
+  if not redis.call("SET", key, text, "EX", seconds, "NX") then
+    local old = redis.call("GET", key)
     if finals[string.match(old, '^{"status": ?"(%u+)"')] then return 0 end
     local tailOfOld = string.sub(old, -(2 * #key + 100))
     local oldRuns, oldRevision = string.match(tailOfOld, '^.*"runs":(%d+),"revision":(%d+)},"task_id":')
     if oldRuns and tonumber(oldRuns) > tonumber(runs) then return 0 end
-    revision = (oldRevision or 0) + 1
+    text = head .. string.format("%d", (oldRevision or 0) + 1) .. tail
+    redis.call("SETEX", key, seconds, text)
   end
-  local text = head .. string.format("%d", revision) .. tail
-  redis.call("SETEX", key, seconds, text)
   redis.call("PUBLISH", key, text)
   return 1
 end
-local replies = {}
+local replies, fields = {}, {}
 for item = 1, (#KEYS - 4) / 2 do
   local target, record, first = KEYS[3 + item * 2], KEYS[4 + item * 2], (item - 1) * 8
   local field, mode, head = ARGV[first + 1], ARGV[first + 2], ARGV[first + 6]
   local ended, stored = 1, 0
   if field ~= "" then
     ended = endDelivery(field, mode, ARGV[first + 5])
-    if ended == 1 then putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] }) end
+    if ended == 1 then
+      fields[#fields + 1] = field
+      if mode ~= "ack" then
+        putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] })
+      end
+    end
   end
   if ended == 1 and head ~= "" then
-    local runs, seconds = string.match(ARGV[first + 8], "(%d+):(%d+)")
-    stored = store(record, head, ARGV[first + 7], runs, seconds)
+    stored = store(record, head, ARGV[first + 7], ARGV[first + 8])
   end
   replies[#replies + 1] = ended
   replies[#replies + 1] = stored
+end
+if #fields > 0 then
+  redis.call("ZREM", since, unpack(fields))
+  redis.call("ZREM", leases, unpack(fields))
 end
 return replies
 `,

@@ -36,6 +36,8 @@ for queue = 1, queues do
     redis.call("HDEL", KEYS[4], unpack(due))
   end
 end
+-- Written as text once: Redis would print and read a number for each message.
+local nowSeconds, deadline = string.format("%.3f", now / 1000), string.format("%d", now + lease)
 local replies, taken, since, leases, count = {}, {}, {}, {}, 0
 for step = 0, 9, 3 do
   for queue = 1, queues do
@@ -48,9 +50,9 @@ for step = 0, 9, 3 do
         replies[#replies + 1] = text
         taken[#taken + 1] = field
         taken[#taken + 1] = "[" .. text .. ', "", ' .. ARGV[5 + queue] .. "]"
-        since[#since + 1] = now / 1000
+        since[#since + 1] = nowSeconds
         since[#since + 1] = field
-        leases[#leases + 1] = now + lease
+        leases[#leases + 1] = deadline
         leases[#leases + 1] = field
       end
     end

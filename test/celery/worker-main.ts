@@ -1,0 +1,13 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { createTasks } from "../../src/tasks/index.ts";
+
+/** A worker in a process of its own, on the Redis whose URL is its argument; it runs until it is killed. */
+const [, , url = ""] = process.argv;
+const tasks = createTasks({ broker: url, results: url });
+tasks.task("shared.slow", async (waitMs: number) => {
+  await delay(waitMs);
+  return process.pid;
+});
+await tasks.createWorker({ concurrency: 2, leaseMs: 1_000 }).start();
+process.stdout.write("ready\n");

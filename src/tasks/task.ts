@@ -27,7 +27,7 @@ export interface SendOptions {
   readonly expires?: Date | undefined;
   /** The queue, instead of the task's own. */
   readonly queue?: string | undefined;
-  /** Its id, at most 255 characters. Use an id once. @default a new UUID */
+  /** Its id, at most 255 characters. Use an id once: Redis, as Celery, does not see that one waits. @default a new UUID */
   readonly taskId?: string | undefined;
 }
 

@@ -30,9 +30,9 @@ import { Worker, type WorkerOptions } from "./worker/worker.ts";
 
 /** How to make {@link Tasks}. */
 export interface TasksOptions extends MessageFormat {
-  /** Where messages wait: a URL (`sqlite:./data/tasks.db`, `memory:`) or a broker. */
+  /** Where messages wait: a URL (`sqlite:./data/tasks.db`, `redis://localhost/0`, `memory:`) or a broker. */
   readonly broker: string | Broker;
-  /** Where records are kept: a URL or a store. The same `sqlite:` URL as the broker's is fastest. */
+  /** Where records are kept: a URL or a store. The broker's own URL is fastest. */
   readonly results: string | ResultStore;
   /** @default none */
   readonly logger?: Logger | undefined;
@@ -70,7 +70,8 @@ export class Tasks implements AsyncDisposable {
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
     assertPositiveInteger("resultExpiresMs", resultExpiresMs);
     const openedBroker = typeof broker === "string" ? openBroker(broker) : broker;
-    const openedResults = typeof results === "string" ? openResults(results) : results;
+    const openedResults =
+      typeof results === "string" ? openResults(results, { expiresMs: resultExpiresMs }) : results;
     // Who was passed in is closed by whoever made it.
     this.#owned = [
       ...(typeof broker === "string" ? [openedBroker] : []),

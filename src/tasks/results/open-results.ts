@@ -5,6 +5,12 @@ import { RedisResults } from "./redis.ts";
 import type { ResultStore } from "./result-store.ts";
 import { SqliteResults } from "./sqlite.ts";
 
+/** What a URL of results does not say. */
+export interface OpenResultsOptions {
+  /** How long Redis keeps a record; elsewhere the workers remove it. @default 86_400_000 */
+  readonly expiresMs?: number | undefined;
+}
+
 /**
  * Opens the result store that a URL names.
  *
@@ -14,10 +20,10 @@ import { SqliteResults } from "./sqlite.ts";
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
  */
-export function openResults(url: string): ResultStore {
+export function openResults(url: string, options: OpenResultsOptions = {}): ResultStore {
   if (url === "memory:") return new MemoryResults();
   if (url.startsWith("sqlite:")) return new SqliteResults(parseSqlitePath(url));
-  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisResults(url);
+  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisResults(url, options);
   throw new TidingsError(
     "APP_INVALID_URL",
     `expected a result URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, got \`${schemeOf(url)}\``,

@@ -153,6 +153,22 @@ describe("a broker in Redis", () => {
     expect(await results.get(delivery.id)).toMatchObject({ state: "SUCCESS", revision: 1 });
   });
 
+  test("wakes who waits for a result in another process, once it is stored", async () => {
+    await using results = new RedisResults(server.url);
+    await using caller = createTasks({ broker: "memory:", results: `${server.url}/0` });
+    const ended = caller.result("one").get({ timeoutMs: 10_000 });
+    await eventually(async () => {
+      const reply = await redis.command(["PUBSUB", "NUMSUB", "celery-task-meta-one"]);
+      return Array.isArray(reply) && reply[1] === 1;
+    });
+    const record = { ...pendingRecord("one"), state: "STARTED", runs: 1 } as const;
+    expect(await results.store(record)).toBe(true);
+    const result = { list: [1, "é 🙂"] };
+    await results.store({ ...record, state: "SUCCESS", finishedAt: 1, result });
+    expect(await ended).toEqual(result);
+    expect(await results.get("one")).toMatchObject({ result, revision: 2 });
+  });
+
   test("hands out what is no message, so that a worker can say so", async () => {
     await using broker = new RedisBroker(server.url);
     for (const text of ["}{", "[]", '{"body": 1}', "\u0000"]) {

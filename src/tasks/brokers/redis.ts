@@ -187,9 +187,10 @@ export class RedisBroker implements Broker {
     if (redis?.place !== this.#redis) return undefined;
     return async (delivery, { record, retry }) => {
       const end = this.#toEnd(delivery, retry);
-      const { ended, stored } = await this.#redis.settle(end, redis.toWrite(record));
+      const write = redis.toWrite(record);
+      const { ended, revision } = await this.#redis.settle(end, write);
       this.#held.delete(delivery);
-      if (stored) redis.announce(record.id);
+      if (revision > 0) redis.announce(write, revision);
       if (ended && retry) this.#watch.touch();
       return ended;
     };

@@ -5,6 +5,6 @@ import type { RecordWrite, TaskRedis } from "./task-redis.ts";
 export interface RecordWriter {
   readonly place: TaskRedis;
   toWrite(record: TaskRecord): RecordWrite;
-  /** Tells this process's listeners that a record was stored. */
-  announce(id: string): void;
+  /** Tells this process's listeners that a record was stored, with which revision. */
+  announce(record: RecordWrite, revision: number): void;
 }

@@ -15,7 +15,7 @@ import type { RedisScript } from "../../redis/index.ts";
  *            when it is due in ms, or the time now for restore;
  *            the text of the record up to its revision and after it, or "" for none;
  *            how often the task was run, and how long the record lives in seconds, as "runs:seconds"
- * returns    for each item: 1 if the delivery has ended, 1 if the record was stored
+ * returns    for each item: 1 if the delivery has ended; the revision of the record, or 0 if not stored
  */
 export const SETTLE: RedisScript = {
   source: `
@@ -43,18 +43,19 @@ end
 local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
 local function store(key, head, tail, words)
   local runs, seconds = string.match(words, "(%d+):(%d+)")
-  local text = head .. "1" .. tail
+  local revision, text = 1, head .. "1" .. tail
   if not redis.call("SET", key, text, "EX", seconds, "NX") then
     local old = redis.call("GET", key)
     if finals[string.match(old, '^{"status": ?"(%u+)"')] then return 0 end
     local tailOfOld = string.sub(old, -(2 * #key + 100))
     local oldRuns, oldRevision = string.match(tailOfOld, '^.*"runs":(%d+),"revision":(%d+)},"task_id":')
     if oldRuns and tonumber(oldRuns) > tonumber(runs) then return 0 end
-    text = head .. string.format("%d", (oldRevision or 0) + 1) .. tail
+    revision = (oldRevision or 0) + 1
+    text = head .. string.format("%d", revision) .. tail
     redis.call("SETEX", key, seconds, text)
   end
   redis.call("PUBLISH", key, text)
-  return 1
+  return revision
 end
 local replies, fields = {}, {}
 for item = 1, (#KEYS - 4) / 2 do

@@ -20,6 +20,7 @@ export interface DeliveryEnd {
 
 /** A record as it is written. */
 export interface RecordWrite {
+  readonly id: string;
   readonly key: string;
   /** The text up to the revision, and after it. */
   readonly head: string;
@@ -31,7 +32,8 @@ export interface RecordWrite {
 /** What came of one item. */
 export interface Settled {
   readonly ended: boolean;
-  readonly stored: boolean;
+  /** Of the record; 0 if it was not stored. */
+  readonly revision: number;
 }
 
 interface PendingItem extends PromiseWithResolvers<Settled> {
@@ -155,7 +157,7 @@ export class TaskRedis {
       const replies = await this.run((redis) => redis.script(SETTLE, keys, words));
       const flags = toList(replies);
       for (const [index, { resolve }] of batch.entries()) {
-        resolve({ ended: flags[index * 2] === 1, stored: flags[index * 2 + 1] === 1 });
+        resolve({ ended: flags[index * 2] === 1, revision: Number(flags[index * 2 + 1]) });
       }
     } catch (error) {
       for (const { reject } of batch) reject(toError(error));

@@ -16,7 +16,8 @@ export interface RedisResultsOptions {
 /** Who follows one record. */
 interface Follower {
   count: number;
-  readonly subscribed: Promise<void>;
+  /** The final record, once it was heard: it is never changed, so nobody needs to ask for it. */
+  final: string | undefined;
 }
 
 /**
@@ -41,21 +42,24 @@ export class RedisResults implements ResultStore {
     this.redis = {
       place: this.#redis,
       toWrite: (record) => this.#toWrite(record),
-      announce: (id) => this.#changes.announce([id]),
+      announce: (write, revision) => this.#announce(write, revision),
     };
   }
 
   async get(id: string): Promise<TaskRecord | null> {
     this.#assertOpen();
+    const final = this.#followed.get(id)?.final;
+    if (final !== undefined) return readRecord(id, final);
     const reply = await this.#redis.run((redis) => redis.command(["GET", keyOf(id)]));
     return reply === null ? null : readRecord(id, String(reply));
   }
 
   async store(record: TaskRecord): Promise<boolean> {
     this.#assertOpen();
-    const { stored } = await this.#redis.settle(null, this.#toWrite(record));
-    if (stored) this.#changes.announce([record.id]);
-    return stored;
+    const write = this.#toWrite(record);
+    const { revision } = await this.#redis.settle(null, write);
+    if (revision > 0) this.#announce(write, revision);
+    return revision > 0;
   }
 
   /** Redis removes what has expired. */
@@ -88,9 +92,11 @@ export class RedisResults implements ResultStore {
 
   /** Hears the channel of a record while somebody follows it. */
   #follow(id: string): () => void {
-    const follower = this.#followed.get(id) ?? { count: 0, subscribed: this.#subscribe(id) };
-    follower.count++;
-    this.#followed.set(id, follower);
+    const follower = this.#followed.get(id) ?? { count: 0, final: undefined };
+    if (follower.count++ === 0) {
+      this.#followed.set(id, follower);
+      void this.#subscribe(id);
+    }
     return () => {
       if (--follower.count > 0) return;
       this.#followed.delete(id);
@@ -101,8 +107,12 @@ export class RedisResults implements ResultStore {
   /** Never rejects: whoever follows looks again, and meets the error there. */
   async #subscribe(id: string): Promise<void> {
     const announce = (): void => this.#changes.announce([id]);
+    const hear = (payload: Buffer): void => {
+      this.#keepFinal(id, payload.toString());
+      announce();
+    };
     try {
-      await this.#redis.run((redis) => redis.subscribe(keyOf(id), announce));
+      await this.#redis.run((redis) => redis.subscribe(keyOf(id), hear));
     } catch {
       // Told below.
     }
@@ -110,9 +120,20 @@ export class RedisResults implements ResultStore {
     announce();
   }
 
+  #announce({ id, head, tail }: RecordWrite, revision: number): void {
+    this.#keepFinal(id, `${head}${revision}${tail}`);
+    this.#changes.announce([id]);
+  }
+
+  #keepFinal(id: string, text: string): void {
+    const follower = this.#followed.get(id);
+    if (follower && FINAL.test(text)) follower.final = text;
+  }
+
   #toWrite(record: TaskRecord): RecordWrite {
     return {
       ...writeRecord(record),
+      id: record.id,
       key: keyOf(record.id),
       runs: record.runs,
       expireSeconds: this.#expireSeconds,
@@ -124,6 +145,9 @@ export class RedisResults implements ResultStore {
     throw new TidingsError("STORAGE_UNAVAILABLE", "the result store has been closed");
   }
 }
+
+/** How the text of a final record begins, as Celery and we write it. */
+const FINAL = /^\{"status": ?"(SUCCESS|FAILURE|REVOKED)"/;
 
 function keyOf(id: string): string {
   return `celery-task-meta-${id}`;

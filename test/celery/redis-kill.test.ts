@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
+import { isTidingsError } from "../../src/core/errors.ts";
 import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { createTasks } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
@@ -90,3 +91,53 @@ test("a Python worker runs what ours had when none of ours is left", async () =>
   expect(await sent.get({ timeoutMs: 15_000 })).toBe("python");
   expect(celery.child.exitCode).toBeNull();
 });
+
+test("workers of both languages share a queue, and every task of either caller ends once", async () => {
+  await using tasks = createTasks({ broker: server.url, results: server.url });
+  await using caller = CeleryCaller.start(server.url);
+  const ours = await startWorker();
+  await using celery = await CeleryWorker.start(server.url);
+  const sent = await Promise.all(
+    Array.from({ length: 150 }, () => tasks.sendTask("shared.slow", [1])),
+  );
+  const pythonIds: string[] = [];
+  for (let n = 0; n < 50; n++) pythonIds.push(await caller.send("shared.slow", [1]));
+  const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 20_000 })));
+  for (const id of pythonIds) results.push(await caller.get(id));
+  ours.kill("SIGKILL");
+  expect(new Set(results)).toEqual(new Set(["python", ours.pid]));
+  const records = await Promise.all(sent.map((result) => result.record()));
+  expect(records.every(({ runs }) => runs <= 1)).toBe(true);
+  expect(celery.child.exitCode).toBeNull();
+  await eventually(async () => (await countTaken()) === 0);
+});
+
+test("tasks go on after Redis has gone and come back, with nothing in it", async () => {
+  await using server2 = await RedisServer.start();
+  await using tasks = createTasks({ broker: server2.url, results: server2.url });
+  const add = tasks.task("add", (x: number, y: number) => x + y);
+  await using worker = tasks.createWorker();
+  await worker.start();
+  expect(await (await add.delay(1, 2)).get({ timeoutMs: 10_000 })).toBe(3);
+  await server2.kill();
+  await expect(add.delay(1, 2)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  await server2.start();
+  const sent = await eventuallySent(() => add.delay(3, 4));
+  expect(await sent.get({ timeoutMs: 15_000 })).toBe(7);
+});
+
+/** Sends again until it is accepted. */
+async function eventuallySent<T>(send: () => Promise<T>): Promise<T> {
+  let sent: T | undefined;
+  await eventually(async () => {
+    try {
+      sent = await send();
+      return true;
+    } catch (error) {
+      if (!isTidingsError(error, "STORAGE_UNAVAILABLE")) throw error;
+      return false;
+    }
+  });
+  if (sent === undefined) throw new Error("it was never accepted");
+  return sent;
+}

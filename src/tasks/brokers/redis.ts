@@ -44,9 +44,14 @@ export interface RedisBrokerOptions {
 /** One script takes no more than this. */
 const MAX_TAKEN = 1_000;
 
+/** A delivery that nobody renews or settles is forgotten so long after its lease ran out. */
+const FORGET_MS = 600_000;
+
 /** A delivery of ours, and where it stands. */
 interface Held {
   readonly field: string;
+  /** When the lease runs out, as far as we know. */
+  until: number;
   readonly envelope: Envelope;
 }
 
@@ -120,7 +125,7 @@ export class RedisBroker implements Broker {
       const field = `${fields}${index / 2 + 1}`;
       const envelope = readEnvelope(String(found[index + 1]), field);
       const delivery = this.#toDelivery(turn[Number(found[index]) - 1] ?? "", envelope);
-      this.#held.set(delivery, { field, envelope });
+      this.#held.set(delivery, { field, envelope, until: this.#time + leaseMs });
       const dueAt = dueTimeOf(envelope);
       if (dueAt !== null && dueAt > this.#time && !delivery.cancelled) {
         early.push(this.putBack(delivery, { dueAt }));
@@ -143,6 +148,8 @@ export class RedisBroker implements Broker {
       await this.#redis.run((redis) => redis.script(RENEW, [taken, since, leases], words)),
     );
     return deliveries.filter((delivery, index) => {
+      const held = this.#held.get(delivery);
+      if (held) held.until = this.#time + leaseMs;
       if (replies[index] === 1) return false;
       this.#held.delete(delivery);
       return true;
@@ -168,6 +175,9 @@ export class RedisBroker implements Broker {
       isMore = successes === 100;
     }
     reclaimed += await this.#sweep.sweep(this.#time);
+    for (const [delivery, { until }] of this.#held) {
+      if (until + FORGET_MS < this.#time) this.#held.delete(delivery);
+    }
     if (reclaimed > 0) this.#watch.touch();
     return reclaimed;
   }

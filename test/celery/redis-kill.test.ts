@@ -124,6 +124,8 @@ test("tasks go on after Redis has gone and come back, with nothing in it", async
   await server2.start();
   const sent = await eventuallySent(() => add.delay(3, 4));
   expect(await sent.get({ timeoutMs: 15_000 })).toBe(7);
+  await using client = openRedis(server2.url);
+  expect(await client.command(["SCARD", "_kombu.binding.celery"])).toBe(1);
 });
 
 /** Sends again until it is accepted. */

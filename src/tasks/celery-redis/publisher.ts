@@ -65,6 +65,8 @@ export class Publisher {
       );
       for (const { resolve } of batch) resolve();
     } catch (error) {
+      // A Redis that comes back may be an empty one.
+      this.#declared.clear();
       for (const { reject } of batch) reject(toError(error));
     }
   }

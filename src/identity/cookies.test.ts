@@ -19,6 +19,11 @@ describe("parseCookies", () => {
     expect([...parseCookies(header)]).toEqual(Object.entries(cookies));
   });
 
+  test.each(["\u00a0", "\ufeff", "\v", "\u2003"])("does not take %j for blank", (space) => {
+    const header = `${space}__Host-a=planted;${space}__Host-a=planted; \t__Host-a=own\t`;
+    expect([...parseCookies(header)]).toEqual([["__Host-a", ["own"]]]);
+  });
+
   test("does not read a header of more than 16 KiB", () => {
     const filler = "x".repeat(16_384 - "a=1; b=".length);
     expect(parseCookies(`a=1; b=${filler}`).get("a")).toEqual(["1"]);

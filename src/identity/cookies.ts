@@ -42,9 +42,9 @@ export function parseCookies(header: string): ReadonlyMap<string, readonly strin
   if (header.length > MAX_HEADER_LENGTH) return cookies;
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
-    const name = pair.slice(0, Math.max(equals, 0)).trim();
+    const name = trim(pair.slice(0, Math.max(equals, 0)));
     if (!COOKIE_NAME.test(name)) continue;
-    const value = unquote(pair.slice(equals + 1).trim());
+    const value = unquote(trim(pair.slice(equals + 1)));
     const values = cookies.get(name);
     if (values) values.push(value);
     else cookies.set(name, [value]);
@@ -118,6 +118,24 @@ function formatAttributes({
     `SameSite=${sameSite}`,
     ...(partitioned ? ["Partitioned"] : []),
   ];
+}
+
+/**
+ * Takes off spaces and tabs, and no other white space.
+ *
+ * Browsers let any site of the domain set a cookie `\u00a0__Host-a`, since its name has no prefix: it must
+ * not be taken for `__Host-a`.
+ */
+function trim(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text, start)) start += 1;
+  while (end > start && isBlank(text, end - 1)) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(text: string, index: number): boolean {
+  return text[index] === " " || text[index] === "\t";
 }
 
 function unquote(value: string): string {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { RouteContext } from "../../channels/index.ts";
+import { allowedOrigins } from "../allowed-origins.ts";
 import { djangoCache } from "./cache.ts";
 import { djangoDatabase } from "./database.ts";
 import { djangoSessions, type DjangoSessionsOptions } from "./django-sessions.ts";
@@ -82,19 +83,23 @@ describe("djangoSessions", () => {
   });
 
   test("leaves a user whom a middleware before it has recognised", async () => {
-    const context = newContext({ cookie: `sessionid=${signedCookie()}` });
+    const origin = "https://app.example"; // a token may come from any site's page
+    const context = newContext({ cookie: `sessionid=${signedCookie()}`, origin });
     context.user = { name: "token" };
-    await djangoSessions(toOptions({}))(context);
+    expect(await djangoSessions(toOptions({}))(context)).toBeUndefined();
     expect(context.user).toEqual({ name: "token" });
     expect(context.validUntil).toBeUndefined();
   });
 
-  test("refuses other origins, unless they are listed", async () => {
-    const headers = { cookie: `sessionid=${signedCookie()}`, origin: "https://evil.example" };
-    const refusal = await djangoSessions(toOptions({}))(newContext(headers));
+  test("refuses other origins, unless allowedOrigins has let them pass", async () => {
+    const headers = { cookie: `sessionid=${signedCookie()}`, origin: "https://app.example" };
+    const auth = djangoSessions(toOptions({}));
+    const refusal = await auth(newContext(headers));
     expect(refusal?.status).toBe(403);
-    const options = toOptions({ options: { origins: ["https://evil.example"] } });
-    expect(await djangoSessions(options)(newContext(headers))).toBeUndefined();
+    const context = newContext(headers);
+    await allowedOrigins(["https://app.example"])(context);
+    expect(await auth(context)).toBeUndefined();
+    expect(context.user).toEqual({ name: "ada" });
   });
 
   test.each<Partial<DjangoSessionsOptions>>([

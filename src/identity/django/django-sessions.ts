@@ -1,9 +1,9 @@
 import type { Middleware, User } from "../../channels/index.ts";
 import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
-import { allowedOrigins } from "../allowed-origins.ts";
+import { guardCookies } from "../allowed-origins.ts";
+import { readCookie } from "../cookies.ts";
 import type { DjangoDatabase } from "./database.ts";
 import type { DjangoRow } from "./query.ts";
-import { readCookie } from "./read-cookie.ts";
 import type { DjangoSessionEngine } from "./session-engine.ts";
 import { isSessionHash } from "./session-hash.ts";
 import { readSession } from "./session.ts";
@@ -29,8 +29,6 @@ export interface DjangoSessionsOptions {
   readonly recheckMs?: number | undefined;
   /** Whether SHA-1 counts, as Django 3.2 allows for sessions made before 3.1. @default false */
   readonly allowSha1?: boolean | undefined;
-  /** Origins besides that of the request's own host, as for {@link allowedOrigins}. @default none */
-  readonly origins?: readonly string[] | undefined;
 }
 
 const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
@@ -44,8 +42,11 @@ const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
  * is ever written, hence looking at a session does not prolong it.
  *
  * An open connection is looked at again every `recheckMs`, and when its session ends: after a logout or
- * a new password it is closed with 3000. A browser sends its cookies from any page, hence other origins
- * are refused with 403 REQUEST_FORBIDDEN_ORIGIN.
+ * a new password it is closed with 3000. Once a middleware before it has recognised somebody, it does
+ * nothing.
+ *
+ * A browser sends its cookies from any page, hence requests from other origins are refused with 403
+ * REQUEST_FORBIDDEN_ORIGIN, unless `allowedOrigins` has let them pass before.
  *
  * @throws {TidingsError} OPTION_INVALID for an empty key or a bad option.
  */
@@ -54,11 +55,12 @@ export function djangoSessions(options: DjangoSessionsOptions): Middleware {
   const { backends = [MODEL_BACKEND] } = options;
   assertPositiveInteger("recheckMs", recheckMs);
   const keys = toKeys(options);
-  const refuseOtherOrigins = allowedOrigins(["same-origin", ...(options.origins ?? [])]);
   return async (context) => {
-    const refusal = await refuseOtherOrigins(context);
-    if (refusal || context.user) return refusal;
-    const cookie = readCookie(context.request.headers.get("cookie") ?? "", cookieName);
+    if (context.user) return undefined;
+    const refusal = await guardCookies(context);
+    if (refusal) return refusal;
+    // Of several, Django takes the last: whoever it takes somebody for, we must take them for, too.
+    const cookie = readCookie(context.request, cookieName).at(-1);
     const stored = cookie ? await engine.load(cookie, keys) : null;
     const session = stored && readSession(stored.data);
     if (!session || !backends.includes(session.backend)) return undefined;

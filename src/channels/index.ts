@@ -74,6 +74,7 @@ export {
 export { KeptRequest } from "./kept-request.ts";
 export { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 export { refresh, type Refresh } from "./refresh.ts";
+export { deny, offerScheme, type DenialMessages } from "./denial.ts";
 export { toErrorResponse, type Refusal } from "./refusal.ts";
 export { RouteContext, type Middleware, type RouteContextOptions } from "./route-context.ts";
 export {

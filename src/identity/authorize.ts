@@ -1,4 +1,4 @@
-import { toErrorResponse, type Middleware, type RouteContext } from "../channels/index.ts";
+import { deny, type Middleware, type RouteContext } from "../channels/index.ts";
 
 /** What who is refused gets to read. */
 export interface AuthorizeOptions {
@@ -11,7 +11,8 @@ export interface AuthorizeOptions {
  *
  * Otherwise nobody is 401 REQUEST_UNAUTHENTICATED, and somebody is 403 REQUEST_FORBIDDEN. It runs again
  * with the rest of the route's middleware while a connection is open, and closes it with 3000 when it
- * refuses then.
+ * refuses then. The 401 names `Bearer` in `WWW-Authenticate` after a `tokenAuth`, and no scheme otherwise:
+ * a cookie is none.
  *
  * @example
  * import { authorize } from "tidings";
@@ -24,17 +25,10 @@ export function authorize(
 ): Middleware {
   return async (context) => {
     if (await check(context)) return undefined;
-    return context.user
-      ? toErrorResponse({
-          status: 403,
-          code: "REQUEST_FORBIDDEN",
-          message: message ?? "you may not do this",
-        })
-      : toErrorResponse({
-          status: 401,
-          code: "REQUEST_UNAUTHENTICATED",
-          message: message ?? "sign in first",
-        });
+    return deny(context, {
+      stranger: message ?? "sign in first",
+      user: message ?? "you may not do this",
+    });
   };
 }
 

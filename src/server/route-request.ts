@@ -1,5 +1,5 @@
 import {
-  toErrorResponse,
+  deny,
   type FeedDefinition,
   type RouteContext,
   type RouteMatch,
@@ -31,15 +31,8 @@ async function authorizeFeed(
   context: RouteContext,
 ): Promise<Response | undefined> {
   if (!definition.authorize || (await definition.authorize(context))) return undefined;
-  return context.user
-    ? toErrorResponse({
-        status: 403,
-        code: "REQUEST_FORBIDDEN",
-        message: "you may not follow this feed",
-      })
-    : toErrorResponse({
-        status: 401,
-        code: "REQUEST_UNAUTHENTICATED",
-        message: "sign in to follow this feed",
-      });
+  return deny(context, {
+    stranger: "sign in to follow this feed",
+    user: "you may not follow this feed",
+  });
 }

@@ -29,6 +29,11 @@ const chat = consumer({
   connect: (connection) => connection.send({ user: connection.user?.name ?? null }),
 });
 const notes = feed({ path: "/notes", group: "notes", snapshot: () => ["a note"] });
+const mine = feed({
+  path: "/mine",
+  authorize: ({ user }) => user !== null,
+  snapshot: () => ["a note"],
+});
 const whoami = httpConsumer({
   path: "/whoami",
   methods: ["GET", "POST"],
@@ -49,7 +54,7 @@ const byToken = (rules: { readonly clockToleranceMs?: number } = {}): Middleware
   tokenAuth({ secret: SECRET, user: ({ sub = "" }) => ({ name: sub }), ...rules });
 
 function start(middleware: readonly Middleware[]): Promise<TestServer> {
-  return serve(() => ({ routes: [use(middleware, [chat, notes, whoami])] }));
+  return serve(() => ({ routes: [use(middleware, [chat, notes, mine, whoami])] }));
 }
 
 /** Every way to a route: what each answers to a request with these headers. */
@@ -154,6 +159,24 @@ test("a refused token is answered as RFC 6750 says", async () => {
     error: { code: "REQUEST_UNAUTHENTICATED", message: "the token has expired" },
   });
   expect(JSON.stringify(server.log)).not.toContain(token);
+});
+
+test("who could have sent a token is told so, and who could only have a cookie is not", async () => {
+  const cookies = sessionAuth(() => null);
+  const tokens = tokenAuth({ secret: SECRET, required: false, user: () => null });
+  const challenge = async (middleware: readonly Middleware[], path: string): Promise<unknown> => {
+    await using server = await start(middleware);
+    const { status, headers } = await fetch(server.url + path);
+    const refused = await refusedHandshake(`${server.webSocketUrl}${path}`);
+    expect([status, refused.status]).toEqual([401, 401]);
+    expect(refused.headers["www-authenticate"] ?? null).toBe(headers.get("www-authenticate"));
+    return headers.get("www-authenticate");
+  };
+  for (const path of ["/notes", "/mine"]) {
+    const guards = path === "/notes" ? [requireUser()] : [];
+    expect(await challenge([tokens, cookies, ...guards], path)).toBe("Bearer");
+    expect(await challenge([cookies, ...guards], path)).toBeNull();
+  }
 });
 
 test("a token in a URL is taken where that is allowed, and logged nowhere", async () => {

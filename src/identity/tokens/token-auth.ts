@@ -1,6 +1,6 @@
 import type { JWTPayload, JWTVerifyOptions } from "jose";
 
-import { toErrorResponse, type Middleware, type User } from "../../channels/index.ts";
+import { offerScheme, toErrorResponse, type Middleware, type User } from "../../channels/index.ts";
 import { isTidingsError } from "../../core/errors.ts";
 import { assertDuration, assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import { presentedToken, type TokenPlace } from "./presented-token.ts";
@@ -57,7 +57,9 @@ export function tokenAuth(options: TokenAuthOptions): Middleware {
     if (context.user) return undefined;
     const presented = presentedToken(context, from);
     if (!presented) {
-      return required ? refuse({ status: 401, message: "a token is required" }) : undefined;
+      if (required) return refuse({ status: 401, message: "a token is required" });
+      offerScheme(context, "Bearer");
+      return undefined;
     }
     if ("problem" in presented) {
       return refuse({ status: 400, error: "invalid_request", message: presented.problem });

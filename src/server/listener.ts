@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage } from "node:http";
-import { createSecureServer } from "node:http2";
+import { createSecureServer, Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 
+import { limitBodyTime } from "./body-deadline.ts";
 import type { ServerLimits } from "./limits.ts";
 import { toListenError } from "./listen-error.ts";
 import type { NodeMessage } from "./node-message.ts";
@@ -99,14 +100,19 @@ export class Listener {
       this.#setTls = (renewed) => server.setSecureContext(renewed);
       return server.on("upgrade", handlers.onUpgrade);
     }
-    const { maxStreamsPerConnection, maxHeaderBytes } = limits;
+    const { maxStreamsPerConnection, maxHeaderBytes, requestTimeoutMs } = limits;
     const settings = {
       maxConcurrentStreams: maxStreamsPerConnection,
       maxHeaderListSize: maxHeaderBytes,
     };
     const server = createSecureServer(
       { ...options, ...tls, allowHTTP1: true, settings },
-      handlers.onRequest,
+      (request, response) => {
+        const isHttp2 =
+          request instanceof Http2ServerRequest && response instanceof Http2ServerResponse;
+        if (isHttp2) limitBodyTime(request, response, requestTimeoutMs);
+        handlers.onRequest(request, response);
+      },
     );
     this.#setTls = (renewed) => server.setSecureContext(renewed);
     return server.on("upgrade", handlers.onUpgrade);

@@ -175,3 +175,47 @@ test("a stop does not wait for a connection that never gets as far as TLS, or id
   silent.destroy();
   session.destroy();
 });
+
+test("a request that does not come over TLS has the time that the limits give it", async () => {
+  using certificate = new Certificate();
+  const limits = { handshakeTimeoutMs: 200, requestTimeoutMs: 400 };
+  await using server = await serve(() => ({ http: pages }), limits, { tls: tlsOf(certificate) });
+  const { port } = server.server;
+  const half = [
+    "GET / HTTP/1.1\r\nhost: a",
+    "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n1",
+  ];
+  const answers = half.map(async (text) => {
+    const socket = connectTls({ host: "127.0.0.1", port, ca: certificate.pem });
+    socket.write(text);
+    const [answer] = await once(socket, "data");
+    socket.destroy();
+    return String(answer).split("\r\n", 1)[0];
+  });
+  expect(await Promise.all(answers)).toEqual(
+    Array.from(half, () => "HTTP/1.1 408 Request Timeout"),
+  );
+});
+
+test("a body that does not come over HTTP/2 is answered with 408, and its neighbour lives on", async () => {
+  using certificate = new Certificate();
+  const limits = { requestTimeoutMs: 200, keepAliveTimeoutMs: 60_000 };
+  await using server = await serve(() => ({ http: pages, routes: [news] }), limits, {
+    tls: tlsOf(certificate),
+  });
+  const session = connectTo(server, certificate);
+  const neighbour = ask(session, "/news", { accept: "application/x-ndjson" });
+  const stalled = ask(session, "/", { ":method": "POST" });
+  stalled.stream.write("half of it");
+  await eventually(() => stalled.stream.closed);
+  expect(stalled.status).toBe(408);
+  expect(JSON.parse(stalled.text)).toMatchObject({ error: { code: "REQUEST_TIMED_OUT" } });
+  const whole = ask(session, "/whole", { ":method": "POST" });
+  whole.stream.end("all of it");
+  await eventually(() => whole.text.endsWith("all of it"));
+  await server.app.layer.groupSend("news", { type: "news", text: "more" });
+  await eventually(() => neighbour.text.includes("more"));
+  expect(server.log).toEqual([]);
+  session.destroy();
+  await server.server.stop(); // the handler that waited is done, too
+});

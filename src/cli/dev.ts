@@ -15,6 +15,7 @@ import {
 } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { unsharedChannels } from "./runworker.ts";
+import { listenOptions, toListenArguments, type ListenOptions } from "./server-options.ts";
 import { watchSource } from "./source-watch.ts";
 import { spawnNode, type ProcessSpec } from "./supervised-process.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -24,19 +25,16 @@ const MAIN = fileURLToPath(
   new URL(`main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url),
 );
 
-interface DevOptions {
-  readonly port: number;
-  readonly host: string;
+interface DevOptions extends ListenOptions {
   readonly concurrency: number;
   readonly queues: readonly string[] | undefined;
   readonly logLevel: string;
-  readonly stopTimeout: number;
   readonly watch: boolean;
 }
 
 /** `tidings dev`: server, worker and background consumers side by side, restarted when they die or the code changes. */
 export function devCommand(): Command {
-  return new Command("dev")
+  const command = new Command("dev")
     .description("Run server and worker, and restart them when the code changes or one dies.")
     .argument("<module>", "the file that exports the application")
     .addOption(portOption())
@@ -47,6 +45,8 @@ export function devCommand(): Command {
     .addOption(logLevelOption())
     .addOption(stopTimeoutOption())
     .action(dev);
+  for (const option of listenOptions()) command.addOption(option);
+  return command;
 }
 
 async function dev(path: string, options: DevOptions): Promise<void> {
@@ -82,9 +82,8 @@ async function toProcesses(path: string, options: DevOptions): Promise<readonly 
   const common = ["--log-level", options.logLevel, "--stop-timeout", String(options.stopTimeout)];
   const queues = options.queues ? ["--queues", options.queues.join(",")] : [];
   const tasks = ["--concurrency", String(options.concurrency), ...queues];
-  const listen = ["--port", String(options.port), "--host", options.host];
   const { tasksInMemory, channels, channelsInMemory } = await inspect(path);
-  const server = [MAIN, "serve", path, ...listen, ...common];
+  const server = [MAIN, "serve", path, ...toListenArguments(options), ...common];
   if (tasksInMemory) server.push("--worker", ...tasks);
   if (channelsInMemory.length > 0) server.push("--runworker");
   const processes: ProcessSpec[] = [{ name: "server", launch: () => spawnNode(server) }];

@@ -54,6 +54,32 @@ export function listenOptions(): readonly Option[] {
   ];
 }
 
+/** The same options as arguments for a `serve` in another process. */
+export function toListenArguments(options: ListenOptions): readonly string[] {
+  const { unixSocket, tlsCert, tlsKey, trustedProxies, limit, health } = options;
+  const given = { "--unix-socket": unixSocket, "--tls-cert": tlsCert, "--tls-key": tlsKey };
+  const proxies = trustedProxies === true ? "all" : [trustedProxies || []].flat().join(",");
+  return [
+    "--port",
+    String(options.port),
+    "--host",
+    options.host,
+    ...Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+    ...(proxies === "" ? [] : ["--trusted-proxies", proxies]),
+    "--proxy-headers",
+    options.proxyHeaders ?? "x-forwarded",
+    ...Object.entries(limit).flatMap(([name, value]) => [
+      "--limit",
+      `${name}=${value === Infinity ? "none" : value}`,
+    ]),
+    ...(health ? [] : ["--no-health"]),
+    "--drain-delay",
+    String(options.drainDelay),
+    "--drain-spread",
+    String(options.drainSpread),
+  ];
+}
+
 /**
  * What the server is told, with the certificate read.
  *

@@ -49,6 +49,22 @@ test("believes the proxies that it is told of, and tells no health when told so"
   expect(await seen.text()).toBe("https://site.example/url");
 });
 
+test("dev gives its server what it is told of how to listen", async () => {
+  using certificate = new Certificate();
+  const tls = ["--tls-cert", certificate.certFile, "--tls-key", certificate.keyFile];
+  const args = [...tls, "--no-health", "--trusted-proxies", "loopback"];
+  await using dev = new Tidings(["dev", FIXTURE, "--port", "0", "--no-watch", ...args], ENV);
+  const [, port] = await dev.until(/https:\/\/localhost:(\d+)/);
+  const ask = async (path: string): Promise<[number | undefined, string]> => {
+    const headers = { "x-forwarded-host": "site.example" };
+    const options = { host: "127.0.0.1", port, path, ca: certificate.pem, agent: false, headers };
+    const [response] = await once(request(options).end(), "response");
+    return [response.statusCode, (await response.toArray()).join("")];
+  };
+  expect(await ask("/url")).toEqual([200, "https://site.example/url"]);
+  expect((await ask("/healthz"))[0]).toBe(404);
+});
+
 test("has the limits that it is told of", async () => {
   await using server = serve("--limit", "maxBodyBytes=10", "--limit", "maxConnections=none");
   const [, url] = await server.until(/(http:\/\/localhost:\d+)/);

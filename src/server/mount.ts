@@ -9,6 +9,7 @@ import { assertDuration, invalidOption } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { answerUpgrade } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
+import type { HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
 import { joinUpgrades } from "./mount-upgrades.ts";
 import type { NodeMessage } from "./node-message.ts";
@@ -29,6 +30,8 @@ export interface MountOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   /** @default silent */
   readonly logger?: Logger | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
+  /** Where it tells how it is, behind the prefix; `{}` is `/healthz` and `/readyz`. @default nowhere */
+  readonly health?: HealthOptions | undefined;
   /** Over how long a stop spreads telling clients to come back, at most. @default 5_000 */
   readonly drainSpreadMs?: number | undefined;
 }
@@ -91,8 +94,8 @@ class NodeMount implements Mount {
     }
     this.#prefix = prefix;
     this.#drainSpreadMs = assertDuration("drainSpreadMs", drainSpreadMs);
-    // How the process is doing is the site's to tell.
-    this.#engine = new Engine(application, { ...options, logger, health: false });
+    const health = options.health ? behind(prefix, options.health) : false;
+    this.#engine = new Engine(application, { ...options, logger, health });
   }
 
   get state(): ServiceState {
@@ -102,7 +105,9 @@ class NodeMount implements Mount {
   readonly handle = (request: NodeMessage, response: NodeResponse): boolean => {
     const url = fullUrl(request);
     if (!this.#answers(url)) return false;
-    const refusal = this.#refusal() ?? this.#refusalOfBody(request);
+    // Whoever watches over the process is told that it lives, and why it is not ready.
+    const isHealth = this.#isHealth(toPathname(url));
+    const refusal = isHealth ? undefined : (this.#refusal() ?? this.#refusalOfBody(request));
     if (refusal) {
       void sendResponse(response, refusal);
       return true;
@@ -151,9 +156,14 @@ class NodeMount implements Mount {
   #answers(url: string): boolean {
     const { context } = this.#engine;
     const pathname = toPathname(url);
-    if (context.match(pathname)) return true;
+    if (context.match(pathname) || this.#isHealth(pathname)) return true;
     // An application with pages of its own answers everything that is behind its prefix.
     return context.application.http !== undefined && pathname.startsWith(`${this.#prefix}/`);
+  }
+
+  #isHealth(pathname: string): boolean {
+    const { context } = this.#engine;
+    return context.health.isNamed(pathname) && !context.match(pathname);
   }
 
   #refusal(): Response | undefined {
@@ -172,9 +182,18 @@ class NodeMount implements Mount {
     const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
     if (!hasBody || !readableDidRead) return undefined;
     const message = "its body was read before; mount the application before what parses bodies";
-    this.#engine.context.logger.error({ url }, `request failed: ${message}`);
+    // Without the query: it may hold a token.
+    this.#engine.context.logger.error({ url: url?.split("?")[0] }, `request failed: ${message}`);
     return toErrorResponse({ status: 500, code: "REQUEST_BODY_READ", message });
   }
+}
+
+/** The paths from the root of the site; named ones come before the application's pages. */
+function behind(
+  prefix: string,
+  { livePath = "/healthz", readyPath = "/readyz", checks }: HealthOptions,
+): HealthOptions {
+  return { livePath: prefix + livePath, readyPath: prefix + readyPath, checks };
 }
 
 function fullUrl(request: NodeMessage): string {

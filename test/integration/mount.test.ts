@@ -155,6 +155,50 @@ describe("a mounted application", () => {
     expect((await fetch(`${site.url}/live/clock`)).status).toBe(200);
   });
 
+  test("logs no query of a request that it could not read, since it may hold a token", async () => {
+    const log: object[] = [];
+    const error = (fields: object): void => void log.push(fields);
+    const logger = { debug() {}, info() {}, warn() {}, error };
+    await using live = mountRoutes({ prefix: "/live", logger });
+    await using site = await Site.start(express().use(express.json()).use(live.middleware));
+    await fetch(`${site.url}/live/echo?access_token=secret`, post("[1]", "application/json"));
+    expect(log).toEqual([{ url: "/live/echo" }]);
+  });
+
+  test("tells behind its prefix how it is, when it is told to", async () => {
+    let reason: string | undefined = "no disk";
+    const checks = { disk: () => reason };
+    const http = (): Response => new Response("a page");
+    await using live = mountRoutes(
+      { prefix: "/live", health: { readyPath: "/ready", checks } },
+      { http },
+    );
+    await using silent = mountRoutes({ prefix: "/silent" });
+    await using site = await startSite(live, silent);
+    const ask = async (path: string): Promise<[number, unknown]> => {
+      const answer = await fetch(site.url + path);
+      return [answer.status, await answer.text()];
+    };
+    expect(await ask("/live/healthz")).toEqual([200, '{"status":"ok"}']);
+    expect(await ask("/live/ready")).toEqual([
+      503,
+      '{"status":"unavailable","reasons":["disk: no disk"]}',
+    ]);
+    reason = undefined;
+    expect(await ask("/live/ready")).toEqual([200, '{"status":"ready"}']);
+    expect(await ask("/live/readyz")).toEqual([200, "a page"]);
+    for (const path of ["/healthz", "/silent/healthz"]) {
+      expect(await ask(path)).toEqual([404, "the site's own 404"]);
+    }
+    await live.stop();
+    expect(await ask("/live/healthz")).toEqual([200, '{"status":"ok"}']);
+    expect(await ask("/live/ready")).toEqual([
+      503,
+      '{"status":"unavailable","reasons":["draining"]}',
+    ]);
+    expect((await ask("/live/other"))[0]).toBe(503);
+  });
+
   test("is refused a prefix that is no path", () => {
     for (const prefix of ["live", "/", "/live/", "/a b", "/:id"]) {
       expect(() => mountRoutes({ prefix })).toThrow("expected `prefix` to be a path");

@@ -86,6 +86,7 @@ class NodeMount implements Mount {
   readonly #prefix: string;
   readonly #drainSpreadMs: number;
   #state: ServiceState = "running";
+  #stopped: Promise<void> | undefined;
 
   constructor(application: Application, options: MountOptions) {
     const { prefix = "", logger = silentLogger, drainSpreadMs = 5_000 } = options;
@@ -142,15 +143,18 @@ class NodeMount implements Mount {
 
   async start(): Promise<void> {}
 
-  async stop({ signal }: StopOptions = {}): Promise<void> {
-    if (this.#state !== "running") return;
-    this.#state = "stopping";
-    await this.#engine.drain({ spreadMs: this.#drainSpreadMs, signal });
-    this.#state = "stopped";
+  async stop(options: StopOptions = {}): Promise<void> {
+    await (this.#stopped ??= this.#drain(options));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  async #drain({ signal }: StopOptions): Promise<void> {
+    this.#state = "stopping";
+    await this.#engine.drain({ spreadMs: this.#drainSpreadMs, signal });
+    this.#state = "stopped";
   }
 
   #answers(url: string): boolean {

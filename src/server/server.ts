@@ -82,6 +82,8 @@ class NodeServer implements Server {
   readonly #drainDelayMs: number;
   readonly #drainSpreadMs: number;
   #state: ServiceState = "idle";
+  #listening: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
 
   constructor(application: Application, options: ServerOptions) {
     const { port = 8000, host = "127.0.0.1", unixSocket, tls, http2 = true } = options;
@@ -123,7 +125,8 @@ class NodeServer implements Server {
     if (this.#state !== "idle") return;
     this.#state = "starting";
     try {
-      await this.#listener.listen();
+      this.#listening = this.#listener.listen();
+      await this.#listening;
     } catch (thrown) {
       this.#state = "stopped";
       throw thrown;
@@ -135,8 +138,18 @@ class NodeServer implements Server {
     this.#listener.setTls(tls);
   }
 
-  async stop({ signal }: StopOptions = {}): Promise<void> {
-    if (this.#state !== "running") return;
+  async stop(options: StopOptions = {}): Promise<void> {
+    // Who started it is told when it cannot listen; here it only has not begun yet.
+    await this.#listening?.catch(() => {});
+    if (this.#state === "running") this.#stopped = this.#stop(options);
+    await this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop({ signal }: StopOptions): Promise<void> {
     this.#state = "stopping";
     this.#engine.context.health.isDraining = true;
     // Load balancers notice, and send their requests elsewhere.
@@ -150,9 +163,5 @@ class NodeServer implements Server {
     await closed;
     signal?.removeEventListener("abort", cut);
     this.#state = "stopped";
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
   }
 }

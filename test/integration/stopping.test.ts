@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-import { consumer, feed } from "tidings";
+import { application, consumer, createApp, createServer, feed } from "tidings";
 import { describe, expect, test } from "vitest";
 
 import { serve } from "./serve.ts";
@@ -23,6 +23,17 @@ describe("a server that stops", () => {
     expect(server.server.state).toBe("stopped");
     silent.destroy();
     half.destroy();
+  });
+
+  test("stops when it is told so while it starts, and both who tell it so wait for that", async () => {
+    const app = createApp({ name: "test", broker: "memory:" });
+    const server = createServer(application({ app, routes: [still] }), { port: 0 });
+    const started = server.start();
+    const stops = [server.stop(), server.stop()];
+    await Promise.race(stops);
+    expect(server.state).toBe("stopped");
+    await Promise.all([started, ...stops, app.close()]);
+    await expect(fetch(server.url)).rejects.toThrow("fetch failed");
   });
 
   test("answers a long poll at once, and does not keep its socket", async () => {

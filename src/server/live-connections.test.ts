@@ -38,3 +38,40 @@ test("closes with 1011 those whose middleware does not answer, and looks after t
   expect(closed.filter((code) => code === 1011)).toHaveLength(60);
   expect(closed.filter((code) => code === 3000)).toHaveLength(1);
 });
+
+test("looks at everybody whose time is over, and once each, however many they are", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const looks = new Map<string, number>();
+  let running = 0;
+  let most = 0;
+  const slow: Middleware = async (context) => {
+    most = Math.max(most, (running += 1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running -= 1;
+    looks.set(context.address, (looks.get(context.address) ?? 0) + 1);
+    context.expireAt(Date.now() + 1_000);
+  };
+  const router = new Router([use([slow], [consumer({ path: "/slow" })])]);
+  await using layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  onTestFinished(() => live.stop());
+  const match = router.match("/slow");
+  if (!match) throw new Error("expected a route at /slow");
+  const close = vi.fn<() => void>();
+  for (let index = 0; index < 1_000; index += 1) {
+    const request = new Request("http://localhost/slow");
+    const context = new RouteContext({
+      request,
+      params: {},
+      isUpgrade: true,
+      address: String(index),
+    });
+    context.expireAt(0);
+    const leave = live.add(match, context, { close });
+    if (index === 999) leave(); // whoever has gone is not looked at
+  }
+  await vi.advanceTimersByTimeAsync(1_200);
+  expect([looks.size, new Set(looks.values()), most]).toEqual([999, new Set([1]), 50]);
+  expect(close).not.toHaveBeenCalled();
+});

@@ -24,7 +24,7 @@ interface Entry {
   readonly match: RouteMatch;
   readonly connection: LiveConnection;
   context: RouteContext;
-  /** Whether its middleware is running again just now. */
+  /** Whether its middleware is running again just now, or is about to. */
   isChecked: boolean;
 }
 
@@ -50,6 +50,8 @@ export class LiveConnections {
   readonly #now: () => number;
   readonly #byUser = new Map<string, Set<Entry>>();
   readonly #expiring = new Set<Entry>();
+  /** Those whose time is over, in the order of their turn. */
+  readonly #due = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
   #checks = 0;
   #isListening = false;
@@ -84,16 +86,12 @@ export class LiveConnections {
   sweep(): void {
     const now = this.#now();
     for (const entry of this.#expiring) {
-      if (this.#checks >= MAX_CHECKS) return;
       const { validUntil = Infinity } = entry.context;
       if (validUntil > now || entry.isChecked) continue;
       entry.isChecked = true;
-      this.#checks += 1;
-      void this.#check(entry).finally(() => {
-        this.#checks -= 1;
-        entry.isChecked = false;
-      });
+      this.#due.add(entry);
     }
+    this.#checkNext();
   }
 
   /** Stops watching; the connections are somebody else's. */
@@ -102,6 +100,21 @@ export class LiveConnections {
     this.#unlisten?.();
     this.#byUser.clear();
     this.#expiring.clear();
+    this.#due.clear();
+  }
+
+  /** Whoever is done makes room for the next, so that nobody waits for the clock. */
+  #checkNext(): void {
+    for (const entry of this.#due) {
+      if (this.#checks >= MAX_CHECKS) return;
+      this.#due.delete(entry);
+      this.#checks += 1;
+      void this.#check(entry).finally(() => {
+        this.#checks -= 1;
+        entry.isChecked = false;
+        this.#checkNext();
+      });
+    }
   }
 
   async #check(entry: Entry): Promise<void> {
@@ -137,6 +150,7 @@ export class LiveConnections {
 
   #remove(entry: Entry): void {
     this.#expiring.delete(entry);
+    this.#due.delete(entry);
     const { user } = entry.context;
     if (!user) return;
     const key = userKey(user);

@@ -75,3 +75,33 @@ test("looks at everybody whose time is over, and once each, however many they ar
   expect([looks.size, new Set(looks.values()), most]).toEqual([999, new Set([1]), 50]);
   expect(close).not.toHaveBeenCalled();
 });
+
+test("closes with 3000 a connection whose credentials are somebody else's now", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let name: string | undefined = "ada";
+  const signedIn: Middleware = (context) => {
+    context.user = name === undefined ? null : { name };
+    context.expireAt(Date.now() + 1_000);
+  };
+  const router = new Router([use([signedIn], [consumer({ path: "/chat" })])]);
+  await using layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  onTestFinished(() => live.stop());
+  const match = router.match("/chat");
+  if (!match) throw new Error("expected a route at /chat");
+  for (const next of ["eve", undefined]) {
+    name = "ada";
+    const request = new Request("http://localhost/chat");
+    const context = new RouteContext({ request, params: {}, isUpgrade: true, address: "::1" });
+    await signedIn(context);
+    const close = vi.fn<(code: number, reason: string) => void>();
+    const leave = live.add(match, context, { close });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(close).not.toHaveBeenCalled();
+    name = next;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(close).toHaveBeenCalledWith(3000, "credentials have ended");
+    leave();
+  }
+});

@@ -99,6 +99,17 @@ describe("ProxyTrust", () => {
     expect(forwarded.originOf({ forwarded: 'for=6.6.6.6, for="broken' }, PROXY).address).toBe("");
   });
 
+  test.each([
+    ["for=6.6.6.6;host=evil;proto=https, for=192.0.2.1", undefined, undefined],
+    ["host=evil, for=192.0.2.1;proto=https", "https", undefined],
+    ["host=evil, for=192.0.2.1;host=site.example, for=10.0.0.2", undefined, "site.example"],
+    ["for=192.0.2.1;proto=https, for=10.0.0.2;host=inner", "https", undefined],
+  ])("of Forwarded %j takes what the proxy at the client wrote", (forwarded, scheme, host) => {
+    const trust = new ProxyTrust({ trustedProxies: ["10.0.0.0/8"], proxyHeaders: "forwarded" });
+    const origin = { address: "192.0.2.1", scheme, host };
+    expect(trust.originOf({ forwarded }, PROXY)).toEqual(origin);
+  });
+
   test.each(["10.0.0.0/33", "10.0.0", "proxy.example", "10.0.0.1/", "::/129", "1.1.1.1/1/1"])(
     "refuses %j",
     (name) => {

@@ -130,8 +130,9 @@ function readForwarded({ forwarded }: IncomingHttpHeaders): Hops {
   const elements = parseForwarded(forwarded ?? "");
   return {
     addresses: elements.map((element) => toAddress(element.get("for") ?? "")),
-    schemes: elements.flatMap((element) => element.get("proto") ?? []),
-    hosts: elements.flatMap((element) => element.get("host") ?? []),
+    // One for each proxy: where ours wrote none, that of its neighbour, or of the client, is not taken.
+    schemes: elements.map((element) => element.get("proto") ?? ""),
+    hosts: elements.map((element) => element.get("host") ?? ""),
   };
 }
 

@@ -66,6 +66,8 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   if (refusal) return refusal;
   const excess = seat.claim(context.user);
   if (excess) return toErrorResponse(excess);
+  // Who went meanwhile, or was told that it is late, would never be said to be gone.
+  if (!upgrade.socket.writable) return undefined;
   if (definition.kind === "feed") {
     await serveFeed(server, upgrade, { match, context, definition, url });
   } else serveConsumer(server, upgrade, { match, context, definition });

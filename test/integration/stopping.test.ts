@@ -1,9 +1,18 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-import { application, consumer, createApp, createServer, feed } from "tidings";
+import {
+  application,
+  consumer,
+  createApp,
+  createServer,
+  feed,
+  use,
+  type Middleware,
+} from "tidings";
 import { describe, expect, test } from "vitest";
 
+import { eventually } from "../redis/eventually.ts";
 import { serve } from "./serve.ts";
 import { openStream } from "./stream.ts";
 
@@ -73,6 +82,40 @@ describe("a server that stops", () => {
     await server.server.stop({ signal: AbortSignal.timeout(50) });
     await closed;
     expect(server.server.state).toBe("stopped");
+  });
+
+  test("does not wait for a consumer whose client went while middleware looked who it is", async () => {
+    const gate = Promise.withResolvers<void>();
+    const looking = Promise.withResolvers<void>();
+    const look: Middleware = async () => {
+      looking.resolve();
+      await gate.promise;
+      return undefined;
+    };
+    let isConnected = false;
+    const patient = consumer({
+      path: "/ws/patient",
+      async connect({ signal }) {
+        isConnected = true;
+        await once(signal, "abort");
+      },
+    });
+    await using server = await serve(() => ({ routes: [use([look], [patient])] }));
+    const socket = connect(server.server.port, "127.0.0.1");
+    socket.write(
+      "GET /ws/patient HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    );
+    await looking.promise;
+    socket.resetAndDestroy();
+    await eventually(() => server.server.connectionCount === 0);
+    gate.resolve();
+    const signal = AbortSignal.timeout(2_000);
+    await server.server.stop({ signal });
+    expect({ isConnected, isCutOff: signal.aborted }).toEqual({
+      isConnected: false,
+      isCutOff: false,
+    });
   });
 
   test("does not tell an event source that its feed has ended", async () => {

@@ -16,7 +16,8 @@ export type NetServer = Server | HttpsServer | Http2SecureServer;
  * session of HTTP/2 takes no more streams, and is over when its last one is.
  */
 export class Sockets {
-  readonly #isBusy = new Map<Duplex, boolean>();
+  /** How many answers each owes: a client may ask again before it has the first. */
+  readonly #owed = new Map<Duplex, number>();
   /** Sockets by their peer, until TLS has taken over. */
   readonly #insecure = new Map<string, Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -34,32 +35,34 @@ export class Sockets {
     server.on("session", (session: ServerHttp2Session) =>
       this.#addSession(session, keepAliveTimeoutMs),
     );
-    server.on("upgrade", (_request, socket: Duplex) => this.#isBusy.set(socket, true));
+    // An open WebSocket ends by itself.
+    server.on("upgrade", (_request, socket: Duplex) => this.#owed.set(socket, Infinity));
     server.on("request", ({ socket }, response) => {
-      if (!this.#isBusy.has(socket)) return; // a stream of HTTP/2
-      this.#isBusy.set(socket, true);
-      response.once("close", () => this.#onIdle(socket));
+      const owed = this.#owed.get(socket);
+      if (owed === undefined) return; // a stream of HTTP/2
+      this.#owed.set(socket, owed + 1);
+      response.once("close", () => this.#onAnswered(socket));
     });
   }
 
   /** Closes what is idle now, and everything else as soon as it has been answered. */
   stop(): void {
     this.#isStopping = true;
-    for (const [socket, isBusy] of this.#isBusy) if (!isBusy) socket.destroy();
+    for (const [socket, owed] of this.#owed) if (owed === 0) socket.destroy();
     for (const session of this.#sessions) session.close();
     for (const socket of this.#insecure.values()) socket.destroy();
   }
 
   /** Closes everything at once. */
   destroy(): void {
-    for (const socket of this.#isBusy.keys()) socket.destroy();
+    for (const socket of this.#owed.keys()) socket.destroy();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#insecure.values()) socket.destroy();
   }
 
   #add(socket: Socket): void {
-    this.#isBusy.set(socket, false);
-    socket.on("close", () => this.#isBusy.delete(socket));
+    this.#owed.set(socket, 0);
+    socket.on("close", () => this.#owed.delete(socket));
   }
 
   #addInsecure(socket: Socket): void {
@@ -77,9 +80,11 @@ export class Sockets {
     session.setTimeout(keepAliveTimeoutMs, () => session.close());
   }
 
-  #onIdle(socket: Socket): void {
-    if (this.#isStopping) socket.destroySoon();
-    else if (this.#isBusy.has(socket)) this.#isBusy.set(socket, false);
+  #onAnswered(socket: Socket): void {
+    const owed = this.#owed.get(socket);
+    if (owed === undefined) return; // it has closed
+    this.#owed.set(socket, owed - 1);
+    if (this.#isStopping && owed === 1) socket.destroySoon();
   }
 }
 

@@ -118,6 +118,34 @@ describe("a server that stops", () => {
     });
   });
 
+  test("answers every request that one socket has brought before", async () => {
+    const gate = Promise.withResolvers<void>();
+    const both = Promise.withResolvers<void>();
+    await using server = await serve(() => ({
+      async http({ url }) {
+        if (url.endsWith("/second")) {
+          both.resolve();
+          await gate.promise;
+        }
+        return new Response(`answer to ${new URL(url).pathname}`);
+      },
+    }));
+    const socket = connect(server.server.port, "127.0.0.1");
+    let answers = "";
+    const first = Promise.withResolvers<void>();
+    socket.on("data", (chunk: Buffer) => {
+      answers += chunk.toString();
+      if (answers.includes("answer to /first")) first.resolve();
+    });
+    const closed = once(socket, "close");
+    socket.write("GET /first HTTP/1.1\r\nHost: x\r\n\r\nGET /second HTTP/1.1\r\nHost: x\r\n\r\n");
+    await Promise.all([first.promise, both.promise]);
+    const stopped = server.server.stop();
+    gate.resolve();
+    await Promise.all([stopped, closed]);
+    expect(answers).toContain("answer to /second");
+  });
+
   test("does not tell an event source that its feed has ended", async () => {
     const gate = Promise.withResolvers<void>();
     const loading = Promise.withResolvers<void>();

@@ -17,8 +17,8 @@ export type ClientFrame =
   | { readonly bytes: Uint8Array }
   /** JSON that has been read already; with an id, the client wants to know what becomes of it. */
   | { readonly data: unknown; readonly id: MessageId | undefined }
-  /** What the transport could not read. */
-  | { readonly problem: MessageProblem };
+  /** What the transport could not read, but for its id perhaps. */
+  | { readonly problem: MessageProblem; readonly id: MessageId | undefined };
 
 /** What became of a client's message: its reply as JSON, if it has one, or what was wrong. */
 export type Outcome = { readonly json: string | undefined } | { readonly problem: MessageProblem };

@@ -96,7 +96,7 @@ export interface ConsumerOptions<
    * What clients may send as JSON: one schema, or one for each `type`. Without it they may send none.
    */
   readonly receives?: TReceives | undefined;
-  /** What the handlers answer to clients that ask with `request`. */
+  /** What the handlers answer to clients that ask with `request`; without it they hear that it is done. */
   readonly replies?: TReplies | undefined;
   /** What groups may bring. An event that does not fit is logged and reaches nobody. */
   readonly events?: TEvents | undefined;
@@ -104,7 +104,10 @@ export interface ConsumerOptions<
   readonly state?: (() => TState) | undefined;
   /** Runs first. The connection is accepted when it returns without a reject. */
   connect?(connection: ConsumerConnection<TPath, TEvents, TState>): unknown;
-  /** Runs for every message of the client, after its schema; what it returns is the reply. */
+  /**
+   * Runs for every message of the client, after its schema. What it returns goes to a client that asks
+   * if `replies` has a schema for it, and to nobody else.
+   */
   readonly receive?:
     | Receive<ConsumerConnection<TPath, TEvents, TState>, TReceives, TReplies>
     | undefined;

@@ -14,9 +14,9 @@ export interface ServerDescription {
 
 /** Describes the server of an application. */
 export function describeServer({ app, router }: Application, url: string): ServerDescription {
-  const routes = router.routes.map(({ definition }) => ({
+  const routes = router.routes.map(({ definition, path }) => ({
     kind: definition.kind,
-    path: definition.path.path,
+    path: path.path,
   }));
   return { application: app.name, url, routes, drivers: app.drivers };
 }

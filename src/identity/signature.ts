@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
+import { TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 
 /** One secret, or several: the first signs, all of them verify. So one is replaced by another. */
@@ -17,7 +18,10 @@ export function toSecrets(secret: Secret): readonly [string, ...string[]] {
   if (first === undefined) throw invalidOption("secret", "at least one secret", "none");
   for (const { length } of [first, ...others]) {
     if (length >= MIN_SECRET_LENGTH) continue;
-    throw invalidOption("secret", `at least ${MIN_SECRET_LENGTH} characters`, `${length}`);
+    throw new TidingsError(
+      "OPTION_INVALID",
+      `expected \`secret\` to be at least ${MIN_SECRET_LENGTH} characters, got ${length}`,
+    );
   }
   return [first, ...others];
 }

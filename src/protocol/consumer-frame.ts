@@ -36,6 +36,12 @@ export function isServerEnvelope(value: unknown): value is ServerEnvelope {
   return "data" in value || "error" in value || ("ack" in value && isMessageId(value.ack));
 }
 
+/** The id of a client's frame, whatever else is wrong with it. */
+export function findMessageId(value: unknown): MessageId | undefined {
+  if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
+  return isMessageId(value.id) ? value.id : undefined;
+}
+
 function isMessageId(id: unknown): id is MessageId {
   if (typeof id === "number") return Number.isSafeInteger(id);
   return typeof id === "string" && id.length > 0 && id.length <= MAX_ID_LENGTH;

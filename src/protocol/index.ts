@@ -8,6 +8,7 @@
  */
 export { chooseMediaType, MEDIA_TYPES, type MediaType } from "./accept.ts";
 export {
+  findMessageId,
   isClientEnvelope,
   isServerEnvelope,
   type ClientEnvelope,

@@ -34,13 +34,13 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
   if (socket.destroyed) return;
   server.handshakes.begin(socket, request.url);
   const onAnswer = (): void => server.handshakes.end(socket);
-  try {
-    const refusal = await respond(server, { ...upgrade, onAnswer });
-    if (refusal) await answerUpgrade(socket, refusal);
-  } catch (thrown) {
+  const refusal = await respond(server, { ...upgrade, onAnswer }).catch((thrown: unknown) =>
     // What fails after a connection is open is its own business: here, nothing has been answered.
-    await answerUpgrade(socket, toFailure(server, thrown, request.url));
-  }
+    toFailure(server, thrown, request.url),
+  );
+  if (!refusal) return;
+  onAnswer();
+  await answerUpgrade(socket, refusal);
 }
 
 function ignore(): void {}

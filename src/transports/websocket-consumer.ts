@@ -9,7 +9,7 @@ import {
   type Payload,
 } from "../channels/index.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import { isClientEnvelope, SUBPROTOCOL, type MessageId } from "../protocol/index.ts";
+import { findMessageId, isClientEnvelope, SUBPROTOCOL, type MessageId } from "../protocol/index.ts";
 import { encodeOnce } from "./encode-once.ts";
 import { frameBinary, frameText } from "./frame-writer.ts";
 import { offeredSubprotocols } from "./handshake.ts";
@@ -143,14 +143,18 @@ function readEnvelope(text: string): ClientFrame {
   try {
     value = JSON.parse(text);
   } catch {
-    return toProblem("MESSAGE_NOT_JSON", "expected a message in JSON");
+    return toProblem("MESSAGE_NOT_JSON", "expected a message in JSON", undefined);
   }
   if (isClientEnvelope(value)) return { data: value.data, id: value.id };
-  return toProblem("MESSAGE_INVALID", "expected a frame with `data`, and an `id` of 64 characters");
+  return toProblem(
+    "MESSAGE_INVALID",
+    "expected a frame with `data`; an `id` is an integer, or a text of 1 to 64 characters",
+    findMessageId(value),
+  );
 }
 
-function toProblem(code: ErrorCode, message: string): ClientFrame {
-  return { problem: { code, message, issues: [] } };
+function toProblem(code: ErrorCode, message: string, id: MessageId | undefined): ClientFrame {
+  return { problem: { code, message, issues: [] }, id };
 }
 
 function toAnswer(ack: MessageId | undefined, outcome: Outcome): string {

@@ -1,4 +1,4 @@
-import { application, consumer, createApp, feed } from "tidings";
+import { application, consumer, createApp, feed, under } from "tidings";
 
 const app = createApp({
   name: "fixture",
@@ -25,7 +25,10 @@ export default application({
     if (pathname === "/url") return new Response(request.url);
     return new Response("fixture", { status: pathname === "/healthz" ? 404 : 200 });
   },
-  routes: [consumer({ path: "/ws/chat" }), feed({ path: "/clock", snapshot: () => 0 })],
+  routes: [
+    consumer({ path: "/ws/chat" }),
+    under("/site", [feed({ path: "/clock", snapshot: () => 0 })]),
+  ],
   async tasks() {
     if (fault === "tasks") throw new Error("the tasks are broken");
   },

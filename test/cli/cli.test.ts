@@ -98,6 +98,13 @@ describe("tidings", () => {
     expect(output).not.toContain("started");
   });
 
+  test("does not start a worker for a broker that nobody else can send to", async () => {
+    const { code, output } = await run(["worker", FIXTURE], { BROKER_URL: "memory:" });
+    expect(code).toBe(1);
+    expect(output).toContain("BROKER_NOT_SHARED");
+    expect(output).not.toContain("started");
+  });
+
   test("says what to do about a folder that it cannot write", async () => {
     // Root may write into any folder, so the folder is a file.
     const { code, output } = await run(["worker", FIXTURE], {
@@ -128,7 +135,7 @@ describe("tidings serve", () => {
       application: "fixture",
       routes: [
         { kind: "consumer", path: "/ws/chat" },
-        { kind: "feed", path: "/clock" },
+        { kind: "feed", path: "/site/clock" },
       ],
       drivers: { layer: "memory:", broker: "memory:", results: "memory:", cache: "memory:" },
     });

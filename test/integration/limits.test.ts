@@ -149,6 +149,8 @@ describe("a client that takes its time", () => {
     const behind = consumer({ path: "/ws/behind" });
     const routes = [never, use([hang], [behind, still])];
     await using server = await serve(() => ({ routes }), { handshakeTimeoutMs: 100 });
+    // Answered at once, so it is not late afterwards.
+    expect((await refusedHandshake(`${server.webSocketUrl}/nowhere`)).status).toBe(404);
     for (const path of ["/ws/never", "/ws/behind"]) {
       const { status, body } = await refusedHandshake(server.webSocketUrl + path);
       expect([status, JSON.parse(body).error.code]).toEqual([503, "REQUEST_TIMED_OUT"]);

@@ -29,6 +29,8 @@ export class Health {
   readonly #readyPath: string | undefined;
   readonly #named = new Set<string>();
   readonly #checks: ReadonlyMap<string, HealthCheck>;
+  /** What the checks say, while they are asked. */
+  #failures: Promise<readonly string[]> | undefined;
   /** Set when the server begins to stop. */
   isDraining = false;
 
@@ -66,15 +68,21 @@ export class Health {
       : toAnswer(503, { status: "unavailable", reasons });
   }
 
-  /** Why no requests should be sent here. */
+  /** Why no requests should be sent here. Those who ask meanwhile share the answers of the checks. */
   async reasons(): Promise<readonly string[]> {
+    this.#failures ??= this.#askAll().finally(() => (this.#failures = undefined));
+    const failures = await this.#failures;
+    return [...(this.isDraining ? ["draining"] : []), ...failures];
+  }
+
+  async #askAll(): Promise<readonly string[]> {
     const failures = await Promise.all(
       [...this.#checks].map(async ([name, check]) => {
         const reason = await ask(check);
         return reason === undefined ? [] : [`${name}: ${reason}`];
       }),
     );
-    return [...(this.isDraining ? ["draining"] : []), ...failures.flat()];
+    return failures.flat();
   }
 }
 

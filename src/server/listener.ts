@@ -110,6 +110,11 @@ export class Listener {
       (request, response) => {
         const isHttp2 =
           request instanceof Http2ServerRequest && response instanceof Http2ServerResponse;
+        if (isHttp2 && headerBytes(request) > maxHeaderBytes) {
+          // Node only tells the client; over HTTP/1.1 its parser refuses by itself.
+          response.writeHead(431).end();
+          return;
+        }
         if (isHttp2) limitBodyTime(request, response, requestTimeoutMs);
         handlers.onRequest(request, response);
       },
@@ -117,6 +122,11 @@ export class Listener {
     this.#setTls = (renewed) => server.setSecureContext(renewed);
     return server.on("upgrade", handlers.onUpgrade);
   }
+}
+
+/** As RFC 9113 §6.5.2 counts: names and values, and 32 bytes for each pair. */
+function headerBytes({ rawHeaders }: Http2ServerRequest): number {
+  return rawHeaders.reduce((bytes, text) => bytes + text.length, rawHeaders.length * 16);
 }
 
 /** Node's names for our limits. */

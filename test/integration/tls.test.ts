@@ -197,6 +197,19 @@ test("a request that does not come over TLS has the time that the limits give it
   );
 });
 
+test("a header that is too large over HTTP/2 is answered with 431, and its neighbour lives on", async () => {
+  using certificate = new Certificate();
+  await using server = await serve(() => ({ http: pages }), {}, { tls: tlsOf(certificate) });
+  const session = connectTo(server, certificate);
+  const large = ask(session, "/large", { "x-large": "x".repeat(20_000) });
+  await once(large.stream, "close");
+  expect(large.status).toBe(431);
+  const small = ask(session, "/small", { "x-large": "x".repeat(10_000) });
+  await once(small.stream, "close");
+  expect(small.status).toBe(200);
+  session.destroy();
+});
+
 test("a body that does not come over HTTP/2 is answered with 408, and its neighbour lives on", async () => {
   using certificate = new Certificate();
   const limits = { requestTimeoutMs: 200, keepAliveTimeoutMs: 60_000 };

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-
 import { TidingsError } from "../core/errors.ts";
 import { IncidentLog } from "./incident-log.ts";
 import type {
@@ -15,6 +13,7 @@ import type {
 import { LocalChannels } from "./local-channels.ts";
 import { isolateMessage } from "./message.ts";
 import { assertChannelName, assertGroupName } from "./names.ts";
+import { randomId } from "./random-id.ts";
 
 /** Options of the {@link MemoryLayer}. */
 export interface MemoryLayerOptions extends LayerOptions {
@@ -47,7 +46,7 @@ export class MemoryLayer implements ChannelLayer {
 
   async newChannel(prefix = "specific"): Promise<string> {
     this.#local.assertOpen();
-    return assertChannelName(`${prefix}.memory!${randomUUID().replaceAll("-", "")}`);
+    return assertChannelName(`${prefix}.memory!${randomId()}`);
   }
 
   async send(channel: string, message: OutgoingMessage): Promise<void> {

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { backoffMs } from "../core/backoff.ts";
@@ -19,6 +18,7 @@ import type {
 import { LocalChannels } from "./local-channels.ts";
 import { isolateMessage, type IsolatedMessage } from "./message.ts";
 import { assertChannelName, assertGroupName } from "./names.ts";
+import { randomId } from "./random-id.ts";
 import { createCodec, type Codec, type SerializerFormat } from "./wire/codec.ts";
 import { shardIndex } from "./wire/shard.ts";
 
@@ -106,7 +106,7 @@ export class RedisLayer implements ChannelLayer {
   /** Returns a new name once it is heard, as `asgispecific.<32 hex digits>`. */
   async newChannel(prefix = "specific"): Promise<string> {
     this.#local.assertOpen();
-    const id = randomUUID().replaceAll("-", "");
+    const id = randomId();
     const channel = assertChannelName(`${this.#prefix}${prefix}.${id}`);
     this.#sweep();
     await this.#hear(channel);

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-
 import { TidingsError } from "../core/errors.ts";
 import { IncidentLog } from "./incident-log.ts";
 import type {
@@ -15,6 +13,7 @@ import type {
 import { LocalChannels } from "./local-channels.ts";
 import { isolateMessage } from "./message.ts";
 import { assertChannelName, assertGroupName } from "./names.ts";
+import { randomId } from "./random-id.ts";
 import type { FrameKind } from "./shared-memory/frame.ts";
 import { decodeMessage, encodeMessage, type SharedMemoryPort } from "./shared-memory/port.ts";
 import { processOf } from "./shared-memory/process-name.ts";
@@ -83,7 +82,7 @@ export class SharedMemoryLayer implements ChannelLayer {
 
   async newChannel(prefix = "specific"): Promise<string> {
     this.#local.assertOpen();
-    const id = randomUUID().replaceAll("-", "");
+    const id = randomId();
     const channel = assertChannelName(`${prefix}.${this.#port.process}!${id}`);
     await this.#opened;
     return channel;

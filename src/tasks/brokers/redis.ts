@@ -4,6 +4,7 @@ import {
   dueTimeOf,
   PRIORITY_STEPS,
   readEnvelope,
+  rewriteEnvelope,
   UNTAKEN,
   writeEnvelope,
   type Envelope,
@@ -76,6 +77,8 @@ export class RedisBroker implements Broker {
   readonly #name = randomBytes(9).toString("base64url");
   readonly #held = new Map<Delivery, Held>();
   #takes = 0;
+  /** How far the clock of Redis is ahead of ours. */
+  #aheadMs = 0;
   #closed = false;
 
   constructor(url: string, { now }: RedisBrokerOptions = {}) {
@@ -118,7 +121,11 @@ export class RedisBroker implements Broker {
       fields,
       ...turn.map((queue) => JSON.stringify(queue)),
     ];
-    const found = toList(await this.#redis.run((redis) => redis.script(TAKE, keys, args)));
+    const askedAt = Date.now();
+    const [now, ...found] = toList(
+      await this.#redis.run((redis) => redis.script(TAKE, keys, args)),
+    );
+    this.#learnClock(askedAt, Number(now));
     const deliveries: Delivery[] = [];
     const early: Promise<unknown>[] = [];
     for (let index = 0; index < found.length; index += 2) {
@@ -136,7 +143,8 @@ export class RedisBroker implements Broker {
   }
 
   async nextDueAt(queues: readonly string[]): Promise<number | null> {
-    return await this.#watch.look(queues);
+    const dueAt = await this.#watch.look(queues);
+    return dueAt === null ? null : dueAt - this.#aheadMs;
   }
 
   async renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]> {
@@ -250,7 +258,8 @@ export class RedisBroker implements Broker {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([this.#watch.close(), this.#revoked.close()]);
+    this.#revoked.close();
+    await this.#watch.close();
     await this.#redis.close();
   }
 
@@ -258,8 +267,17 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
+  /** What is due is due by the clock of Redis, which moves it. */
   get #time(): number {
-    return this.#now?.() ?? Date.now();
+    return this.#now?.() ?? Date.now() + this.#aheadMs;
+  }
+
+  #learnClock(askedAt: number, now: number): void {
+    if (this.#now) return;
+    const aheadMs = now - Date.now();
+    const behindMs = now - askedAt;
+    // A difference that the way there and back explains is none.
+    this.#aheadMs = Math.max(aheadMs, 0) + Math.min(behindMs, 0);
   }
 
   /** Without a clock of its own, scripts take that of Redis. */
@@ -294,7 +312,7 @@ export class RedisBroker implements Broker {
       lostLeases,
       dueAt: isEarly ? dueAt : null,
     };
-    const text = writeEnvelope(queue, message, marks);
+    const text = rewriteEnvelope(queue, message, marks);
     if (isEarly) {
       const target = delayedKey(queue);
       return { ...base, mode: "delay", target, text: `${step}${text}`, time: dueAt };
@@ -319,7 +337,7 @@ export class RedisBroker implements Broker {
   async #restore(field: string, value: string, time: number): Promise<boolean> {
     const { text, queue } = readTaken(value);
     const { message, marks, step } = readEnvelope(text, field);
-    const restored = writeEnvelope(queue, message, {
+    const restored = rewriteEnvelope(queue, message, {
       runs: marks.runs + 1,
       lostLeases: marks.lostLeases + 1,
       dueAt: null,

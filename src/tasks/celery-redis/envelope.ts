@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { readPythonJson } from "../../core/read-python-json.ts";
 import { isRecord } from "../message/is-record.ts";
+import { JsonRefusal } from "../message/json-text.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
@@ -64,6 +65,26 @@ export function writeEnvelope(
   };
   // What others wrote may hold integers and numbers that JSON here has no form for.
   return marks === UNTAKEN ? JSON.stringify(envelope) : writeTypedJson(envelope, "a message");
+}
+
+/**
+ * Writes a message again that came from a queue.
+ *
+ * Whoever sent it may have nested its headers deeper than we write: then it goes on without them, to
+ * be refused by who runs it rather than to stand in the way of others.
+ */
+export function rewriteEnvelope(
+  queue: string,
+  message: EncodedMessage,
+  marks: EnvelopeMarks,
+): string {
+  try {
+    return writeEnvelope(queue, message, marks);
+  } catch (error) {
+    if (!(error instanceof JsonRefusal)) throw error;
+    const { id } = message;
+    return writeEnvelope(queue, { ...message, headers: { id }, properties: {} }, marks);
+  }
 }
 
 /** Reads what lies in a list; what is no message becomes one that no worker can decode. */

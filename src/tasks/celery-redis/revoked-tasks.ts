@@ -29,6 +29,19 @@ export class RevokedTasks {
   readonly #leave: () => void;
   #started: Promise<void> | undefined;
 
+  /** Hears what Celery's control tells all workers; all but `revoke` is for others. */
+  readonly #hear = (text: string): void => {
+    const { method, arguments: args } = parseRequest(text);
+    if (method !== "revoke" && method !== "terminate") return;
+    const ids = Array.isArray(args["task_id"]) ? args["task_id"] : [args["task_id"]];
+    const terminates = method === "terminate" || args["terminate"] === true;
+    for (const id of ids) {
+      if (typeof id !== "string" || this.#revoked.get(id)?.terminates === true) continue;
+      this.#add(id, terminates);
+      this.#write(id).catch(() => undefined);
+    }
+  };
+
   constructor(redis: TaskRedis, now: () => number) {
     this.#redis = redis;
     this.#now = now;
@@ -84,9 +97,9 @@ export class RevokedTasks {
     this.#add(id, true);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#leave();
-    if (this.#started) await this.#redis.redis.unsubscribe(this.#channel);
+    this.#redis.unhear(this.#channel, this.#hear);
   }
 
   get #channel(): string {
@@ -94,9 +107,7 @@ export class RevokedTasks {
   }
 
   async #start(): Promise<void> {
-    await this.#redis.run((redis) =>
-      redis.subscribe(this.#channel, (payload) => this.#hear(payload.toString())),
-    );
+    await this.#redis.hear(this.#channel, this.#hear);
     await this.#load();
   }
 
@@ -105,7 +116,8 @@ export class RevokedTasks {
     const reply = await this.#redis.run((redis) =>
       redis.command(["ZRANGEBYSCORE", revoked, String(this.#now()), "+inf"]),
     );
-    for (const id of toList(reply)) this.#add(String(id), true);
+    // It is not written down whether a task is to be ended: what was heard of it stands.
+    for (const id of toList(reply).map(String)) if (!this.has(id)) this.#add(id, true);
   }
 
   async #reload(): Promise<void> {
@@ -113,19 +125,6 @@ export class RevokedTasks {
       await this.#load();
     } catch {
       // The next gap, or the next start, reads them.
-    }
-  }
-
-  /** Hears what Celery's control tells all workers; all but `revoke` is for others. */
-  #hear(text: string): void {
-    const { method, arguments: args } = parseRequest(text);
-    if (method !== "revoke" && method !== "terminate") return;
-    const ids = Array.isArray(args["task_id"]) ? args["task_id"] : [args["task_id"]];
-    const terminates = method === "terminate" || args["terminate"] === true;
-    for (const id of ids) {
-      if (typeof id !== "string" || this.#revoked.get(id)?.terminates === true) continue;
-      this.#add(id, terminates);
-      this.#write(id).catch(() => undefined);
     }
   }
 

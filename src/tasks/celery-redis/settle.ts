@@ -15,17 +15,18 @@ import type { RedisScript } from "../../redis/index.ts";
  *            when it is due in ms, or the time now for restore;
  *            the text of the record up to its revision and after it, or "" for none;
  *            how often the task was run, and how long the record lives in seconds, as "runs:seconds"
- * returns    for each item: 1 if the delivery has ended; the revision of the record, or 0 if not stored
+ * returns    for each item: 1 if the delivery has ended; the revision of the record, or 0 if not stored.
+ *            Or -1 and why it could not be done
  */
 export const SETTLE: RedisScript = {
   source: `
 local taken, since, leases, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local function endDelivery(field, mode, now)
+local function holds(field, mode, now)
   if mode == "restore" then
     local deadline = redis.call("ZSCORE", leases, field)
-    if not deadline or tonumber(deadline) > tonumber(now) then return 0 end
+    if not deadline or tonumber(deadline) > tonumber(now) then return false end
   end
-  return redis.call("HDEL", taken, field)
+  return redis.call("HEXISTS", taken, field) == 1
 end
 local function putBack(mode, target, item)
   local text, id, due = item[1], item[2], item[3]
@@ -58,21 +59,26 @@ local function store(key, head, tail, words)
   return revision
 end
 local replies, fields = {}, {}
-for item = 1, (#KEYS - 4) / 2 do
+local function settle(item)
   local target, record, first = KEYS[3 + item * 2], KEYS[4 + item * 2], (item - 1) * 8
   local field, mode, head = ARGV[first + 1], ARGV[first + 2], ARGV[first + 6]
-  local ended, stored = 1, 0
   if field ~= "" then
-    ended = endDelivery(field, mode, ARGV[first + 5])
-    if ended == 1 then
-      fields[#fields + 1] = field
-      if mode ~= "ack" then
-        putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] })
-      end
+    if not holds(field, mode, ARGV[first + 5]) then return 0, 0 end
+    -- It is put back before it is taken out: where that fails, it is held still.
+    if mode ~= "ack" then
+      putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] })
     end
+    redis.call("HDEL", taken, field)
+    fields[#fields + 1] = field
   end
-  if ended == 1 and head ~= "" then
-    stored = store(record, head, ARGV[first + 7], ARGV[first + 8])
+  if head == "" then return 1, 0 end
+  return 1, store(record, head, ARGV[first + 7], ARGV[first + 8])
+end
+for item = 1, (#KEYS - 4) / 2 do
+  -- What one item meets is not the others' business.
+  local isDone, ended, stored = pcall(settle, item)
+  if not isDone then
+    ended, stored = -1, type(ended) == "table" and ended.err or tostring(ended)
   end
   replies[#replies + 1] = ended
   replies[#replies + 1] = stored

@@ -12,7 +12,7 @@ import type { RedisScript } from "../../redis/index.ts";
  * ARGV[1…5]  how many queues; at most so many messages; the lease in ms; the time in ms, or "" for the
  *            clock of Redis; what the fields begin with
  * ARGV[6…]   for each queue, its name as JSON
- * returns    the index of the queue and the message, for each one
+ * returns    the time in ms; then the index of the queue and the message, for each one
  */
 export const TAKE: RedisScript = {
   source: `
@@ -22,6 +22,10 @@ if not now then
   local time = redis.call("TIME")
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
+-- Whatever cannot be written to is met here, before anything has been popped.
+redis.call("HLEN", KEYS[1])
+redis.call("ZCARD", KEYS[2])
+redis.call("ZCARD", KEYS[3])
 local function listOf(step, queue) return KEYS[4 + queues + step / 3 * queues + queue] end
 for queue = 1, queues do
   local due = redis.call("ZRANGEBYSCORE", KEYS[4 + queue], "-inf", now, "LIMIT", 0, limit)
@@ -38,11 +42,14 @@ for queue = 1, queues do
 end
 -- Written as text once: Redis would print and read a number for each message.
 local nowSeconds, deadline = string.format("%.3f", now / 1000), string.format("%d", now + lease)
-local replies, taken, since, leases, count = {}, {}, {}, {}, 0
+local replies, taken, since, leases, count = { string.format("%d", now) }, {}, {}, {}, 0
+local failure
 for step = 0, 9, 3 do
   for queue = 1, queues do
     if count < limit then
-      local found = redis.call("RPOP", listOf(step, queue), limit - count) or {}
+      -- What is popped already must be written down, even if another key is no list.
+      local found = redis.pcall("RPOP", listOf(step, queue), limit - count) or {}
+      if found.err then failure = found end
       for _, text in ipairs(found) do
         count = count + 1
         local field = ARGV[5] .. count
@@ -58,6 +65,7 @@ for step = 0, 9, 3 do
     end
   end
 end
+if count == 0 and failure then return failure end
 if count > 0 then
   redis.call("HSET", KEYS[1], unpack(taken))
   redis.call("ZADD", KEYS[2], unpack(since))

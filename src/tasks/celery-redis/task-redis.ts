@@ -36,6 +36,9 @@ export interface Settled {
   readonly revision: number;
 }
 
+/** Who hears a channel. */
+type ChannelListener = (text: string) => void;
+
 interface PendingItem extends PromiseWithResolvers<Settled> {
   readonly end: DeliveryEnd | null;
   readonly record: RecordWrite | null;
@@ -61,6 +64,7 @@ export class TaskRedis {
   readonly database: number;
   readonly keys: TaskKeys;
   readonly #url: string;
+  readonly #listeners = new Map<string, Set<ChannelListener>>();
   #pending: PendingItem[] = [];
   #users = 0;
 
@@ -110,6 +114,30 @@ export class TaskRedis {
     return item.promise;
   }
 
+  /** Hears a channel. Several users of the connection may hear the same one. */
+  async hear(channel: string, listener: ChannelListener): Promise<void> {
+    const listeners = this.#listeners.get(channel) ?? new Set();
+    this.#listeners.set(channel, listeners.add(listener));
+    const tell = (payload: Buffer): void => {
+      for (const one of listeners) one(payload.toString());
+    };
+    try {
+      await this.run((redis) => redis.subscribe(channel, tell));
+    } catch (error) {
+      this.unhear(channel, listener);
+      throw error;
+    }
+  }
+
+  /** The channel is left with its last listener. */
+  unhear(channel: string, listener: ChannelListener): void {
+    const listeners = this.#listeners.get(channel);
+    if (!listeners?.delete(listener) || listeners.size > 0) return;
+    this.#listeners.delete(channel);
+    // Never rejects: Redis is told when it can be.
+    void this.redis.unsubscribe(channel);
+  }
+
   /** Ends the use of one user; the last one closes the connection. */
   async close(): Promise<void> {
     this.#users--;
@@ -156,8 +184,10 @@ export class TaskRedis {
     try {
       const replies = await this.run((redis) => redis.script(SETTLE, keys, words));
       const flags = toList(replies);
-      for (const [index, { resolve }] of batch.entries()) {
-        resolve({ ended: flags[index * 2] === 1, revision: Number(flags[index * 2 + 1]) });
+      for (const [index, { resolve, reject }] of batch.entries()) {
+        const [ended, stored] = [flags[index * 2], flags[index * 2 + 1]];
+        if (ended === -1) reject(new TidingsError("STORAGE_UNAVAILABLE", String(stored)));
+        else resolve({ ended: ended === 1, revision: Number(stored) });
       }
     } catch (error) {
       for (const { reject } of batch) reject(toError(error));

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { readEnvelope, writeEnvelope } from "./envelope.ts";
+import { readEnvelope, rewriteEnvelope } from "./envelope.ts";
 import { readTaken } from "./taken-message.ts";
 import { listKey, toList, type TaskRedis } from "./task-redis.ts";
 
@@ -58,7 +58,7 @@ export class VisibilitySweep {
     if (value === null) return false;
     const { text, queue } = readTaken(String(value));
     const { message, marks, step } = readEnvelope(text, tag);
-    const restored = writeEnvelope(queue, message, { ...marks, runs: marks.runs + 1 });
+    const restored = rewriteEnvelope(queue, message, { ...marks, runs: marks.runs + 1 });
     const end = {
       field: tag,
       mode: "front",

@@ -18,6 +18,7 @@ interface Follower {
   count: number;
   /** The final record, once it was heard: it is never changed, so nobody needs to ask for it. */
   final: string | undefined;
+  readonly hear: (text: string) => void;
 }
 
 /**
@@ -92,32 +93,35 @@ export class RedisResults implements ResultStore {
 
   /** Hears the channel of a record while somebody follows it. */
   #follow(id: string): () => void {
-    const follower = this.#followed.get(id) ?? { count: 0, final: undefined };
-    if (follower.count++ === 0) {
-      this.#followed.set(id, follower);
-      void this.#subscribe(id);
-    }
+    const follower = this.#followed.get(id) ?? this.#startToFollow(id);
+    follower.count++;
     return () => {
       if (--follower.count > 0) return;
       this.#followed.delete(id);
-      void this.#redis.redis.unsubscribe(keyOf(id));
+      this.#redis.unhear(keyOf(id), follower.hear);
     };
   }
 
-  /** Never rejects: whoever follows looks again, and meets the error there. */
-  async #subscribe(id: string): Promise<void> {
-    const announce = (): void => this.#changes.announce([id]);
-    const hear = (payload: Buffer): void => {
-      this.#keepFinal(id, payload.toString());
-      announce();
+  #startToFollow(id: string): Follower {
+    const hear = (text: string): void => {
+      this.#keepFinal(id, text);
+      this.#changes.announce([id]);
     };
+    const follower: Follower = { count: 0, final: undefined, hear };
+    this.#followed.set(id, follower);
+    void this.#subscribe(id, hear);
+    return follower;
+  }
+
+  /** Never rejects: whoever follows looks again, and meets the error there. */
+  async #subscribe(id: string, hear: Follower["hear"]): Promise<void> {
     try {
-      await this.#redis.run((redis) => redis.subscribe(keyOf(id), hear));
+      await this.#redis.hear(keyOf(id), hear);
     } catch {
       // Told below.
     }
     // What was stored before the channel was heard is found by looking once more.
-    announce();
+    this.#changes.announce([id]);
   }
 
   #announce({ id, head, tail }: RecordWrite, revision: number): void {

@@ -112,6 +112,30 @@ describe("a broker in Redis", () => {
     expect(await broker.listCancelled()).toEqual([]);
   });
 
+  test("waits for the eta of a message of protocol 1, which is in its body", async () => {
+    await using broker = new RedisBroker(server.url);
+    const eta = new Date(Date.now() + 60_000).toISOString();
+    const call = { task: "t", id: "one", args: [], kwargs: {}, retries: 0, eta };
+    const body = Buffer.from(JSON.stringify(call)).toString("base64");
+    const properties = { correlation_id: "one", body_encoding: "base64" };
+    await redis.command(["LPUSH", "celery", JSON.stringify({ body, headers: {}, properties })]);
+    expect(await broker.take(one)).toEqual([]);
+    expect(await redis.command(["ZCARD", "_tidings.delayed.celery"])).toBe(1);
+  });
+
+  test("forgets after three hours that a task was revoked", async () => {
+    let time = Date.now();
+    await using broker = new RedisBroker(server.url, { now: () => time });
+    await broker.take(one);
+    await broker.cancel("one");
+    await redis.command(["LPUSH", "celery", writeMessage("one"), writeMessage("one")]);
+    const cancelled = await broker.take({ ...one, limit: 1 });
+    expect(cancelled.map((delivery) => delivery.cancelled)).toEqual([true]);
+    time += 3 * 3_600_000 + 1;
+    const later = await broker.take({ ...one, limit: 1 });
+    expect(later.map((delivery) => delivery.cancelled)).toEqual([false]);
+  });
+
   test("hears of what is revoked after another of the same process has been closed", async () => {
     await using broker = new RedisBroker(server.url);
     await broker.take(one);

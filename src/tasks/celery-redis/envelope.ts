@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { readPythonJson } from "../../core/read-python-json.ts";
+import { decodeMessage, isProtocol1 } from "../message/decode.ts";
 import { isRecord } from "../message/is-record.ts";
 import { JsonRefusal } from "../message/json-text.ts";
 import type { EncodedMessage } from "../message/message.ts";
@@ -118,13 +119,25 @@ function toBroken(text: string, id: string): Envelope {
 }
 
 /** When a message may run: as it is marked, or by its `eta`, which is UTC if it does not say. */
-export function dueTimeOf({ message: { headers }, marks }: Envelope): number | null {
+export function dueTimeOf({ message, marks }: Envelope): number | null {
   if (marks.dueAt !== null) return marks.dueAt;
+  const { headers } = message;
+  if (isProtocol1(headers)) return dueTimeInBody(message);
   const eta = isRecord(headers) ? headers["eta"] : null;
   if (typeof eta !== "string") return null;
   const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(eta) ? eta : `${eta}Z`);
   // One that cannot be read is for the worker to refuse.
   return Number.isNaN(time) ? null : time;
+}
+
+/** Of a message of protocol 1 everything is in the body. */
+function dueTimeInBody(message: EncodedMessage): number | null {
+  try {
+    return decodeMessage(message).eta;
+  } catch {
+    // One that cannot be read is for the worker to refuse.
+    return null;
+  }
 }
 
 function toBytes({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {

@@ -12,6 +12,7 @@ const MAX_REVOKED = 50_000;
 /** Whether a task that runs is to be ended too. */
 interface Revocation {
   readonly terminates: boolean;
+  readonly until: number;
 }
 
 /**
@@ -36,7 +37,7 @@ export class RevokedTasks {
     const ids = Array.isArray(args["task_id"]) ? args["task_id"] : [args["task_id"]];
     const terminates = method === "terminate" || args["terminate"] === true;
     for (const id of ids) {
-      if (typeof id !== "string" || this.#revoked.get(id)?.terminates === true) continue;
+      if (typeof id !== "string" || this.terminates(id)) continue;
       this.#add(id, terminates);
       this.#write(id).catch(() => undefined);
     }
@@ -60,11 +61,11 @@ export class RevokedTasks {
   }
 
   has(id: string): boolean {
-    return this.#revoked.has(id);
+    return this.#find(id) !== undefined;
   }
 
   terminates(id: string): boolean {
-    return this.#revoked.get(id)?.terminates ?? false;
+    return this.#find(id)?.terminates ?? false;
   }
 
   onChange(listener: () => void): () => void {
@@ -128,9 +129,16 @@ export class RevokedTasks {
     }
   }
 
+  #find(id: string): Revocation | undefined {
+    const found = this.#revoked.get(id);
+    if (!found || found.until > this.#now()) return found;
+    this.#revoked.delete(id);
+    return undefined;
+  }
+
   #add(id: string, terminates: boolean): void {
     this.#revoked.delete(id);
-    this.#revoked.set(id, { terminates });
+    this.#revoked.set(id, { terminates, until: this.#now() + EXPIRE_MS });
     if (this.#revoked.size > MAX_REVOKED) {
       const [oldest] = this.#revoked.keys();
       if (oldest !== undefined) this.#revoked.delete(oldest);

@@ -68,5 +68,6 @@ describe("Fernet", () => {
 
   test("refuses to work without a key", () => {
     expect(() => open({ keys: [] })).toThrow("at least one key");
+    expect(() => open({ keys: ["new", ""] })).toThrow("none of them empty");
   });
 });

@@ -53,6 +53,13 @@ export class Fernet {
   }: FernetOptions) {
     const [first, ...others] = keys.map(toFernetKey);
     if (!first) throw invalidOption("symmetricEncryptionKeys", "at least one key", keys);
+    if (keys.some((key) => key.length === 0)) {
+      // The others are secret: nothing of them is said.
+      throw new TidingsError(
+        "OPTION_INVALID",
+        "expected `symmetricEncryptionKeys` to be secrets, none of them empty",
+      );
+    }
     this.#first = first;
     this.#keys = [first, ...others];
     this.#maxAgeMs = maxAgeMs;

@@ -1,4 +1,5 @@
 import type { RedisScript } from "../../redis/index.ts";
+import { readNow } from "./read-now.ts";
 
 /**
  * Ends deliveries and stores records, each pair in one step.
@@ -101,11 +102,7 @@ return replies
  */
 export const RENEW: RedisScript = {
   source: `
-local now = tonumber(ARGV[2])
-if not now then
-  local time = redis.call("TIME")
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+${readNow("ARGV[2]")}
 local replies = {}
 for index = 3, #ARGV do
   local isHeld = redis.call("HEXISTS", KEYS[1], ARGV[index])
@@ -128,11 +125,7 @@ return replies
  */
 export const LIST_EXPIRED: RedisScript = {
   source: `
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call("TIME")
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+${readNow("ARGV[1]")}
 local replies = { string.format("%d", now) }
 for _, field in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", now, "LIMIT", 0, 100)) do
   local value = redis.call("HGET", KEYS[1], field)

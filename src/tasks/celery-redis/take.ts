@@ -1,4 +1,5 @@
 import type { RedisScript } from "../../redis/index.ts";
+import { readNow } from "./read-now.ts";
 
 /**
  * Moves delayed messages that are due into their lists, then leases messages of several queues.
@@ -17,11 +18,7 @@ import type { RedisScript } from "../../redis/index.ts";
 export const TAKE: RedisScript = {
   source: `
 local queues, limit, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local now = tonumber(ARGV[4])
-if not now then
-  local time = redis.call("TIME")
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+${readNow("ARGV[4]")}
 -- Whatever cannot be written to is met here, before anything has been popped.
 redis.call("HLEN", KEYS[1])
 redis.call("ZCARD", KEYS[2])

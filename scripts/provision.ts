@@ -16,6 +16,12 @@ const REQUIREMENTS: readonly Requirement[] = [
   { program: "chromium", debianPackage: "chromium", neededFor: "the browser tests" },
   { program: "openssl", debianPackage: "openssl", neededFor: "the tests of TLS" },
   { program: "redis-server", debianPackage: "redis-server", neededFor: "the Redis tests" },
+  { program: "rabbitmq-server", debianPackage: "rabbitmq-server", neededFor: "the RabbitMQ tests" },
+  {
+    program: "/usr/lib/postgresql",
+    debianPackage: "postgresql",
+    neededFor: "the PostgreSQL tests",
+  },
   { program: "daphne", debianPackage: "daphne", neededFor: "the tests with Python" },
   pythonModule("django", "python3-django"),
   pythonModule("channels", "python3-django-channels"),

@@ -41,8 +41,9 @@ export {
   type TaskWorker,
 } from "./results/task-record.ts";
 export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
+export { Signature, type SignatureParts } from "./signature.ts";
 export { isFinal, TASK_STATES, type TaskState } from "./states.ts";
-export type { InputTaskOptions, SendOptions, Task, TaskOptions } from "./task.ts";
+export type { InputTaskOptions, LastOf, SendOptions, Task, TaskOptions } from "./task.ts";
 export { createTasks, Tasks, type SendTaskOptions, type TasksOptions } from "./tasks.ts";
 export type { SharedTransaction } from "./transaction.ts";
 export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -7,6 +7,7 @@ import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, TaskMessage } from "./message/message.ts";
 import type { TaskRecord } from "./results/task-record.ts";
+import { toSignatureList } from "./signature-options.ts";
 import { isFinal } from "./states.ts";
 import { newTaskId } from "./task-id.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
@@ -86,6 +87,10 @@ function encodeCall(
     kwargs,
     eta,
     args: withoutTrailingUndefined(args),
+    embed: {
+      callbacks: toSignatureList(options.link),
+      errbacks: toSignatureList(options.linkError),
+    },
     expires: options.expires ? toTime("expires", options.expires) : null,
     rootId: parent?.rootId ?? id,
     parentId: parent?.id ?? null,

@@ -35,3 +35,10 @@ test("wrong calls do not compile", () => {
   void mail.delay({ at: new Date() });
   expectTypeOf(mail).parameter(0).toEqualTypeOf<{ to: string; at: unknown }>();
 });
+
+test("a signature leaves out the first arguments, which come later", () => {
+  expectTypeOf(add.s).parameters.toEqualTypeOf<[x: number, y: number] | [y: number] | []>();
+  expectTypeOf(add.si).parameters.toEqualTypeOf<[x: number, y: number]>();
+  // @ts-expect-error text is no number
+  void add.s("1");
+});

@@ -4,6 +4,7 @@ import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
+import type { Signature } from "./signature.ts";
 
 /** How a task behaves. */
 export interface TaskOptions extends RetryOptions {
@@ -29,6 +30,10 @@ export interface SendOptions {
   readonly queue?: string | undefined;
   /** Its id, at most 255 characters. Use an id once: Redis, as Celery, does not see that one waits. @default a new UUID */
   readonly taskId?: string | undefined;
+  /** What is sent when it has succeeded: its result comes first among the arguments. */
+  readonly link?: Signature | readonly Signature[] | undefined;
+  /** What is sent when it has failed: its id comes first among the arguments. */
+  readonly linkError?: Signature | readonly Signature[] | undefined;
 }
 
 /** A task: a function that can also be sent to a worker. */
@@ -40,7 +45,16 @@ export interface Task<TArguments extends readonly unknown[], TReturn> {
   delay(...args: TArguments): Promise<AsyncResult<Awaited<TReturn>>>;
   /** Sends it to a worker, with options. */
   applyAsync(args: TArguments, options?: SendOptions): Promise<AsyncResult<Awaited<TReturn>>>;
+  /** A call to be sent later: by whom comes before it, whose result are the arguments that are left out here. */
+  s(...args: LastOf<TArguments>): Signature;
+  /** A call to be sent later, whatever the result of what comes before it: immutable. */
+  si(...args: TArguments): Signature;
 }
+
+/** The last elements of a list: all, some or none. */
+export type LastOf<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest]
+  ? T | LastOf<Rest>
+  : T;
 
 /** What a worker knows of a task. */
 export interface TaskDefinition {

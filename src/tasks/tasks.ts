@@ -14,6 +14,7 @@ import { openResults } from "./results/open-results.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import { Results } from "./results/results.ts";
 import { sendCall, type TaskCall } from "./send.ts";
+import { Signature, type SignatureParts } from "./signature.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 import {
   assertName,
@@ -141,6 +142,15 @@ export class Tasks implements AsyncDisposable {
     return this.#send({ task: name, args, kwargs, options });
   }
 
+  /** A call of a task that is registered elsewhere, to be sent later. */
+  signature(
+    task: string,
+    args: readonly unknown[] = [],
+    parts: Omit<SignatureParts, "task" | "args"> = {},
+  ): Signature {
+    return new Signature({ ...parts, task, args });
+  }
+
   /** What becomes of the task with an id. */
   result(id: string): AsyncResult {
     return new AsyncResult(id, this);
@@ -191,6 +201,8 @@ export class Tasks implements AsyncDisposable {
     const task = Object.assign(call, {
       delay: (...args: readonly unknown[]) => applyAsync(args),
       applyAsync,
+      s: (...args: readonly unknown[]) => new Signature({ task: name, args }),
+      si: (...args: readonly unknown[]) => new Signature({ task: name, args, immutable: true }),
     });
     return Object.defineProperty(task, "name", { value: name });
   }

@@ -2,6 +2,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { decompress } from "./compression.ts";
 import { isRecord } from "./is-record.ts";
 import { parseIsoTime } from "./iso-time.ts";
+import { kindOf } from "./kind-of.ts";
 import type { MessageFormat } from "./message-format.ts";
 import type {
   EncodedMessage,
@@ -202,9 +203,4 @@ function invalid(what: string, expected: string, value: unknown): TidingsError {
     "MESSAGE_INVALID",
     `expected the ${what} of a task message to be ${expected}, got ${kindOf(value)}`,
   );
-}
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return value === null ? "null" : typeof value;
 }

@@ -20,6 +20,17 @@ export interface TaskCall {
   readonly args: readonly unknown[];
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
   readonly options: SendOptions;
+  /** What a workflow says of it: its place in a group, and what comes after it. */
+  readonly workflow?: Partial<TaskMessage> | undefined;
+}
+
+/** A call as the broker gets it. */
+export interface PreparedCall {
+  readonly id: string;
+  readonly queue: string;
+  readonly message: EncodedMessage;
+  /** `undefined` for at once. */
+  readonly dueAt: number | undefined;
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`;
@@ -34,18 +45,28 @@ const ORIGIN = `gen${process.pid}@${hostname()}`;
  */
 export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<string> {
   const { broker, results } = runtime;
+  const { taskId } = call.options;
+  const { id, queue, message, dueAt } = prepareCall(runtime, call);
+  // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
+  if (taskId !== undefined && isEnded(await results.get(taskId))) throw takenId(id, "has ended");
+  if (await broker.publish(queue, message, dueAt)) return id;
+  throw takenId(id, "waits or runs");
+}
+
+/** Checks and encodes a call; says where it goes and when it is due. Throws as {@link sendCall} does. */
+export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall {
   const { taskId, queue } = call.options;
   if (taskId !== undefined) assertName("`taskId`", taskId);
   if (queue !== undefined) assertName("`queue`", queue);
   const dueAt = toDueTime(call.options);
   const id = taskId ?? newTaskId();
-  const message = encodeCall(runtime, call, { id, eta: dueAt });
   const definition = runtime.definitions.get(call.task);
-  const target = queue ?? definition?.options.queue ?? runtime.defaultQueue;
-  // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
-  if (taskId !== undefined && isEnded(await results.get(taskId))) throw takenId(id, "has ended");
-  if (await broker.publish(target, message, dueAt ?? undefined)) return id;
-  throw takenId(id, "waits or runs");
+  return {
+    id,
+    queue: queue ?? definition?.options.queue ?? runtime.defaultQueue,
+    message: encodeCall(runtime, call, { id, eta: dueAt }),
+    dueAt: dueAt ?? undefined,
+  };
 }
 
 function isEnded(record: TaskRecord | null): boolean {
@@ -77,7 +98,7 @@ function toTime(name: string, date: Date): number {
 
 function encodeCall(
   { format, maxMessageBytes: maxBytes }: TaskRuntime,
-  { task, args, kwargs = {}, options }: TaskCall,
+  { task, args, kwargs = {}, options, workflow }: TaskCall,
   { id, eta }: Pick<TaskMessage, "id" | "eta">,
 ): EncodedMessage {
   const parent = findCurrentTask();
@@ -95,6 +116,7 @@ function encodeCall(
     rootId: parent?.rootId ?? id,
     parentId: parent?.id ?? null,
     origin: ORIGIN,
+    ...workflow,
   };
   try {
     return encodeMessage(message, { ...format, maxBytes });

@@ -18,6 +18,13 @@ export interface ResultSource {
   cancel(id: string): Promise<boolean>;
 }
 
+/** What is known of a call when it has been sent. */
+export interface SentCall {
+  readonly id: string;
+  /** Whether nothing will be recorded of it. */
+  readonly ignoreResult?: boolean | undefined;
+}
+
 /** A task that was sent, and what becomes of it. */
 export class AsyncResult<T = unknown> {
   readonly id: string;

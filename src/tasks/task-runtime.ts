@@ -1,6 +1,7 @@
 import type { Logger } from "../core/logger.ts";
 import type { Broker } from "./brokers/broker.ts";
 import type { MessageFormat } from "./message/message-format.ts";
+import type { Priority } from "./priority.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import type { TaskDefinition } from "./task.ts";
 
@@ -10,6 +11,7 @@ export interface TaskRuntime {
   readonly results: ResultStore;
   readonly logger: Logger;
   readonly defaultQueue: string;
+  readonly defaultPriority: Priority | undefined;
   readonly maxMessageBytes: number;
   readonly format: MessageFormat;
   readonly resultExpiresMs: number;

@@ -3,13 +3,14 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
+import { assertCallOptions, type CallOptions } from "./call-options.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
-/** How a task behaves. */
-export interface TaskOptions extends RetryOptions {
-  /** Where its messages go. @default the default queue */
-  readonly queue?: string | undefined;
+/** How a task behaves, and how its calls are sent. */
+export interface TaskOptions extends RetryOptions, CallOptions {
+  /** Whether its failures are recorded even when `ignoreResult` is set. @default false */
+  readonly storeErrorsEvenIfIgnored?: boolean | undefined;
 }
 
 /** The options of a task that takes one argument, described by a schema. */
@@ -19,21 +20,31 @@ export interface InputTaskOptions<TSchema extends StandardSchemaV1> extends Task
 }
 
 /** How to send one task. */
-export interface SendOptions {
+export interface SendOptions extends CallOptions {
   /** How long it waits before it may run, in milliseconds. It waits in the broker. @default 0 */
   readonly countdownMs?: number | undefined;
   /** When it may run at the earliest, instead of `countdownMs`. */
   readonly eta?: Date | undefined;
-  /** When it is no longer worth running: it is then revoked. */
+  /** When it is no longer worth running, instead of `expiresInMs`: it is then revoked. */
   readonly expires?: Date | undefined;
-  /** The queue, instead of the task's own. */
-  readonly queue?: string | undefined;
   /** Its id, at most 255 characters. Use an id once: Redis, as Celery, does not see that one waits. @default a new UUID */
   readonly taskId?: string | undefined;
   /** What is sent when it has succeeded: its result comes first among the arguments. */
   readonly link?: Signature | readonly Signature[] | undefined;
   /** What is sent when it has failed: its id comes first among the arguments. */
   readonly linkError?: Signature | readonly Signature[] | undefined;
+  /** What it is called in logs, instead of its name. */
+  readonly shadow?: string | undefined;
+  /** The first task of its workflow. @default that of the task which sends it, or itself */
+  readonly rootId?: string | undefined;
+  /** The task that it belongs to. @default the task which sends it */
+  readonly parentId?: string | undefined;
+  /** The group that it is a member of. */
+  readonly groupId?: string | undefined;
+  /** Its place in the group, from 0. */
+  readonly groupIndex?: number | undefined;
+  /** The queue for its outcome, where outcomes are sent rather than stored. */
+  readonly replyTo?: string | undefined;
 }
 
 /** A task: a function that can also be sent to a worker. */
@@ -87,7 +98,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   if (typeof run !== "function") {
     throw invalidDefinition(`expected task \`${name}\` to have a function, got ${typeof run}`);
   }
-  if (options.queue !== undefined) assertName(`the queue of task \`${name}\``, options.queue);
+  assertCallOptions(options);
   assertRetryOptions(options);
   const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
   const { input } = options;

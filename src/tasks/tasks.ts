@@ -10,10 +10,12 @@ import { cancelTask } from "./cancel-task.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
+import { NO_OPTIONS, type TaskCall } from "./prepare-call.ts";
+import { assertPriority, type Priority } from "./priority.ts";
 import { openResults } from "./results/open-results.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import { Results } from "./results/results.ts";
-import { sendCall, type TaskCall } from "./send.ts";
+import { sendCall } from "./send.ts";
 import { Signature, type SignatureParts } from "./signature.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 import {
@@ -39,6 +41,8 @@ export interface TasksOptions extends MessageFormat {
   readonly logger?: Logger | undefined;
   /** The queue of tasks that name none. @default "celery" */
   readonly defaultQueue?: string | undefined;
+  /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
+  readonly defaultPriority?: Priority | undefined;
   /** The bound of a call's arguments and of a result, in bytes of JSON. @default 1_048_576 */
   readonly maxMessageBytes?: number | undefined;
   /** How long the record of a task that ended is kept, in milliseconds. @default 86_400_000 */
@@ -66,8 +70,10 @@ export class Tasks implements AsyncDisposable {
   /** @internal Use {@link createTasks}. */
   constructor(options: TasksOptions) {
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
+    const { defaultPriority } = options;
     const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000 } = options;
     assertName("`defaultQueue`", defaultQueue);
+    if (defaultPriority !== undefined) assertPriority("defaultPriority", defaultPriority);
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
     assertPositiveInteger("resultExpiresMs", resultExpiresMs);
     const openedBroker = typeof broker === "string" ? openBroker(broker) : broker;
@@ -84,6 +90,7 @@ export class Tasks implements AsyncDisposable {
       definitions: this.#definitions,
       logger,
       defaultQueue,
+      defaultPriority,
       maxMessageBytes,
       format: toMessageFormat(options),
       resultExpiresMs,
@@ -191,7 +198,7 @@ export class Tasks implements AsyncDisposable {
     const { name } = definition;
     const applyAsync = async (
       args: readonly unknown[],
-      options: SendOptions = {},
+      options: SendOptions = NO_OPTIONS,
     ): Promise<AsyncResult> => {
       if (definition.checkArguments) await definition.checkArguments(args);
       return this.#send({ task: name, args, options });
@@ -208,7 +215,8 @@ export class Tasks implements AsyncDisposable {
   }
 
   async #send(call: TaskCall): Promise<AsyncResult> {
-    return new AsyncResult(await sendCall(this.#runtime, call), this);
+    const { id } = await sendCall(this.#runtime, call);
+    return new AsyncResult(id, this);
   }
 }
 

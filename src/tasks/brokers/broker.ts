@@ -39,12 +39,13 @@ export interface PutBackOptions {
 
 /** How a run ended: what is recorded, and what becomes of the message. */
 export interface Settlement {
-  readonly record: TaskRecord;
+  /** `null` when nothing is to be recorded. */
+  readonly record: TaskRecord | null;
   /** Puts the message back instead of acknowledging it. */
   readonly retry: PutBackOptions | null;
 }
 
-/** Stores the record and ends the delivery; `false` when the lease is lost, and nothing was stored. */
+/** Stores the record, if there is one, and ends the delivery; `false` when the lease is lost, and nothing was stored. */
 export type Settle = (delivery: Delivery, settlement: Settlement) => Promise<boolean>;
 
 /** What `cancel` found; `null` where the broker cannot look into its queues. */
@@ -104,6 +105,8 @@ export interface Broker extends AsyncDisposable {
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */
   close(): Promise<void>;
+  /** The priority whose messages come first. @default 0 */
+  readonly firstPriority?: 0 | 9 | undefined;
   /** Returns how to settle with these results in one step, when both are in the same place. */
   settleWith?(results: ResultStore): Settle | undefined;
   /** What can end a delivery in the same transaction as a record is stored. */

@@ -205,10 +205,10 @@ export class RedisBroker implements Broker {
     if (redis?.place !== this.#redis) return undefined;
     return async (delivery, { record, retry }) => {
       const end = this.#toEnd(delivery, retry);
-      const write = redis.toWrite(record);
+      const write = record && redis.toWrite(record);
       const { ended, revision } = await this.#redis.settle(end, write);
       this.#held.delete(delivery);
-      if (revision > 0) redis.announce(write, revision);
+      if (write && revision > 0) redis.announce(write, revision);
       if (ended && retry) this.#watch.touch();
       return ended;
     };

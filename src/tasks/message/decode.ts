@@ -160,7 +160,7 @@ function toTimeLimits(value: unknown): TimeLimits {
 }
 
 /** The headers of the protocol; all others are the caller's. */
-const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
+export const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
   "lang",
   "task",
   "id",

@@ -9,6 +9,7 @@ import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
+import { isIgnored, keptRecord } from "./kept-record.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
 
@@ -125,6 +126,7 @@ function start(execution: Execution): Execution {
     retryAt: null,
   };
   const report = new TaskReport(started, async (latest) => {
+    if (isIgnored(execution)) return;
     try {
       if (!(await results.store(latest))) interruption.interrupt("lease-lost");
     } catch (error) {
@@ -169,13 +171,12 @@ function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind |
 async function settle(execution: Execution): Promise<Execution> {
   const { context, delivery, interruption, outcome } = execution;
   if (!outcome || outcome.kind === "lost") return execution;
-  const settlement = recordOutcome(execution, outcome);
+  const { record, retry } = recordOutcome(execution, outcome);
+  const settlement = { record: keptRecord(execution, record), retry };
   for (let failures = 0; ; failures++) {
     try {
       const settled = await context.settle(delivery, settlement);
-      return settled
-        ? { ...execution, record: settlement.record }
-        : { ...execution, outcome: { kind: "lost" } };
+      return settled ? { ...execution, record } : { ...execution, outcome: { kind: "lost" } };
     } catch (error) {
       // The work is done: as long as the lease is kept, storing it is worth waiting for.
       if (!isTidingsError(error, "STORAGE_UNAVAILABLE") || interruption.kind) throw error;

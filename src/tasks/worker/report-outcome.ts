@@ -3,11 +3,11 @@ import type { TaskRecord } from "../results/task-record.ts";
 import type { Execution } from "./execution.ts";
 
 /** Tells the operator how a run ended: names and errors, never arguments or results. */
-export function reportOutcome({ record, outcome }: Execution, logger: Logger): void {
-  const fields = { task: record.name, id: record.id, runs: record.runs };
+export function reportOutcome({ record, message, outcome }: Execution, logger: Logger): void {
+  const fields = { task: message?.shadow ?? record.name, id: record.id, runs: record.runs };
   switch (outcome?.kind) {
     case "failure":
-      reportFailure(record, outcome.error, logger);
+      reportFailure({ ...fields, err: outcome.error }, record, logger);
       return;
     case "revoked":
       logger.info({ ...fields, reason: outcome.error.message }, "task revoked");
@@ -28,12 +28,7 @@ export function reportOutcome({ record, outcome }: Execution, logger: Logger): v
   }
 }
 
-function reportFailure(
-  { id, name, runs, state, retryAt }: TaskRecord,
-  err: Error,
-  logger: Logger,
-): void {
-  const fields = { task: name, id, runs, err };
+function reportFailure(fields: object, { state, retryAt }: TaskRecord, logger: Logger): void {
   if (state !== "RETRY") logger.error(fields, "task failed");
   else logger.warn({ ...fields, retryAt }, "task failed and will be tried again");
 }

@@ -17,7 +17,7 @@ export function createSettle(broker: Broker, results: ResultStore): Settle {
   return (delivery, { record, retry }) =>
     shared.transaction.run(() => {
       const ended = retry ? shared.putBack(delivery, retry) : shared.acknowledge(delivery);
-      if (ended) sharedResults.store(record);
+      if (ended && record) sharedResults.store(record);
       return ended;
     });
 }
@@ -29,7 +29,7 @@ function inSteps(broker: Broker, results: ResultStore): Settle {
   return async (delivery, { record, retry }) => {
     const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
     if (lost.length > 0) return false;
-    await results.store(record);
+    if (record) await results.store(record);
     return retry ? broker.putBack(delivery, retry) : broker.acknowledge(delivery);
   };
 }

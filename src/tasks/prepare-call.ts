@@ -1,0 +1,164 @@
+import { hostname } from "node:os";
+
+import { TidingsError } from "../core/errors.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertCallOptions, assertText, withDefaults } from "./call-options.ts";
+import { findCurrentTask } from "./current-task.ts";
+import { encodeMessage } from "./message/encode.ts";
+import { JsonRefusal } from "./message/json-text.ts";
+import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
+import { toPriorityNumber } from "./priority.ts";
+import { toSignatureList } from "./signature-options.ts";
+import { newTaskId } from "./task-id.ts";
+import type { TaskRuntime } from "./task-runtime.ts";
+import type { SendOptions } from "./task.ts";
+
+/** A call that is to be sent. */
+export interface TaskCall {
+  /** The name of the task. */
+  readonly task: string;
+  readonly args: readonly unknown[];
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly options: SendOptions;
+  /** What a workflow says of it: its place in a group, and what comes after it. */
+  readonly workflow?: Partial<TaskMessage> | undefined;
+}
+
+/** A call as the broker gets it. */
+export interface PreparedCall {
+  readonly id: string;
+  readonly task: string;
+  readonly message: EncodedMessage;
+  readonly queue: string;
+  /** Finds the queues, instead of `queue`. */
+  readonly exchange: ExchangeAddress | null;
+  /** Not before this time, in milliseconds since 1970; `undefined` for at once. */
+  readonly dueAt: number | undefined;
+  /** Whether nothing will be recorded of it. */
+  readonly ignoreResult: boolean;
+}
+
+/** An exchange, and what it finds queues by. */
+export interface ExchangeAddress {
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+const ORIGIN = `gen${process.pid}@${hostname()}`;
+
+/** The options of a call that has none. */
+export const NO_OPTIONS: SendOptions = {};
+
+/**
+ * Puts together what the call, its task and the defaults say, and encodes it.
+ *
+ * @throws {TidingsError} OPTION_INVALID when an option makes no sense.
+ * @throws {TidingsError} TASK_INVALID_ARGUMENTS when the arguments cannot be carried.
+ * @throws {TidingsError} TASK_TOO_LARGE when they exceed `maxMessageBytes`.
+ */
+export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall {
+  const { definitions, defaultQueue } = runtime;
+  if (call.options !== NO_OPTIONS) assertSendOptions(call.options);
+  const options = withDefaults(call.options, definitions.get(call.task)?.options ?? NO_OPTIONS);
+  const { taskId: id = newTaskId(), exchange, routingKey = "" } = options;
+  const dueAt = toDueTime(options);
+  return {
+    id,
+    task: call.task,
+    message: encode(runtime, { ...call, options }, { id, eta: dueAt }),
+    queue: options.queue ?? defaultQueue,
+    exchange: exchange === undefined ? null : { exchange, routingKey },
+    dueAt: dueAt ?? undefined,
+    ignoreResult: options.ignoreResult ?? false,
+  };
+}
+
+function assertSendOptions(options: SendOptions): void {
+  assertCallOptions(options);
+  const { taskId, shadow, rootId, parentId, groupId, replyTo, groupIndex } = options;
+  for (const [name, text] of Object.entries({
+    taskId,
+    shadow,
+    rootId,
+    parentId,
+    groupId,
+    replyTo,
+  })) {
+    if (text !== undefined) assertText(name, text);
+  }
+  if (groupIndex !== undefined && !(Number.isSafeInteger(groupIndex) && groupIndex >= 0)) {
+    throw invalidOption("groupIndex", "an integer of 0 or more", groupIndex);
+  }
+}
+
+function encode(
+  { format, maxMessageBytes: maxBytes, broker, defaultPriority }: TaskRuntime,
+  { task, args, kwargs = {}, options, workflow }: TaskCall,
+  { id, eta }: Pick<TaskMessage, "id" | "eta">,
+): EncodedMessage {
+  const parent = findCurrentTask();
+  const { priority = defaultPriority, serializer, compression } = options;
+  const message: OutgoingMessage = {
+    id,
+    task,
+    args: withoutTrailingUndefined(args),
+    kwargs,
+    embed: {
+      callbacks: toSignatureList(options.link),
+      errbacks: toSignatureList(options.linkError),
+    },
+    eta,
+    expires: toExpiry(options),
+    rootId: options.rootId ?? parent?.rootId ?? id,
+    parentId: options.parentId ?? parent?.id ?? null,
+    group: options.groupId ?? null,
+    groupIndex: options.groupIndex ?? null,
+    origin: ORIGIN,
+    shadow: options.shadow ?? null,
+    timeLimits: { hardMs: options.timeLimitMs ?? null, softMs: options.softTimeLimitMs ?? null },
+    ignoreResult: options.ignoreResult ?? false,
+    headers: options.headers ?? {},
+    replyTo: options.replyTo ?? null,
+    priority: priority === undefined ? null : toPriorityNumber(priority, broker.firstPriority),
+    ...workflow,
+  };
+  try {
+    return encodeMessage(message, {
+      serializer: serializer ?? format.serializer,
+      compression: compression ?? format.compression,
+      maxBytes,
+    });
+  } catch (error) {
+    if (!(error instanceof JsonRefusal)) throw error;
+    const reason = `task ${task} cannot be sent: ${error.message}`;
+    throw new TidingsError("TASK_INVALID_ARGUMENTS", reason, { cause: error });
+  }
+}
+
+/** `null` for at once. */
+function toDueTime({ countdownMs, eta }: SendOptions): number | null {
+  if (countdownMs !== undefined && eta !== undefined) {
+    throw invalidOption("eta", "absent when `countdownMs` is given", eta);
+  }
+  if (eta !== undefined) return toTime("eta", eta);
+  if (countdownMs === undefined || assertDuration("countdownMs", countdownMs) === 0) return null;
+  return Math.ceil(Date.now() + countdownMs);
+}
+
+/** `null` for never. */
+function toExpiry({ expires, expiresInMs }: SendOptions): number | null {
+  if (expires !== undefined) return toTime("expires", expires);
+  return expiresInMs === undefined ? null : Math.ceil(Date.now() + expiresInMs);
+}
+
+function toTime(name: string, date: unknown): number {
+  const time = date instanceof Date ? date.getTime() : Number.NaN;
+  if (Number.isNaN(time)) throw invalidOption(name, "a valid Date", date);
+  return time;
+}
+
+/** An argument that was left out at the end is left out of the message too. */
+function withoutTrailingUndefined(args: readonly unknown[]): readonly unknown[] {
+  if (args.length === 0 || args.at(-1) !== undefined) return args;
+  return args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1);
+}

@@ -55,8 +55,10 @@ export const ERROR_CODES = [
   "TASK_LEASE_LOST",
   "TASK_NOT_REGISTERED",
   "TASK_NOT_RUNNING",
+  "TASK_RESULT_IGNORED",
   "TASK_RESULT_TIMEOUT",
   "TASK_TOO_LARGE",
+  "TASK_UNROUTABLE",
 ] as const;
 
 /** One of {@link ERROR_CODES}. */

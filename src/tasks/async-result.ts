@@ -18,20 +18,16 @@ export interface ResultSource {
   cancel(id: string): Promise<boolean>;
 }
 
-/** What is known of a call when it has been sent. */
-export interface SentCall {
-  readonly id: string;
-  /** Whether nothing will be recorded of it. */
-  readonly ignoreResult?: boolean | undefined;
-}
-
 /** A task that was sent, and what becomes of it. */
 export class AsyncResult<T = unknown> {
   readonly id: string;
+  /** Whether it was sent with `ignoreResult`: then nothing is recorded of it. */
+  readonly isIgnored: boolean;
   readonly #source: ResultSource;
 
-  constructor(id: string, source: ResultSource) {
+  constructor(id: string, source: ResultSource, isIgnored = false) {
     this.id = id;
+    this.isIgnored = isIgnored;
     this.#source = source;
   }
 
@@ -41,10 +37,12 @@ export class AsyncResult<T = unknown> {
    * @throws {TidingsError} TASK_FAILED when it failed; `cause` is `{ type, message }` of its error.
    * @throws {TidingsError} TASK_CANCELLED when it was cancelled or had expired.
    * @throws {TidingsError} TASK_RESULT_TIMEOUT when it has not ended after `timeoutMs`. It goes on.
+   * @throws {TidingsError} TASK_RESULT_IGNORED when it was sent with `ignoreResult`.
    * @throws {TidingsError} STORAGE_UNAVAILABLE when the tasks are closed meanwhile.
    */
   async get({ timeoutMs, signal }: GetOptions = {}): Promise<T> {
     signal?.throwIfAborted();
+    if (this.isIgnored) throw ignored(this.id);
     const patience = new AbortController();
     const giveUp = (): void => patience.abort();
     const timer = timeoutMs === undefined ? undefined : startTimer(timeoutMs, giveUp);
@@ -74,6 +72,11 @@ export class AsyncResult<T = unknown> {
   cancel(): Promise<boolean> {
     return this.#source.cancel(this.id);
   }
+}
+
+function ignored(id: string): TidingsError {
+  const message = `nothing is recorded of task ${id}: it was sent with ignoreResult`;
+  return new TidingsError("TASK_RESULT_IGNORED", message);
 }
 
 function startTimer(timeoutMs: number, giveUp: () => void): NodeJS.Timeout {

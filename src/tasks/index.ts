@@ -12,6 +12,7 @@ export type {
   Broker,
   CancelledMessage,
   Delivery,
+  ExchangeAddress,
   PutBackOptions,
   Settle,
   Settlement,
@@ -22,6 +23,7 @@ export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
 export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
+export type { CallOptions } from "./call-options.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
@@ -32,6 +34,7 @@ export { openResults } from "./results/open-results.ts";
 export type { ChangedRecords, ResultStore, SharedResults } from "./results/result-store.ts";
 export { Results, type WatchOptions } from "./results/results.ts";
 export { SqliteResults } from "./results/sqlite.ts";
+export type { Priority, PriorityWord } from "./priority.ts";
 export {
   pendingRecord,
   type TaskError,

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
+import type { ExchangeAddress } from "./brokers/broker.ts";
 import { assertCallOptions, assertText, withDefaults } from "./call-options.ts";
 import { findCurrentTask } from "./current-task.ts";
 import { encodeMessage } from "./message/encode.ts";
@@ -38,12 +39,6 @@ export interface PreparedCall {
   readonly ignoreResult: boolean;
 }
 
-/** An exchange, and what it finds queues by. */
-export interface ExchangeAddress {
-  readonly exchange: string;
-  readonly routingKey: string;
-}
-
 const ORIGIN = `gen${process.pid}@${hostname()}`;
 
 /** The options of a call that has none. */
@@ -75,6 +70,9 @@ export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall 
 
 function assertSendOptions(options: SendOptions): void {
   assertCallOptions(options);
+  if (options.expires !== undefined && options.expiresInMs !== undefined) {
+    throw invalidOption("expiresInMs", "absent when `expires` is given", options.expiresInMs);
+  }
   const { taskId, shadow, rootId, parentId, groupId, replyTo, groupIndex } = options;
   for (const [name, text] of Object.entries({
     taskId,

@@ -1,4 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
+import { invalidOption } from "../core/options.ts";
+import type { Broker } from "./brokers/broker.ts";
 import { prepareCall, type PreparedCall, type TaskCall } from "./prepare-call.ts";
 import type { TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
@@ -10,18 +12,28 @@ import type { TaskRuntime } from "./task-runtime.ts";
  * @throws {TidingsError} OPTION_INVALID when an option makes no sense.
  * @throws {TidingsError} TASK_INVALID_ARGUMENTS when JSON cannot carry the arguments, or a task of
  *   this id waits, runs, or has ended and is still on record.
+ * @throws {TidingsError} TASK_UNROUTABLE when the exchange finds no queue.
  * @throws {TidingsError} TASK_TOO_LARGE when the arguments exceed `maxMessageBytes`.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the broker cannot keep it.
  */
 export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<PreparedCall> {
   const prepared = prepareCall(runtime, call);
-  const { id, queue, message, dueAt } = prepared;
+  const { id } = prepared;
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
   if (call.options.taskId !== undefined && isEnded(await runtime.results.get(id))) {
     throw takenId(id, "has ended");
   }
-  if (await runtime.broker.publish(queue, message, dueAt)) return prepared;
+  if (await publish(runtime.broker, prepared)) return prepared;
   throw takenId(id, "waits or runs");
+}
+
+function publish(
+  broker: Broker,
+  { queue, exchange, message, dueAt }: PreparedCall,
+): Promise<boolean> {
+  if (!exchange) return broker.publish(queue, message, dueAt);
+  if (broker.publishToExchange) return broker.publishToExchange(exchange, message, dueAt);
+  throw invalidOption("exchange", "absent: this broker knows queues only", exchange.exchange);
 }
 
 function isEnded(record: TaskRecord | null): boolean {

@@ -246,11 +246,7 @@ describe("definitions", () => {
   test.each([
     ["an empty name", (tasks: Tasks) => tasks.task("", () => 1), "the name of a task"],
     ["a name of blanks", (tasks: Tasks) => tasks.task("  ", () => 1), "the name of a task"],
-    [
-      "an empty queue",
-      (tasks: Tasks) => tasks.task("t", { queue: "" }, () => 1),
-      "the queue of task `t`",
-    ],
+    ["an empty queue", (tasks: Tasks) => tasks.task("t", { queue: "" }, () => 1), "`queue`"],
     [
       "negative retries",
       (tasks: Tasks) => tasks.task("t", { maxRetries: -1 }, () => 1),

@@ -215,8 +215,8 @@ export class Tasks implements AsyncDisposable {
   }
 
   async #send(call: TaskCall): Promise<AsyncResult> {
-    const { id } = await sendCall(this.#runtime, call);
-    return new AsyncResult(id, this);
+    const { id, ignoreResult } = await sendCall(this.#runtime, call);
+    return new AsyncResult(id, this, ignoreResult);
   }
 }
 

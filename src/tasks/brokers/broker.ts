@@ -20,6 +20,12 @@ export interface Delivery {
   readonly cancelled: boolean;
 }
 
+/** An exchange, and what it finds queues by. */
+export interface ExchangeAddress {
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
 /** What a worker asks for. */
 export interface TakeRequest {
   readonly queues: readonly string[];
@@ -105,6 +111,16 @@ export interface Broker extends AsyncDisposable {
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */
   close(): Promise<void>;
+  /**
+   * Keeps a message in each queue that an exchange finds, if the broker knows exchanges.
+   *
+   * @throws {TidingsError} TASK_UNROUTABLE when it finds none.
+   */
+  publishToExchange?(
+    address: ExchangeAddress,
+    message: EncodedMessage,
+    dueAt?: number,
+  ): Promise<boolean>;
   /** The priority whose messages come first. @default 0 */
   readonly firstPriority?: 0 | 9 | undefined;
   /** Returns how to settle with these results in one step, when both are in the same place. */

@@ -9,11 +9,14 @@ import type { Execution, Outcome } from "./execution.ts";
 /** An error's message is kept up to this length: it is for people. */
 const MAX_ERROR_LENGTH = 8_192;
 
+/** A settlement before it is known whether anybody wants its record. */
+type RecordedOutcome = Settlement & { readonly record: TaskRecord };
+
 /** Returns what is recorded of an outcome, and what becomes of the message. */
 export function recordOutcome(
   execution: Execution,
   outcome: Exclude<Outcome, { readonly kind: "lost" }>,
-): Settlement {
+): RecordedOutcome {
   switch (outcome.kind) {
     case "success":
       return recordSuccess(execution, outcome.result);
@@ -28,7 +31,7 @@ export function recordOutcome(
   }
 }
 
-function recordSuccess(execution: Execution, result: unknown): Settlement {
+function recordSuccess(execution: Execution, result: unknown): RecordedOutcome {
   const { runtime } = execution.context;
   try {
     // A function that returns nothing returns null, as in Python.
@@ -41,7 +44,7 @@ function recordSuccess(execution: Execution, result: unknown): Settlement {
   }
 }
 
-function recordFailure(execution: Execution, error: Error): Settlement {
+function recordFailure(execution: Execution, error: Error): RecordedOutcome {
   const { message, definition, delivery, record } = execution;
   const retries = message?.retries ?? 0;
   const delay = definition ? retryDelay(error, retries, definition.options) : null;
@@ -59,7 +62,7 @@ function recordFailure(execution: Execution, error: Error): Settlement {
   };
 }
 
-function end({ record }: Execution, outcome: Partial<TaskRecord>): Settlement {
+function end({ record }: Execution, outcome: Partial<TaskRecord>): RecordedOutcome {
   return { record: { ...record, ...outcome, finishedAt: Date.now() }, retry: null };
 }
 

@@ -19,6 +19,7 @@ export type {
   SharedBroker,
   TakeRequest,
 } from "./brokers/broker.ts";
+export type { QueueContents, QueueCount } from "./brokers/queue-contents.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
 export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";

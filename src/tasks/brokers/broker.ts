@@ -2,6 +2,7 @@ import type { EncodedMessage } from "../message/message.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { TaskRecord } from "../results/task-record.ts";
 import type { SharedTransaction } from "../transaction.ts";
+import type { QueueContents } from "./queue-contents.ts";
 
 /**
  * A message that was handed to one worker for a while: leased.
@@ -107,6 +108,8 @@ export interface Broker extends AsyncDisposable {
   discard(id: string): Promise<void>;
   /** The leased messages that are cancelled. */
   listCancelled(): Promise<readonly string[]>;
+  /** What lies in its queues. */
+  readonly contents: QueueContents;
   /** Calls the listener when there may be something to take or to cancel. */
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */

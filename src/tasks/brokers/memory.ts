@@ -3,6 +3,7 @@ import { assertPositiveInteger } from "../../core/options.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import type { Broker, CancelledMessage, Delivery, PutBackOptions, TakeRequest } from "./broker.ts";
+import type { QueueContents, QueueCount } from "./queue-contents.ts";
 
 /** How to make a {@link MemoryBroker}. */
 export interface MemoryBrokerOptions {
@@ -168,6 +169,15 @@ export class MemoryBroker implements Broker {
     return [...this.#leased.values()].filter(({ cancelled }) => cancelled).map(({ id }) => id);
   }
 
+  get contents(): QueueContents {
+    return {
+      list: async () =>
+        [...new Set([...this.#entries.values()].map(({ queue }) => queue))].toSorted(),
+      count: async (queue) => this.#count(queue),
+      purge: async (queue) => this.#purge(queue),
+    };
+  }
+
   onChange(listener: () => void): () => void {
     return this.#changes.subscribe(listener);
   }
@@ -180,6 +190,21 @@ export class MemoryBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #count(queue: string): QueueCount {
+    const now = this.#now();
+    const unleased = this.#waiting.get(queue) ?? [];
+    const waiting = unleased.filter(({ dueAt }) => dueAt <= now).length;
+    const taken = [...this.#leased.values()].filter((entry) => entry.queue === queue).length;
+    return { waiting, delayed: unleased.length - waiting, taken };
+  }
+
+  #purge(queue: string): number {
+    const purged = this.#waiting.get(queue) ?? [];
+    this.#waiting.delete(queue);
+    for (const { id } of purged) this.#entries.delete(id);
+    return purged.length;
   }
 
   #held({ id, runs }: Delivery): Entry | undefined {

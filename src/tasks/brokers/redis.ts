@@ -10,7 +10,9 @@ import {
   type Envelope,
 } from "../celery-redis/envelope.ts";
 import { Publisher } from "../celery-redis/publisher.ts";
+import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
+import { RedisClock } from "../celery-redis/redis-clock.ts";
 import { RevokedTasks } from "../celery-redis/revoked-tasks.ts";
 import { LIST_EXPIRED, RENEW } from "../celery-redis/settle.ts";
 import { TAKE } from "../celery-redis/take.ts";
@@ -66,8 +68,9 @@ interface Held {
  * goes into a sorted set of ours, whoever sent it, and not into a worker's memory.
  */
 export class RedisBroker implements Broker {
+  readonly contents: RedisQueueContents;
   readonly #redis: TaskRedis;
-  readonly #now: (() => number) | undefined;
+  readonly #clock: RedisClock;
   readonly #publisher: Publisher;
   readonly #watch: QueueWatch;
   readonly #revoked: RevokedTasks;
@@ -77,17 +80,16 @@ export class RedisBroker implements Broker {
   readonly #name = randomBytes(9).toString("base64url");
   readonly #held = new Map<Delivery, Held>();
   #takes = 0;
-  /** How far the clock of Redis is ahead of ours. */
-  #aheadMs = 0;
   #closed = false;
 
   constructor(url: string, { now }: RedisBrokerOptions = {}) {
     this.#redis = openTaskRedis(url);
-    this.#now = now;
+    this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
     this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
-    this.#revoked = new RevokedTasks(this.#redis, () => this.#time);
+    this.#revoked = new RevokedTasks(this.#redis, () => this.#clock.time);
     this.#sweep = new VisibilitySweep(this.#redis);
+    this.contents = new RedisQueueContents(this.#redis);
     this.#revoked.onChange(() => this.#changes.announce());
   }
 
@@ -100,7 +102,7 @@ export class RedisBroker implements Broker {
 
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
     await this.#revoked.start();
-    if (this.#watch.isQuiet(queues, this.#time)) return [];
+    if (this.#watch.isQuiet(queues, this.#clock.time)) return [];
     const start = this.#takes % queues.length;
     const turn = [...queues.slice(start), ...queues.slice(0, start)];
     const fields = `${this.#name}.${this.#takes++}.`;
@@ -117,7 +119,7 @@ export class RedisBroker implements Broker {
       String(turn.length),
       String(Math.min(limit, MAX_TAKEN)),
       String(leaseMs),
-      this.#timeWord,
+      this.#clock.word,
       fields,
       ...turn.map((queue) => JSON.stringify(queue)),
     ];
@@ -125,16 +127,16 @@ export class RedisBroker implements Broker {
     const [now, ...found] = toList(
       await this.#redis.run((redis) => redis.script(TAKE, keys, args)),
     );
-    this.#learnClock(askedAt, Number(now));
+    this.#clock.learn(askedAt, Number(now));
     const deliveries: Delivery[] = [];
     const early: Promise<unknown>[] = [];
     for (let index = 0; index < found.length; index += 2) {
       const field = `${fields}${index / 2 + 1}`;
       const envelope = readEnvelope(String(found[index + 1]), field);
       const delivery = this.#toDelivery(turn[Number(found[index]) - 1] ?? "", envelope);
-      this.#held.set(delivery, { field, envelope, until: this.#time + leaseMs });
+      this.#held.set(delivery, { field, envelope, until: this.#clock.time + leaseMs });
       const dueAt = dueTimeOf(envelope);
-      if (dueAt !== null && dueAt > this.#time && !delivery.cancelled) {
+      if (dueAt !== null && dueAt > this.#clock.time && !delivery.cancelled) {
         early.push(this.putBack(delivery, { dueAt }));
       } else deliveries.push(delivery);
     }
@@ -144,20 +146,20 @@ export class RedisBroker implements Broker {
 
   async nextDueAt(queues: readonly string[]): Promise<number | null> {
     const dueAt = await this.#watch.look(queues);
-    return dueAt === null ? null : dueAt - this.#aheadMs;
+    return dueAt === null ? null : this.#clock.toLocal(dueAt);
   }
 
   async renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]> {
     if (deliveries.length === 0) return [];
     const { taken, since, leases } = this.#redis.keys;
     const fields = deliveries.map((delivery) => this.#held.get(delivery)?.field ?? "");
-    const words = [String(leaseMs), this.#timeWord, ...fields];
+    const words = [String(leaseMs), this.#clock.word, ...fields];
     const replies = toList(
       await this.#redis.run((redis) => redis.script(RENEW, [taken, since, leases], words)),
     );
     return deliveries.filter((delivery, index) => {
       const held = this.#held.get(delivery);
-      if (held) held.until = this.#time + leaseMs;
+      if (held) held.until = this.#clock.time + leaseMs;
       if (replies[index] === 1) return false;
       this.#held.delete(delivery);
       return true;
@@ -170,7 +172,7 @@ export class RedisBroker implements Broker {
     for (let isMore = true; isMore;) {
       const [now, ...expired] = toList(
         await this.#redis.run((redis) =>
-          redis.script(LIST_EXPIRED, [taken, leases], [this.#timeWord]),
+          redis.script(LIST_EXPIRED, [taken, leases], [this.#clock.word]),
         ),
       );
       const restored: Promise<boolean>[] = [];
@@ -182,9 +184,9 @@ export class RedisBroker implements Broker {
       reclaimed += successes;
       isMore = successes === 100;
     }
-    reclaimed += await this.#sweep.sweep(this.#time);
+    reclaimed += await this.#sweep.sweep(this.#clock.time);
     for (const [delivery, { until }] of this.#held) {
-      if (until + FORGET_MS < this.#time) this.#held.delete(delivery);
+      if (until + FORGET_MS < this.#clock.time) this.#held.delete(delivery);
     }
     if (reclaimed > 0) this.#watch.touch();
     return reclaimed;
@@ -267,24 +269,6 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
-  /** What is due is due by the clock of Redis, which moves it. */
-  get #time(): number {
-    return this.#now?.() ?? Date.now() + this.#aheadMs;
-  }
-
-  #learnClock(askedAt: number, now: number): void {
-    if (this.#now) return;
-    const aheadMs = now - Date.now();
-    const behindMs = now - askedAt;
-    // A difference that the way there and back explains is none.
-    this.#aheadMs = Math.max(aheadMs, 0) + Math.min(behindMs, 0);
-  }
-
-  /** Without a clock of its own, scripts take that of Redis. */
-  get #timeWord(): string {
-    return this.#now ? String(this.#now()) : "";
-  }
-
   #toDelivery(queue: string, { message, marks }: Envelope): Delivery {
     return {
       id: message.id,
@@ -304,7 +288,7 @@ export class RedisBroker implements Broker {
     if (!options) return { ...base, mode: "ack", target: "" };
     const { message = delivery.message, dueAt = 0 } = options;
     const step = envelope?.step ?? 0;
-    const isEarly = dueAt > this.#time && !this.#revoked.has(id);
+    const isEarly = dueAt > this.#clock.time && !this.#revoked.has(id);
     // Whoever only finds that it is too early has not run it.
     const isUnrun = isEarly && !options.message;
     const marks = {

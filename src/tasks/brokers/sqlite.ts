@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
+import { SqliteQueueContents } from "../sqlite/queue-contents.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import type {
   Broker,
@@ -25,6 +26,7 @@ export interface SqliteBrokerOptions {
  * process, and a loss of power (each commit waits for the disk). Bound: the disk.
  */
 export class SqliteBroker implements Broker {
+  readonly contents: SqliteQueueContents;
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   readonly #statements: BrokerStatements;
@@ -35,6 +37,7 @@ export class SqliteBroker implements Broker {
     this.#database = openTaskDatabase(path);
     this.#now = now;
     this.#statements = prepareStatements(this.#database);
+    this.contents = new SqliteQueueContents(this.#database, now);
   }
 
   get shared(): SharedBroker {

@@ -241,6 +241,69 @@ export const brokerCases: readonly BrokerCase[] = [
       assert.deepEqual((await takeOne(broker)).message, broken);
     },
   },
+  {
+    name: "counts what waits, is delayed and is taken, and changes nothing by it",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      await broker.publish("celery", message("taken"));
+      await broker.publish("celery", message("later"), clock.now() + 60_000);
+      const [taken] = await take(broker);
+      assert.ok(taken);
+      for (const id of ["one", "two"]) await broker.publish("celery", message(id));
+      await broker.publish("mail", message("other"));
+      for (const _ of range(2)) {
+        const { waiting, delayed, taken: takenCount } = await broker.contents.count("celery");
+        assert.equal(waiting, 2);
+        assert.ok(delayed === 1 || delayed === null, `expected 1 delayed, got ${delayed}`);
+        assert.ok(takenCount === 1 || takenCount === null, `expected 1 taken, got ${takenCount}`);
+      }
+      assert.equal((await broker.contents.count("nobody's")).waiting, 0);
+      assert.equal(await broker.acknowledge(taken), true);
+      assert.deepEqual(ids(await take(broker)), ["one", "two"]);
+    },
+  },
+  {
+    name: "names the queues that hold messages, if it can",
+    async run(make) {
+      await using broker = await make();
+      for (const queue of ["mail", "celery"]) await broker.publish(queue, message(queue));
+      await takeOne(broker);
+      const queues = await broker.contents.list();
+      assert.deepEqual(queues ?? ["celery", "mail"], ["celery", "mail"]);
+    },
+  },
+  {
+    name: "purges what waits in a queue, and neither what workers have nor other queues",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      for (const id of ["taken", "one", "two"]) await broker.publish("celery", message(id));
+      await broker.publish("mail", message("other"));
+      const taken = await takeOne(broker);
+      assert.equal(await broker.contents.purge("celery"), 2);
+      assert.equal(await broker.contents.purge("nobody's"), 0);
+      assert.equal((await broker.contents.count("celery")).waiting, 0);
+      assert.equal(await broker.putBack(taken), true);
+      const left = ids(await take(broker, { queues: ["celery", "mail"] }));
+      assert.deepEqual(left.toSorted(), ["other", "taken"]);
+      assert.equal(await broker.publish("celery", message("one")), true);
+    },
+  },
+  {
+    name: "purges what is delayed, where it can count it",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      await broker.publish("celery", message("later"), clock.now() + 1_000);
+      assert.deepEqual(await take(broker), []);
+      const { delayed } = await broker.contents.count("celery");
+      const purged = await broker.contents.purge("celery");
+      assert.equal(purged, delayed ?? 0);
+      clock.move(1_000);
+      assert.equal((await take(broker)).length, delayed === null ? 1 : 0);
+    },
+  },
 ];
 
 /** What holds of brokers that find any message by its id, wherever it is. */

@@ -72,7 +72,8 @@ export interface CancelledMessage {
  *   is as durable as the driver promises.
  * - `publish` MUST return `false` and change nothing when it holds a message of the same id.
  * - `take` MUST hand a message to one taker at a time, MUST NOT hand it out before its `dueAt`, and
- *   MUST hand messages of one queue out in the order in which they became due.
+ *   MUST hand messages of one queue out by their priority, `firstPriority` first, and those of one
+ *   priority in the order in which they became due. Neighbouring numbers MAY count as one priority.
  * - A lease MUST hold for `leaseMs` after `take` or the last `renew`. `reclaim` MUST end the leases that
  *   ran out and count them in `lostLeases`; the messages can then be taken again.
  * - Whoever lost a lease MUST be refused: `acknowledge` and `putBack` then return `false` and change

@@ -2,6 +2,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
+import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
 import type { Broker, CancelledMessage, Delivery, PutBackOptions, TakeRequest } from "./broker.ts";
 import type { QueueContents, QueueCount } from "./queue-contents.ts";
 
@@ -32,7 +33,7 @@ interface Entry {
  */
 export class MemoryBroker implements Broker {
   readonly #entries = new Map<string, Entry>();
-  /** Those that nobody has, by queue, in the order in which they become due. */
+  /** Those that nobody has, by queue and priority, in the order in which they become due. */
   readonly #waiting = new Map<string, Entry[]>();
   readonly #leased = new Map<string, Entry>();
   readonly #changes = new Notifier<void>();
@@ -76,8 +77,8 @@ export class MemoryBroker implements Broker {
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
     const now = this.#now();
     const taken: Entry[] = [];
-    for (const queue of queues) {
-      const waiting = this.#waiting.get(queue) ?? [];
+    for (const lane of toLanes(queues)) {
+      const waiting = this.#waiting.get(lane) ?? [];
       const firstLater = waiting.findIndex(({ dueAt }) => dueAt > now);
       const due = firstLater === -1 ? waiting.length : firstLater;
       taken.push(...waiting.splice(0, Math.min(due, limit - taken.length)));
@@ -98,8 +99,8 @@ export class MemoryBroker implements Broker {
   }
 
   async nextDueAt(queues: readonly string[]): Promise<number | null> {
-    const times = queues
-      .map((queue) => this.#waiting.get(queue)?.[0]?.dueAt)
+    const times = toLanes(queues)
+      .map((lane) => this.#waiting.get(lane)?.[0]?.dueAt)
       .filter((time) => time !== undefined);
     return times.length === 0 ? null : Math.min(...times);
   }
@@ -194,15 +195,16 @@ export class MemoryBroker implements Broker {
 
   #count(queue: string): QueueCount {
     const now = this.#now();
-    const unleased = this.#waiting.get(queue) ?? [];
+    const unleased = toLanes([queue]).flatMap((lane) => this.#waiting.get(lane) ?? []);
     const waiting = unleased.filter(({ dueAt }) => dueAt <= now).length;
     const taken = [...this.#leased.values()].filter((entry) => entry.queue === queue).length;
     return { waiting, delayed: unleased.length - waiting, taken };
   }
 
   #purge(queue: string): number {
-    const purged = this.#waiting.get(queue) ?? [];
-    this.#waiting.delete(queue);
+    const lanes = toLanes([queue]);
+    const purged = lanes.flatMap((lane) => this.#waiting.get(lane) ?? []);
+    for (const lane of lanes) this.#waiting.delete(lane);
     for (const { id } of purged) this.#entries.delete(id);
     return purged.length;
   }
@@ -220,15 +222,25 @@ export class MemoryBroker implements Broker {
 
   /** Puts an entry where it belongs: behind all that are due no later. */
   #wait(entry: Entry): void {
-    const waiting = this.#waiting.get(entry.queue) ?? [];
-    this.#waiting.set(entry.queue, waiting);
+    const lane = laneOf(entry);
+    const waiting = this.#waiting.get(lane) ?? [];
+    this.#waiting.set(lane, waiting);
     const index = waiting.findLastIndex(({ dueAt }) => dueAt <= entry.dueAt);
     waiting.splice(index + 1, 0, entry);
   }
 
   #unwait(entry: Entry): void {
-    const waiting = this.#waiting.get(entry.queue) ?? [];
+    const waiting = this.#waiting.get(laneOf(entry)) ?? [];
     const index = waiting.indexOf(entry);
     if (index !== -1) waiting.splice(index, 1);
   }
+}
+
+/** The lanes of queues: all that come first, then all that come next. */
+function toLanes(queues: readonly string[]): readonly string[] {
+  return PRIORITY_STEPS.flatMap((step) => queues.map((queue) => `${step} ${queue}`));
+}
+
+function laneOf({ queue, message }: Entry): string {
+  return `${toPriorityStep(message.properties.priority)} ${queue}`;
 }

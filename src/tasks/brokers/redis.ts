@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 
 import {
   dueTimeOf,
-  PRIORITY_STEPS,
   readEnvelope,
   rewriteEnvelope,
   UNTAKEN,
@@ -28,6 +27,7 @@ import {
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
+import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type {
   Broker,
@@ -95,7 +95,8 @@ export class RedisBroker implements Broker {
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
     const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
-    await this.#publisher.push(queue, listKey(queue, 0), writeEnvelope(queue, message, marks));
+    const list = listKey(queue, toPriorityStep(message.properties.priority));
+    await this.#publisher.push(queue, list, writeEnvelope(queue, message, marks));
     this.#watch.touch();
     return true;
   }

@@ -2,6 +2,7 @@ import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
+import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
 import { SqliteQueueContents } from "../sqlite/queue-contents.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import type {
@@ -61,12 +62,15 @@ export class SqliteBroker implements Broker {
 
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
     // Looking first costs microseconds and no lock; workers ask again at every change.
-    if (!this.#hasDue(queues)) return [];
+    const turn = this.#nextTurn(queues);
+    const lanes = this.#findDue(turn);
+    if (lanes.length === 0) return [];
     return this.#database.run(() => {
       const rows: Row[] = [];
-      for (const queue of this.#nextTurn(queues)) {
+      for (const { queue, priority } of lanes) {
         const now = this.#now();
-        const found = this.#statements.lease.all(now + leaseMs, queue, now, limit - rows.length);
+        const rest = limit - rows.length;
+        const found = this.#statements.lease.all(now + leaseMs, queue, priority, now, rest);
         // The order in which UPDATE returns rows is not defined.
         rows.push(...found.toSorted(byDueTime));
         if (rows.length >= limit) break;
@@ -76,9 +80,7 @@ export class SqliteBroker implements Broker {
   }
 
   async nextDueAt(queues: readonly string[]): Promise<number | null> {
-    const times = queues
-      .map((queue) => this.#database.read(() => this.#statements.nextDue.get(queue))?.["due_at"])
-      .filter((time) => typeof time === "number");
+    const times = queues.flatMap((queue) => this.#look(queue)).map(({ dueAt }) => dueAt);
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -155,12 +157,23 @@ export class SqliteBroker implements Broker {
     return changes === 1;
   }
 
-  #hasDue(queues: readonly string[]): boolean {
+  /** Where something is due: what comes first, in every queue, then what comes next. */
+  #findDue(queues: readonly string[]): readonly Lane[] {
     const now = this.#now();
-    return queues.some((queue) => {
-      const time = this.#database.read(() => this.#statements.nextDue.get(queue))?.["due_at"];
-      return typeof time === "number" && time <= now;
-    });
+    return queues
+      .flatMap((queue) => this.#look(queue))
+      .filter(({ dueAt }) => dueAt <= now)
+      .toSorted((left, right) => left.priority - right.priority);
+  }
+
+  /** The first message of each priority of a queue. */
+  #look(queue: string): readonly Lane[] {
+    const rows = this.#database.read(() => this.#statements.look.all({ queue }));
+    return rows.map((row) => ({
+      queue,
+      priority: Number(row["priority"]),
+      dueAt: Number(row["due_at"]),
+    }));
   }
 
   /** The queues, each time beginning with another, so that none starves. */
@@ -170,12 +183,19 @@ export class SqliteBroker implements Broker {
   }
 }
 
+/** The messages of one priority in a queue, by the first one. */
+interface Lane {
+  readonly queue: string;
+  readonly priority: number;
+  readonly dueAt: number;
+}
+
 type Row = Record<string, SQLOutputValue>;
 
 type StatementName =
   | "insert"
   | "lease"
-  | "nextDue"
+  | "look"
   | "renew"
   | "expired"
   | "reclaim"
@@ -200,12 +220,12 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
       UPDATE tidings_messages SET leased_until = ?, runs = runs + 1
       WHERE seq IN (
         SELECT seq FROM tidings_messages
-        WHERE leased_until IS NULL AND queue = ? AND due_at <= ?
+        WHERE leased_until IS NULL AND queue = ? AND priority = ? AND due_at <= ?
         ORDER BY due_at, seq LIMIT ?)
       RETURNING *`),
-    nextDue: database.prepare(`
-      SELECT due_at FROM tidings_messages WHERE leased_until IS NULL AND queue = ?
-      ORDER BY due_at LIMIT 1`),
+    look: database.prepare(
+      `SELECT * FROM (${PRIORITY_STEPS.map(firstOf).join(" UNION ALL ")}) WHERE due_at IS NOT NULL`,
+    ),
     renew: database.prepare(`UPDATE tidings_messages SET leased_until = ? WHERE ${HELD}`),
     expired: database.prepare(`
       SELECT 1 FROM tidings_messages INDEXED BY tidings_messages_leased
@@ -229,6 +249,14 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
     listCancelled: database.prepare(`
       SELECT id FROM tidings_messages WHERE leased_until IS NOT NULL AND cancelled = 1`),
   };
+}
+
+function firstOf(priority: number): string {
+  return `
+    SELECT ${priority} AS priority, (
+      SELECT due_at FROM tidings_messages
+      WHERE leased_until IS NULL AND queue = :queue AND priority = ${priority}
+      ORDER BY due_at LIMIT 1) AS due_at`;
 }
 
 function byDueTime(left: Row, right: Row): number {
@@ -259,7 +287,14 @@ function toMessage(row: Row): EncodedMessage {
 }
 
 /** The columns that hold a message, in the order of {@link toColumns}. */
-const COLUMNS = ["headers", "body", "content_type", "content_encoding", "properties"] as const;
+const COLUMNS = [
+  "headers",
+  "body",
+  "content_type",
+  "content_encoding",
+  "properties",
+  "priority",
+] as const;
 
 const NO_COLUMNS: readonly null[] = COLUMNS.map(() => null);
 
@@ -270,6 +305,7 @@ function toColumns(message: EncodedMessage): readonly SQLInputValue[] {
     message.contentType,
     message.contentEncoding,
     JSON.stringify(writeProperties(message.properties)),
+    toPriorityStep(message.properties.priority),
   ];
 }
 

@@ -7,6 +7,7 @@ import { JsonRefusal } from "../message/json-text.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
+import { toPriorityStep } from "../priority.ts";
 
 /** What a broker of ours notes on a message beside what Celery knows of it. */
 export interface EnvelopeMarks {
@@ -27,9 +28,6 @@ export interface Envelope {
   /** Which of the four lists of a queue it belongs to. */
   readonly step: number;
 }
-
-/** The steps of kombu's priorities; 0 comes first. */
-export const PRIORITY_STEPS: readonly number[] = [0, 3, 6, 9];
 
 /** A message that nobody has taken. */
 export const UNTAKEN: EnvelopeMarks = { runs: 0, lostLeases: 0, dueAt: null };
@@ -103,7 +101,12 @@ export function readEnvelope(text: string, fallbackId: string): Envelope {
     properties: readProperties(others),
   };
   const queue = isRecord(delivery_info) ? toText(delivery_info["routing_key"], "") : "";
-  return { message, queue, marks: readMarks(tidings), step: toStep(properties["priority"]) };
+  return {
+    message,
+    queue,
+    marks: readMarks(tidings),
+    step: toPriorityStep(properties["priority"]),
+  };
 }
 
 function toBroken(text: string, id: string): Envelope {
@@ -172,12 +175,6 @@ function toText(value: unknown, otherwise: string): string {
 
 function toCount(value: unknown): number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
-}
-
-/** "value floored to a step: 0–2→0, 3–5→3, 6–8→6, 9→9" */
-function toStep(priority: unknown): number {
-  if (typeof priority !== "number") return 0;
-  return PRIORITY_STEPS.findLast((step) => step <= priority) ?? 0;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {

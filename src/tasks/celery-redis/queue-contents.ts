@@ -1,5 +1,5 @@
 import type { QueueContents, QueueCount } from "../brokers/queue-contents.ts";
-import { PRIORITY_STEPS } from "./envelope.ts";
+import { PRIORITY_STEPS } from "../priority.ts";
 import { delayedKey, listKey, toList, type TaskRedis } from "./task-redis.ts";
 
 /** Removes delayed messages, a bounded number of them. KEYS: those of the queue, all. Returns how many. */

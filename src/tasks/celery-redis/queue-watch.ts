@@ -1,5 +1,5 @@
 import { RedisRefusal, type RedisKeyWatch } from "../../redis/index.ts";
-import { PRIORITY_STEPS } from "./envelope.ts";
+import { PRIORITY_STEPS } from "../priority.ts";
 import { LOOK } from "./take.ts";
 import { delayedKey, listKey, toList, type TaskRedis } from "./task-redis.ts";
 

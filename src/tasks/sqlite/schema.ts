@@ -1,11 +1,11 @@
 /** The version of the tables below. A file written by a later one is refused. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * The tables of broker and results.
  *
  * Every name starts with `tidings_`, so that the file may hold other tables too. `due` finds the next
- * message of a queue, `leased` the few that workers have, among any number of waiting ones; a message is
+ * message of a queue and a priority, `leased` the few that workers have, among any number of waiting ones; a message is
  * in one of the two.
  */
 export const SCHEMA: string = `
@@ -22,6 +22,7 @@ export const SCHEMA: string = `
     content_type TEXT NOT NULL DEFAULT 'application/json',
     content_encoding TEXT NOT NULL DEFAULT 'utf-8',
     properties TEXT NOT NULL DEFAULT '{}',
+    priority INTEGER NOT NULL DEFAULT 0,
     due_at INTEGER NOT NULL,
     leased_until INTEGER,
     runs INTEGER NOT NULL DEFAULT 0,
@@ -29,7 +30,7 @@ export const SCHEMA: string = `
     cancelled INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX IF NOT EXISTS tidings_messages_due
-    ON tidings_messages (queue, due_at) WHERE leased_until IS NULL;
+    ON tidings_messages (queue, priority, due_at) WHERE leased_until IS NULL;
   CREATE INDEX IF NOT EXISTS tidings_messages_leased
     ON tidings_messages (cancelled) WHERE leased_until IS NOT NULL;
 
@@ -55,5 +56,13 @@ export const MIGRATION_FROM_1: string = `
   INSERT INTO tidings_messages (${KEPT_COLUMNS}, body)
     SELECT ${KEPT_COLUMNS}, CAST(body AS BLOB) FROM tidings_messages_1;
   DROP TABLE tidings_messages_1;
+  UPDATE tidings_schema SET version = ${SCHEMA_VERSION};
+`;
+
+/** Turns tables of version 2, which had no priorities, into those above. */
+export const MIGRATION_FROM_2: string = `
+  DROP INDEX tidings_messages_due;
+  ALTER TABLE tidings_messages ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+  ${SCHEMA}
   UPDATE tidings_schema SET version = ${SCHEMA_VERSION};
 `;

@@ -270,13 +270,47 @@ describe("opening a task database", () => {
       content_type: "application/json",
       content_encoding: "utf-8",
       properties: "{}",
+      priority: 0,
       due_at: 5,
       leased_until: null,
       runs: 2,
       lost_leases: 0,
       cancelled: 0,
     });
-    expect(database.prepare("SELECT version FROM tidings_schema").get()).toEqual({ version: 2 });
+    expect(database.prepare("SELECT version FROM tidings_schema").get()).toEqual({ version: 3 });
+  });
+
+  test("takes over the waiting messages of a file of version 2", () => {
+    const file = newFile();
+    const old = new DatabaseSync(file);
+    old.exec(`
+      CREATE TABLE tidings_schema (version INTEGER NOT NULL) STRICT;
+      INSERT INTO tidings_schema VALUES (2);
+      CREATE TABLE tidings_messages (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL,
+        headers TEXT NOT NULL, body BLOB NOT NULL,
+        content_type TEXT NOT NULL DEFAULT 'application/json',
+        content_encoding TEXT NOT NULL DEFAULT 'utf-8', properties TEXT NOT NULL DEFAULT '{}',
+        due_at INTEGER NOT NULL, leased_until INTEGER, runs INTEGER NOT NULL DEFAULT 0,
+        lost_leases INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0) STRICT;
+      CREATE INDEX tidings_messages_due ON tidings_messages (queue, due_at)
+        WHERE leased_until IS NULL;
+      INSERT INTO tidings_messages (id, queue, headers, body, due_at)
+        VALUES ('one', 'mail', '{}', x'00', 5);
+    `);
+    old.close();
+    using database = open(file);
+    expect(database.prepare("SELECT id, priority, due_at FROM tidings_messages").get()).toEqual({
+      id: "one",
+      priority: 0,
+      due_at: 5,
+    });
+    expect(database.prepare("SELECT version FROM tidings_schema").get()).toEqual({ version: 3 });
+    const plan = database.prepare(`EXPLAIN QUERY PLAN SELECT seq FROM tidings_messages
+      WHERE leased_until IS NULL AND queue = 'mail' AND priority = 0 ORDER BY due_at`);
+    expect(String(plan.get()?.["detail"])).toContain(
+      "tidings_messages_due (queue=? AND priority=?)",
+    );
   });
 
   test("refuses tables of a later version", () => {

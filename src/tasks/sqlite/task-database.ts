@@ -6,7 +6,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../notifier.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { MIGRATION_FROM_1, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { MIGRATION_FROM_1, MIGRATION_FROM_2, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** How often commits of other processes are looked for: 3 µs of work, 20 times a second. */
@@ -212,7 +212,9 @@ function setUp(database: DatabaseSync): void {
         BEGIN IMMEDIATE;
         ${SCHEMA}
       `);
-      if (readVersion(database) === 1) database.exec(MIGRATION_FROM_1);
+      const version = readVersion(database);
+      if (version === 1) database.exec(MIGRATION_FROM_1);
+      if (version === 2) database.exec(MIGRATION_FROM_2);
       database.exec(`COMMIT; PRAGMA busy_timeout = ${LOCK_WAIT_MS};`);
       return;
     } catch (error) {

@@ -75,6 +75,41 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: "hands out by priority what is due, and those of one priority in their order",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      const first = broker.firstPriority ?? 0;
+      const toNumber = (place: number): number => Math.abs(first - place);
+      const publish = (id: string, place: number, dueAt?: number): Promise<boolean> =>
+        broker.publish("celery", message(id, { properties: { priority: toNumber(place) } }), dueAt);
+      await publish("last", 9);
+      for (const id of ["a", "b"]) await publish(`middle ${id}`, 5);
+      for (const id of ["a", "b"]) await publish(`first ${id}`, 0);
+      assert.deepEqual(ids(await take(broker, { limit: 3 })), ["first a", "first b", "middle a"]);
+      await publish("first but later", 0, clock.now() + 1_000);
+      clock.move(1_000);
+      assert.deepEqual(ids(await take(broker)), ["first but later", "middle b", "last"]);
+    },
+  },
+  {
+    name: "keeps the priority of what is put back",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      const first = broker.firstPriority ?? 0;
+      for (const place of [9, 5, 0]) {
+        const properties = { priority: Math.abs(first - place) };
+        await broker.publish("celery", message(`place ${place}`, { properties }));
+      }
+      const deliveries = await take(broker);
+      const dueAt = clock.now() + 1_000;
+      for (const delivery of deliveries.toReversed()) await broker.putBack(delivery, { dueAt });
+      clock.move(1_000);
+      assert.deepEqual(ids(await take(broker)), ["place 0", "place 5", "place 9"]);
+    },
+  },
+  {
     name: "keeps queues apart, and serves every queue that is asked for",
     async run(make) {
       await using broker = await make();

@@ -26,6 +26,18 @@ export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export type { CallOptions } from "./call-options.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
+export type {
+  Claim,
+  Entrant,
+  HeldSlot,
+  KeyHolder,
+  Limit,
+  LimitStore,
+  RateLimit,
+  SlotLimit,
+  WaitingTask,
+} from "./limits/limit-store.ts";
+export { MemoryLimits, type MemoryLimitsOptions } from "./limits/memory.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";

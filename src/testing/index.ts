@@ -25,6 +25,12 @@ export {
   type MakeLayer,
 } from "./cases/layer.ts";
 export {
+  limitsCases,
+  type LimitsCase,
+  type LimitsCaseOptions,
+  type MakeLimits,
+} from "./cases/limits.ts";
+export {
   testApplication,
   TestApplication,
   type TestApplicationOptions,

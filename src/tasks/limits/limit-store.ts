@@ -1,0 +1,113 @@
+/** So many runs at the same time. */
+export interface SlotLimit {
+  readonly kind: "slots";
+  readonly key: string;
+  readonly slots: number;
+}
+
+/** So many runs in so much time. */
+export interface RateLimit {
+  readonly kind: "rate";
+  readonly key: string;
+  readonly count: number;
+  readonly perMs: number;
+}
+
+/** What a run must get past. */
+export type Limit = SlotLimit | RateLimit;
+
+/** A task that was taken and wants to run. */
+export interface Entrant {
+  readonly id: string;
+  /** Where its message waits when it may not. */
+  readonly queue: string;
+  /** Who runs it: unlike any other run's, of this task too. */
+  readonly holder: string;
+  readonly limits: readonly Limit[];
+  /** How long its slots hold unless they are renewed, in milliseconds. */
+  readonly leaseMs: number;
+  /** After how long it looks again at the latest, as far as `LOOKS_PER_SECOND` allows. */
+  readonly lookMs: number;
+}
+
+/** A slot that a run has. */
+export interface HeldSlot {
+  readonly key: string;
+  readonly id: string;
+  readonly holder: string;
+}
+
+/** A task that waits in the broker for its turn. */
+export interface WaitingTask {
+  readonly id: string;
+  readonly queue: string;
+}
+
+/** A task that stands for all calls of one key. */
+export interface Claim {
+  readonly key: string;
+  readonly id: string;
+  readonly ttlMs: number;
+  /** Whether its message has been published. Until then others cannot rely on it. */
+  readonly firm: boolean;
+}
+
+/** Who has a key. */
+export interface KeyHolder {
+  readonly id: string;
+  readonly firm: boolean;
+}
+
+/**
+ * What counts runs and calls for all workers and callers together.
+ *
+ * `src/testing/cases/limits.ts` checks each sentence against every driver.
+ *
+ * - `admit` MUST let a run past all of its limits, or past none; it returns `null`, or after how many
+ *   milliseconds the task is to ask again.
+ * - A key MUST never have more holders than `slots`. A slot MUST hold for `leaseMs` after `admit` or the
+ *   last `renew`, by the clock of the store and nobody else's; then it is free. A task that asks again
+ *   takes over its own slot.
+ * - Whoever has lost a slot MUST be told by `renew`; its `release` then frees nothing.
+ * - In any stretch of time, no more runs MUST be admitted than the rate allows in it, one more, and
+ *   those of its slack ({@link import("./turns.ts").slackMs}).
+ * - Those who wait MUST be admitted in the order in which they first asked; whoever does not come when it
+ *   is their turn is passed over after `HEAD_START_MS`. Of one key, `MAX_LINE` are known in their order.
+ * - Whoever waits for longer than `lookMs` MUST be asked back earlier, to notice changes; all of them
+ *   together `LOOKS_PER_SECOND` times a second.
+ * - `release` and `reclaim` MUST return who may come in, so that it need not wait for its time;
+ *   `release` does so for a slot that is not held, too.
+ * - `claim` MUST give a key to one task, and return who has it; the one who has it may make it firm, and
+ *   last longer. `replace` MUST give it to another, and return who had it. A claim ends with its time.
+ * - `unclaim` MUST do nothing when another has the key.
+ */
+export interface LimitStore {
+  /** Admits a run, or says after how many milliseconds to ask again. */
+  admit(entrant: Entrant): Promise<number | null>;
+  /** Extends slots; returns those that are lost. */
+  renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]>;
+  /** Frees slots; returns who may come in. */
+  release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]>;
+  /** Frees the slots of workers that died; returns who may come in. */
+  reclaim(): Promise<readonly WaitingTask[]>;
+  /** Takes a key if it is free; returns who has it. */
+  claim(claim: Claim): Promise<KeyHolder>;
+  /** Takes a key, whoever has it; returns who had it. */
+  replace(claim: Claim): Promise<string | null>;
+  /** Who has a key. */
+  holder(key: string): Promise<KeyHolder | null>;
+  /** Gives a key back. */
+  unclaim(key: string, id: string): Promise<void>;
+}
+
+/** How long a turn is kept for the task that is next, in milliseconds. */
+export const HEAD_START_MS = 100;
+
+/** So many of those who wait for one key are known in their order. */
+export const MAX_LINE = 10_000;
+
+/** How often those who wait look again, all together. */
+export const LOOKS_PER_SECOND = 100;
+
+/** Who waits for a key is forgotten when nobody has asked for it for so long. */
+export const FORGET_MS = 3_600_000;

@@ -1,0 +1,223 @@
+import type { RedisScript } from "../../redis/index.ts";
+import { readNow } from "../celery-redis/read-now.ts";
+import { FORGET_MS, HEAD_START_MS, LOOKS_PER_SECOND, MAX_LINE } from "./limit-store.ts";
+
+/**
+ * Lua that frees the slots of a key whose leases ran out, and lists who may come in.
+ *
+ * Of each key there are: `held`, who has a slot and until when (sorted set); `line`, who waits with its
+ * number (sorted set); `state`, its number of slots, when one was freed, when a rate is due next, the last
+ * number of the line, the holder `h:<id>` of each slot and the queue `q:<id>` of each who waits (hash).
+ * The slots of all keys are in one more sorted set, as `<key> <id>`.
+ */
+const SLOTS = `
+local function free(key, id, now)
+  redis.call("ZREM", key .. ".held", id)
+  redis.call("ZREM", KEYS[1], key .. " " .. id)
+  redis.call("HDEL", key .. ".state", "h:" .. id)
+  redis.call("HSET", key .. ".state", "freed", now)
+end
+local function freeDead(key, now)
+  for _, id in ipairs(redis.call("ZRANGEBYSCORE", key .. ".held", "-inf", now)) do free(key, id, now) end
+end
+local function leave(key, id)
+  redis.call("ZREM", key .. ".line", id)
+  redis.call("HDEL", key .. ".state", "q:" .. id)
+end
+local function listNext(key, replies)
+  local slots = tonumber(redis.call("HGET", key .. ".state", "slots") or 0)
+  local count = slots - redis.call("ZCARD", key .. ".held")
+  if count <= 0 then return end
+  for _, id in ipairs(redis.call("ZRANGE", key .. ".line", 0, count - 1)) do
+    replies[#replies + 1] = id
+    replies[#replies + 1] = redis.call("HGET", key .. ".state", "q:" .. id)
+  end
+end`;
+
+/**
+ * Lets a run past all of its limits, or past none, as `limits/turns.ts` has it.
+ *
+ * KEYS[1…2]  the slots of all keys; when the next of those who wait looks
+ * ARGV[1…6]  the time in ms, or ""; the id; its queue; the holder; the lease in ms; the look in ms
+ * ARGV[7…]   for each limit: its key; "slots" or "rate"; how many slots or runs; in how many ms
+ * returns    after how many ms to ask again, or -1 when it is admitted
+ */
+export const ADMIT: RedisScript = {
+  source: `
+${readNow("ARGV[1]")}
+local id, queue, holder, lease, look = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+${SLOTS}
+local function rankOf(key)
+  return redis.call("ZRANK", key .. ".line", id) or redis.call("ZCARD", key .. ".line")
+end
+local function rateTurn(key, count, per)
+  local interval, rank = per / count, rankOf(key)
+  local due = tonumber(redis.call("HGET", key .. ".state", "next") or 0)
+  local slack = math.min(math.max(interval / 2, 20), 100)
+  local start = math.max(due, now - slack)
+  local tokens = start > now and 0 or math.floor((now - start) / interval) + 1
+  local passed = tokens > 0 and now - due >= ${HEAD_START_MS} and tokens or 0
+  if tokens > rank then return 0, 0, start + interval end
+  if passed > 0 then return 0, passed, start + interval end
+  return math.max(math.ceil(start + rank * interval - now), 1)
+end
+local function slotTurn(key, slots)
+  freeDead(key, now)
+  redis.call("HSET", key .. ".state", "slots", slots)
+  if redis.call("ZSCORE", key .. ".held", id) then return 0, 0 end
+  local open = slots - redis.call("ZCARD", key .. ".held")
+  if open > rankOf(key) then return 0, 0 end
+  local freed = tonumber(redis.call("HGET", key .. ".state", "freed") or 0)
+  if open > 0 and now - freed >= ${HEAD_START_MS} then return 0, open end
+  return false
+end
+local function keep(key, due)
+  local ms = string.format("%d", math.max(${FORGET_MS}, (due or 0) - now + 1000))
+  for _, name in ipairs({ ".held", ".line", ".state" }) do redis.call("PEXPIRE", key .. name, ms) end
+end
+local function refuse(refusing, wait)
+  for index = 7, #ARGV, 4 do
+    local key = ARGV[index]
+    if index ~= refusing then
+      leave(key, id)
+    elseif redis.call("ZCARD", key .. ".line") < ${MAX_LINE} and not redis.call("ZSCORE", key .. ".line", id) then
+      local number = redis.call("HINCRBY", key .. ".state", "number", 1)
+      redis.call("ZADD", key .. ".line", number, id)
+      redis.call("HSET", key .. ".state", "q:" .. id, queue)
+    end
+    keep(key, tonumber(redis.call("HGET", key .. ".state", "next") or 0))
+  end
+  if wait and wait <= look then return wait end
+  local at = math.max(tonumber(redis.call("GET", KEYS[2]) or 0), now + look)
+  if wait and now + wait <= at then return wait end
+  local nextAt = at + ${1_000 / LOOKS_PER_SECOND}
+  redis.call("SET", KEYS[2], string.format("%.3f", nextAt), "PX", string.format("%d", nextAt - now + 1000))
+  return math.ceil(at - now)
+end
+local turns = {}
+for index = 7, #ARGV, 4 do
+  local key, amount, per = ARGV[index], tonumber(ARGV[index + 2]), tonumber(ARGV[index + 3])
+  local wait, passed, due
+  if ARGV[index + 1] == "rate" then wait, passed, due = rateTurn(key, amount, per)
+  else wait, passed = slotTurn(key, amount) end
+  if wait ~= 0 then return refuse(index, wait) end
+  turns[index] = { passed, due }
+end
+for index, turn in pairs(turns) do
+  local key, passed, due = ARGV[index], turn[1], turn[2]
+  leave(key, id)
+  if passed > 0 then
+    for _, other in ipairs(redis.call("ZRANGE", key .. ".line", 0, passed - 1)) do leave(key, other) end
+  end
+  if due then
+    redis.call("HSET", key .. ".state", "next", string.format("%.3f", due))
+  else
+    local deadline = string.format("%d", now + lease)
+    redis.call("ZADD", key .. ".held", deadline, id)
+    redis.call("ZADD", KEYS[1], deadline, key .. " " .. id)
+    redis.call("HSET", key .. ".state", "h:" .. id, holder)
+  end
+  keep(key, due)
+end
+return -1
+`,
+};
+
+/**
+ * Extends slots.
+ *
+ * KEYS       the slots of all keys
+ * ARGV[1…2]  the lease in ms; the time in ms, or ""
+ * ARGV[3…]   for each slot: its key; the id; the holder
+ * returns    for each slot, 1 if it is held still
+ */
+export const RENEW_SLOTS: RedisScript = {
+  source: `
+${readNow("ARGV[2]")}
+local replies, deadline = {}, string.format("%d", now + ARGV[1])
+for index = 3, #ARGV, 3 do
+  local key, id = ARGV[index], ARGV[index + 1]
+  local ends = tonumber(redis.call("ZSCORE", key .. ".held", id) or 0)
+  local isHeld = ends > now and redis.call("HGET", key .. ".state", "h:" .. id) == ARGV[index + 2]
+  if isHeld then
+    redis.call("ZADD", key .. ".held", deadline, id)
+    redis.call("ZADD", KEYS[1], deadline, key .. " " .. id)
+    for _, name in ipairs({ ".held", ".line", ".state" }) do redis.call("PEXPIRE", key .. name, ${FORGET_MS}) end
+  end
+  replies[#replies + 1] = isHeld and 1 or 0
+end
+return replies
+`,
+};
+
+/**
+ * Frees slots, and lists who may come in.
+ *
+ * KEYS     the slots of all keys
+ * ARGV[1]  the time in ms, or ""
+ * ARGV[2…] for each slot: its key; the id; the holder
+ * returns  for each who may come in: its id; its queue
+ */
+export const RELEASE_SLOTS: RedisScript = {
+  source: `
+${readNow("ARGV[1]")}
+${SLOTS}
+local replies = {}
+for index = 2, #ARGV, 3 do
+  local key, id = ARGV[index], ARGV[index + 1]
+  if redis.call("HGET", key .. ".state", "h:" .. id) == ARGV[index + 2] then free(key, id, now) end
+  listNext(key, replies)
+end
+return replies
+`,
+};
+
+/**
+ * Frees at most a hundred slots whose leases ran out, and lists who may come in.
+ *
+ * KEYS     the slots of all keys
+ * ARGV[1]  the time in ms, or ""
+ * returns  for each who may come in: its id; its queue
+ */
+export const RECLAIM_SLOTS: RedisScript = {
+  source: `
+${readNow("ARGV[1]")}
+${SLOTS}
+local replies = {}
+for _, member in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, 100)) do
+  local key, id = string.match(member, "^(%S+) (.*)$")
+  redis.call("ZREM", KEYS[1], member)
+  local ends = redis.call("ZSCORE", key .. ".held", id)
+  if ends and tonumber(ends) <= now then free(key, id, now) end
+  listNext(key, replies)
+end
+return replies
+`,
+};
+
+/**
+ * Gives a key to a task.
+ *
+ * KEYS       the key
+ * ARGV[1…4]  the id; "1" if it is firm; how long in ms; "1" to take it from whoever has it
+ * returns    who has it; "1" if it is firm. Or, for "1", who had it
+ */
+export const CLAIM: RedisScript = {
+  source: `
+local found = redis.call("GET", KEYS[1])
+local other = found and string.sub(found, 2)
+if ARGV[4] ~= "1" and other and other ~= ARGV[1] then return { other, string.sub(found, 1, 1) } end
+redis.call("SET", KEYS[1], ARGV[2] .. ARGV[1], "PX", ARGV[3])
+if ARGV[4] == "1" then return { other or false, "" } end
+return { ARGV[1], ARGV[2] }
+`,
+};
+
+/** Gives a key back. KEYS: the key. ARGV[1]: the id. */
+export const UNCLAIM: RedisScript = {
+  source: `
+local found = redis.call("GET", KEYS[1])
+if found and string.sub(found, 2) == ARGV[1] then redis.call("DEL", KEYS[1]) end
+return 1
+`,
+};

@@ -1,0 +1,132 @@
+import type { RedisReply, RedisScript } from "../../redis/index.ts";
+import { toList, type TaskRedis } from "../celery-redis/task-redis.ts";
+import type {
+  Claim,
+  Entrant,
+  HeldSlot,
+  KeyHolder,
+  Limit,
+  LimitStore,
+  WaitingTask,
+} from "./limit-store.ts";
+import {
+  ADMIT,
+  CLAIM,
+  RECLAIM_SLOTS,
+  RELEASE_SLOTS,
+  RENEW_SLOTS,
+  UNCLAIM,
+} from "./redis-scripts.ts";
+
+const HELD = "_tidings.slots";
+const LOOKS = "_tidings.looks";
+
+/**
+ * Limits in Redis, which all workers and callers share.
+ *
+ * Each question is one script, by the clock of Redis. Survives: what Redis survives. Bound: 10,000 waiting
+ * tasks for each key, and the memory of Redis; a key that nobody asks for is gone after an hour.
+ */
+export class RedisLimits implements LimitStore {
+  readonly #redis: TaskRedis;
+  readonly #now: (() => number) | undefined;
+
+  /** @param now The time in milliseconds, for tests. Otherwise the clock of Redis. */
+  constructor(redis: TaskRedis, now?: () => number) {
+    this.#redis = redis;
+    this.#now = now;
+  }
+
+  async admit({ id, queue, holder, limits, leaseMs, lookMs }: Entrant): Promise<number | null> {
+    const reply = await this.#run(
+      ADMIT,
+      [HELD, LOOKS],
+      [
+        this.#timeWord,
+        id,
+        queue,
+        holder,
+        String(leaseMs),
+        String(lookMs),
+        ...limits.flatMap(toWords),
+      ],
+    );
+    return Number(reply) < 0 ? null : Number(reply);
+  }
+
+  async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
+    if (slots.length === 0) return [];
+    const words = [String(leaseMs), this.#timeWord, ...slots.flatMap(toSlotWords)];
+    const replies = toList(await this.#run(RENEW_SLOTS, [HELD], words));
+    return slots.filter((_, index) => replies[index] !== 1);
+  }
+
+  async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
+    if (slots.length === 0) return [];
+    const words = [this.#timeWord, ...slots.flatMap(toSlotWords)];
+    return toWaiting(await this.#run(RELEASE_SLOTS, [HELD], words));
+  }
+
+  async reclaim(): Promise<readonly WaitingTask[]> {
+    return toWaiting(await this.#run(RECLAIM_SLOTS, [HELD], [this.#timeWord]));
+  }
+
+  async claim({ key, id, ttlMs, firm }: Claim): Promise<KeyHolder> {
+    const words = [id, firm ? "1" : "0", String(ttlMs), "0"];
+    const [holder, isFirm] = toList(await this.#run(CLAIM, [claimKey(key)], words));
+    return { id: String(holder), firm: String(isFirm) === "1" };
+  }
+
+  async replace({ key, id, ttlMs, firm }: Claim): Promise<string | null> {
+    const words = [id, firm ? "1" : "0", String(ttlMs), "1"];
+    const [previous] = toList(await this.#run(CLAIM, [claimKey(key)], words));
+    return previous === null || previous === undefined ? null : String(previous);
+  }
+
+  async holder(key: string): Promise<KeyHolder | null> {
+    const reply = await this.#redis.run((redis) => redis.command(["GET", claimKey(key)]));
+    if (reply === null) return null;
+    const text = String(reply);
+    return { id: text.slice(1), firm: text.startsWith("1") };
+  }
+
+  async unclaim(key: string, id: string): Promise<void> {
+    await this.#run(UNCLAIM, [claimKey(key)], [id]);
+  }
+
+  get #timeWord(): string {
+    return this.#now ? String(this.#now()) : "";
+  }
+
+  #run(
+    script: RedisScript,
+    keys: readonly string[],
+    words: readonly string[],
+  ): Promise<RedisReply> {
+    return this.#redis.run((redis) => redis.script(script, keys, words));
+  }
+}
+
+function limitKey(key: string): string {
+  return `_tidings.limit.${key}`;
+}
+
+function claimKey(key: string): string {
+  return `_tidings.claim.${key}`;
+}
+
+function toWords(limit: Limit): readonly string[] {
+  const [amount, perMs] = limit.kind === "rate" ? [limit.count, limit.perMs] : [limit.slots, 0];
+  return [limitKey(limit.key), limit.kind, String(amount), String(perMs)];
+}
+
+function toSlotWords({ key, id, holder }: HeldSlot): readonly string[] {
+  return [limitKey(key), id, holder];
+}
+
+function toWaiting(reply: RedisReply): readonly WaitingTask[] {
+  const words = toList(reply).map(String);
+  return words.flatMap((id, index) =>
+    index % 2 === 0 ? [{ id, queue: words[index + 1] ?? "" }] : [],
+  );
+}

@@ -1,0 +1,191 @@
+import type { SQLOutputValue } from "node:sqlite";
+
+import type { TaskDatabase } from "../sqlite/task-database.ts";
+import {
+  FORGET_MS,
+  MAX_LINE,
+  type Claim,
+  type Entrant,
+  type HeldSlot,
+  type KeyHolder,
+  type Limit,
+  type LimitStore,
+  type WaitingTask,
+} from "./limit-store.ts";
+import { LIMIT_TABLES, prepareLimits, type LimitStatements } from "./sqlite-statements.ts";
+import { nextLook, rateTurn, slotTurn, type Turn } from "./turns.ts";
+
+/**
+ * Limits in an SQLite file, which all workers and callers of one machine share.
+ *
+ * Each question is one transaction. Survives: the end of every process, and a loss of power. Bound: 10,000
+ * waiting tasks for each key, and the disk; a key that nobody asks for is gone after an hour.
+ */
+export class SqliteLimits implements LimitStore {
+  readonly #database: TaskDatabase;
+  readonly #now: () => number;
+  #prepared: LimitStatements | undefined;
+  #forgetAt = 0;
+
+  /** @param now The time in milliseconds, for tests. */
+  constructor(database: TaskDatabase, now: () => number = Date.now) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  admit(entrant: Entrant): Promise<number | null> {
+    return this.#database.run(() => {
+      const turns = entrant.limits.map((limit) => this.#turnOf(entrant.id, limit));
+      const refusing = turns.findIndex(({ waitMs }) => waitMs !== 0);
+      if (refusing !== -1) return this.#refuse(entrant, refusing, turns[refusing]?.waitMs ?? null);
+      for (const [index, limit] of entrant.limits.entries()) {
+        const turn = turns[index];
+        if (turn) this.#enter(entrant, limit, turn);
+      }
+      return null;
+    });
+  }
+
+  async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
+    if (slots.length === 0) return [];
+    return this.#database.run(() => {
+      const now = this.#now();
+      return slots.filter(
+        ({ key, id, holder }) =>
+          this.#ask.renew.run(now + leaseMs, key, id, holder, now).changes === 0,
+      );
+    });
+  }
+
+  async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
+    if (slots.length === 0) return [];
+    return this.#database.run(() =>
+      slots.flatMap(({ key, id, holder }) => {
+        const { changes } = this.#ask.release.run(key, id, holder);
+        if (changes > 0) this.#ask.free.run(this.#now(), key);
+        return this.#listNext(key);
+      }),
+    );
+  }
+
+  async reclaim(): Promise<readonly WaitingTask[]> {
+    const now = this.#now();
+    // Looking first costs microseconds and no lock.
+    const dead = this.#database.read(() => this.#ask.dead.all(now));
+    if (dead.length === 0 && now < this.#forgetAt) return [];
+    return this.#database.run(() => {
+      this.#forget(now);
+      return dead.flatMap((row) => {
+        const key = String(row["key"]);
+        this.#dropDead(key);
+        return this.#listNext(key);
+      });
+    });
+  }
+
+  claim({ key, id, ttlMs, firm }: Claim): Promise<KeyHolder> {
+    return this.#database.run(() => {
+      const now = this.#now();
+      this.#ask.claim.run(key, id, Number(firm), now + ttlMs, now);
+      return toHolder(this.#ask.holder.get(key, now)) ?? { id, firm };
+    });
+  }
+
+  replace({ key, id, ttlMs, firm }: Claim): Promise<string | null> {
+    return this.#database.run(() => {
+      const now = this.#now();
+      const previous = toHolder(this.#ask.holder.get(key, now));
+      this.#ask.replace.run(key, id, Number(firm), now + ttlMs);
+      return previous?.id ?? null;
+    });
+  }
+
+  async holder(key: string): Promise<KeyHolder | null> {
+    return toHolder(this.#database.read(() => this.#ask.holder.get(key, this.#now())));
+  }
+
+  async unclaim(key: string, id: string): Promise<void> {
+    await this.#database.run(() => this.#ask.unclaim.run(key, id));
+  }
+
+  /** The tables are made when a limit is used for the first time. */
+  get #ask(): LimitStatements {
+    if (this.#prepared) return this.#prepared;
+    for (const table of LIMIT_TABLES) this.#database.prepare(table).run();
+    this.#prepared = prepareLimits(this.#database);
+    return this.#prepared;
+  }
+
+  #turnOf(id: string, { key, ...limit }: Limit): Turn {
+    const now = this.#now();
+    this.#ask.meet.run(key, limit.kind === "slots" ? limit.slots : 0, now);
+    const state = this.#ask.state.get(key);
+    const rank = toNumber(this.#ask.rank.get(key, key, id), "rank");
+    if (limit.kind === "rate") {
+      return rateTurn({ ...limit, nextAt: toNumber(state, "next_at"), rank, now });
+    }
+    this.#dropDead(key);
+    // Who asks again has its slot already.
+    const isHeld = this.#ask.held.get(key, id) !== undefined;
+    const free = isHeld ? Infinity : limit.slots - toNumber(this.#ask.count.get(key), "held");
+    return slotTurn({ free, freedAt: toNumber(this.#ask.state.get(key), "freed_at"), rank, now });
+  }
+
+  #enter({ id, holder, leaseMs }: Entrant, { kind, key }: Limit, turn: Turn): void {
+    this.#ask.leave.run(key, id);
+    if (turn.passedOver > 0) this.#ask.passOver.run(key, Math.min(turn.passedOver, MAX_LINE));
+    if (kind === "rate") this.#ask.advance.run(turn.nextAt, key);
+    else this.#ask.hold.run(key, id, holder, this.#now() + leaseMs);
+  }
+
+  /** Notes who waits for the limit that refused it; nobody keeps a place in two lines. */
+  #refuse({ id, queue, limits, lookMs }: Entrant, refusing: number, waitMs: number | null): number {
+    const now = this.#now();
+    for (const [index, { key }] of limits.entries()) {
+      if (index === refusing) this.#ask.wait.run(key, id, queue, key, MAX_LINE);
+      else this.#ask.leave.run(key, id);
+    }
+    if (waitMs !== null && waitMs <= lookMs) return waitMs;
+    const lookAt = toNumber(this.#ask.state.get(LOOKS), "next_at");
+    const { at, next } = nextLook(lookAt, now + lookMs);
+    if (waitMs !== null && now + waitMs <= at) return waitMs;
+    this.#ask.meet.run(LOOKS, 0, now);
+    this.#ask.advance.run(next, LOOKS);
+    return Math.ceil(at - now);
+  }
+
+  #dropDead(key: string): void {
+    const now = this.#now();
+    if (this.#ask.dropDead.run(key, now).changes > 0) this.#ask.free.run(now, key);
+  }
+
+  #listNext(key: string): readonly WaitingTask[] {
+    const slots = toNumber(this.#ask.state.get(key), "slots");
+    const free = slots - toNumber(this.#ask.count.get(key), "held");
+    if (free <= 0) return [];
+    return this.#ask.next
+      .all(key, free)
+      .map((row) => ({ id: String(row["id"]), queue: String(row["queue"]) }));
+  }
+
+  #forget(now: number): void {
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + FORGET_MS / 10;
+    this.#ask.forget.run(now - FORGET_MS, now);
+    this.#ask.forgetLines.run();
+    this.#ask.forgetClaims.run(now);
+  }
+}
+
+/** The row that keeps when the next of those who wait looks. */
+const LOOKS = "";
+
+type Row = Record<string, SQLOutputValue> | undefined;
+
+function toNumber(row: Row, column: string): number {
+  return Number(row?.[column] ?? 0);
+}
+
+function toHolder(row: Row): KeyHolder | null {
+  return row ? { id: String(row["id"]), firm: row["firm"] === 1 } : null;
+}

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { openTaskRedis } from "../../src/tasks/celery-redis/task-redis.ts";
 import { RedisBroker, RedisResults } from "../../src/tasks/index.ts";
+import { RedisLimits } from "../../src/tasks/limits/redis.ts";
 import { brokerCases } from "../../src/testing/cases/broker.ts";
+import { limitsCases } from "../../src/testing/cases/limits.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 
@@ -33,6 +36,16 @@ describe("RedisResults", () => {
   for (const { name, run } of resultsCases) {
     test(name, async () => {
       await expect(run(() => new RedisResults(server.url))).resolves.toBeUndefined();
+    });
+  }
+});
+
+describe("RedisLimits", () => {
+  for (const { name, run } of limitsCases) {
+    test(name, async () => {
+      const place = openTaskRedis(server.url);
+      await expect(run(({ now }) => new RedisLimits(place, now))).resolves.toBeUndefined();
+      await place.close();
     });
   }
 });

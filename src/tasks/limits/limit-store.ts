@@ -76,7 +76,8 @@ export interface KeyHolder {
  * - Whoever waits for longer than `lookMs` MUST be asked back earlier, to notice changes; all of them
  *   together `LOOKS_PER_SECOND` times a second.
  * - `release` and `reclaim` MUST return who may come in, so that it need not wait for its time;
- *   `release` does so for a slot that is not held, too.
+ *   `release` does so for a slot that is not held, too. When those do not come within `CALL_MS`, `reclaim`
+ *   MUST return those after them.
  * - `claim` MUST give a key to one task, and return who has it; the one who has it may make it firm, and
  *   last longer. `replace` MUST give it to another, and return who had it. A claim ends with its time.
  * - `unclaim` MUST do nothing when another has the key.
@@ -102,6 +103,12 @@ export interface LimitStore {
 
 /** How long a turn is kept for the task that is next, in milliseconds. */
 export const HEAD_START_MS = 100;
+
+/** How long those who may come in are waited for before others are called, in milliseconds. */
+export const CALL_MS = 1_000;
+
+/** So many more are called when those who were called have not come. */
+export const CALL_MORE = 10;
 
 /** So many of those who wait for one key are known in their order. */
 export const MAX_LINE = 10_000;

@@ -1,4 +1,6 @@
 import {
+  CALL_MORE,
+  CALL_MS,
   FORGET_MS,
   MAX_LINE,
   type Claim,
@@ -33,6 +35,8 @@ interface LimitState {
   readonly line: Map<string, string>;
   /** When somebody asked last. */
   askedAt: number;
+  /** Who may come in and has been told so: how many, and when. */
+  called: { readonly at: number; readonly count: number } | undefined;
 }
 
 /**
@@ -59,9 +63,7 @@ export class MemoryLimits implements LimitStore {
     for (const [index, limit] of entrant.limits.entries()) {
       const state = this.#stateOf(limit.key);
       state.line.delete(entrant.id);
-      for (const id of [...state.line.keys()].slice(0, turns[index]?.passedOver)) {
-        state.line.delete(id);
-      }
+      dropFirst(state.line, turns[index]?.passedOver ?? 0);
       if (limit.kind === "rate") state.nextAt = turns[index]?.nextAt ?? now;
       else state.holders.set(entrant.id, { holder: entrant.holder, until: now + entrant.leaseMs });
     }
@@ -86,7 +88,7 @@ export class MemoryLimits implements LimitStore {
         state.holders.delete(id);
         state.freedAt = this.#now();
       }
-      return this.#listNext(state);
+      return this.#callNext(state);
     });
   }
 
@@ -94,7 +96,8 @@ export class MemoryLimits implements LimitStore {
     const now = this.#now();
     const next: WaitingTask[] = [];
     for (const [key, state] of this.#limits) {
-      if (this.#dropDead(state)) next.push(...this.#listNext(state));
+      if (this.#dropDead(state)) next.push(...this.#callNext(state));
+      if (state.called && state.called.at <= now - CALL_MS) next.push(...this.#callOthers(state));
       const { holders, line, nextAt, askedAt } = state;
       const isAwaited = line.size > 0 && now - askedAt < FORGET_MS;
       if (holders.size === 0 && nextAt <= now && !isAwaited) this.#limits.delete(key);
@@ -134,6 +137,7 @@ export class MemoryLimits implements LimitStore {
       holders: new Map(),
       line: new Map(),
       askedAt: 0,
+      called: undefined,
     };
     this.#limits.set(key, state);
     return state;
@@ -180,15 +184,22 @@ export class MemoryLimits implements LimitStore {
     return found;
   }
 
-  #listNext({ slots, holders, line }: LimitState): readonly WaitingTask[] {
-    const free = Math.max(slots - holders.size, 0);
-    const next = [];
-    for (const [id, queue] of line) {
-      if (next.length >= free) break;
-      next.push({ id, queue });
-    }
-    return next;
+  /** Whoever was called and has not come loses its place. */
+  #callOthers(state: LimitState): readonly WaitingTask[] {
+    if (state.holders.size < state.slots) dropFirst(state.line, state.called?.count ?? 0);
+    return this.#callNext(state, CALL_MORE);
   }
+
+  #callNext(state: LimitState, more = 0): readonly WaitingTask[] {
+    const free = state.slots - state.holders.size;
+    const next = free > 0 ? [...state.line].slice(0, free + more) : [];
+    state.called = next.length > 0 ? { at: this.#now(), count: next.length } : undefined;
+    return next.map(([id, queue]) => ({ id, queue }));
+  }
+}
+
+function dropFirst(line: Map<string, string>, count: number): void {
+  for (const id of [...line.keys()].slice(0, count)) line.delete(id);
 }
 
 /** How many wait before a task. */

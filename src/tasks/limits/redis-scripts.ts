@@ -1,14 +1,21 @@
 import type { RedisScript } from "../../redis/index.ts";
 import { readNow } from "../celery-redis/read-now.ts";
-import { FORGET_MS, HEAD_START_MS, LOOKS_PER_SECOND, MAX_LINE } from "./limit-store.ts";
+import {
+  CALL_MORE,
+  CALL_MS,
+  FORGET_MS,
+  HEAD_START_MS,
+  LOOKS_PER_SECOND,
+  MAX_LINE,
+} from "./limit-store.ts";
 
 /**
- * Lua that frees the slots of a key whose leases ran out, and lists who may come in.
+ * Lua that frees the slots of a key, and calls who may come in.
  *
  * Of each key there are: `held`, who has a slot and until when (sorted set); `line`, who waits with its
  * number (sorted set); `state`, its number of slots, when one was freed, when a rate is due next, the last
  * number of the line, the holder `h:<id>` of each slot and the queue `q:<id>` of each who waits (hash).
- * The slots of all keys are in one more sorted set, as `<key> <id>`.
+ * The slots of all keys are in one more sorted set, as `<key> <id>`; so are the keys that somebody was called for.
  */
 const SLOTS = `
 local function free(key, id, now)
@@ -24,11 +31,16 @@ local function leave(key, id)
   redis.call("ZREM", key .. ".line", id)
   redis.call("HDEL", key .. ".state", "q:" .. id)
 end
-local function listNext(key, replies)
-  local slots = tonumber(redis.call("HGET", key .. ".state", "slots") or 0)
-  local count = slots - redis.call("ZCARD", key .. ".held")
-  if count <= 0 then return end
-  for _, id in ipairs(redis.call("ZRANGE", key .. ".line", 0, count - 1)) do
+local function callNext(key, replies, now, more)
+  local free = tonumber(redis.call("HGET", key .. ".state", "slots") or 0) - redis.call("ZCARD", key .. ".held")
+  local ids = free > 0 and redis.call("ZRANGE", key .. ".line", 0, free + more - 1) or {}
+  if #ids == 0 then
+    redis.call("ZREM", KEYS[3], key)
+    return
+  end
+  redis.call("ZADD", KEYS[3], now, key)
+  redis.call("HSET", key .. ".state", "called", #ids)
+  for _, id in ipairs(ids) do
     replies[#replies + 1] = id
     replies[#replies + 1] = redis.call("HGET", key .. ".state", "q:" .. id)
   end
@@ -37,7 +49,7 @@ end`;
 /**
  * Lets a run past all of its limits, or past none, as `limits/turns.ts` has it.
  *
- * KEYS[1…2]  the slots of all keys; when the next of those who wait looks
+ * KEYS       the slots of all keys; when the next of those who wait looks; who has been called
  * ARGV[1…6]  the time in ms, or ""; the id; its queue; the holder; the lease in ms; the look in ms
  * ARGV[7…]   for each limit: its key; "slots" or "rate"; how many slots or runs; in how many ms
  * returns    after how many ms to ask again, or -1 when it is admitted
@@ -68,8 +80,9 @@ local function slotTurn(key, slots)
   local open = slots - redis.call("ZCARD", key .. ".held")
   if open > rankOf(key) then return 0, 0 end
   local freed = tonumber(redis.call("HGET", key .. ".state", "freed") or 0)
-  if open > 0 and now - freed >= ${HEAD_START_MS} then return 0, open end
-  return false
+  if open <= 0 then return false end
+  local wait = math.max(math.ceil(freed + ${HEAD_START_MS} - now), 0)
+  return wait, wait == 0 and open or 0
 end
 local function keep(key, due)
   local ms = string.format("%d", math.max(${FORGET_MS}, (due or 0) - now + 1000))
@@ -126,7 +139,7 @@ return -1
 /**
  * Extends slots.
  *
- * KEYS       the slots of all keys
+ * KEYS       the slots of all keys; the looks; who has been called
  * ARGV[1…2]  the lease in ms; the time in ms, or ""
  * ARGV[3…]   for each slot: its key; the id; the holder
  * returns    for each slot, 1 if it is held still
@@ -153,7 +166,7 @@ return replies
 /**
  * Frees slots, and lists who may come in.
  *
- * KEYS     the slots of all keys
+ * KEYS     the slots of all keys; the looks; who has been called
  * ARGV[1]  the time in ms, or ""
  * ARGV[2…] for each slot: its key; the id; the holder
  * returns  for each who may come in: its id; its queue
@@ -166,16 +179,17 @@ local replies = {}
 for index = 2, #ARGV, 3 do
   local key, id = ARGV[index], ARGV[index + 1]
   if redis.call("HGET", key .. ".state", "h:" .. id) == ARGV[index + 2] then free(key, id, now) end
-  listNext(key, replies)
+  callNext(key, replies, now, 0)
 end
 return replies
 `,
 };
 
 /**
- * Frees at most a hundred slots whose leases ran out, and lists who may come in.
+ * Frees at most a hundred slots whose leases ran out, and lists who may come in; and who is next where
+ * those who were called have not come.
  *
- * KEYS     the slots of all keys
+ * KEYS     the slots of all keys; the looks; who has been called
  * ARGV[1]  the time in ms, or ""
  * returns  for each who may come in: its id; its queue
  */
@@ -189,7 +203,15 @@ for _, member in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT
   redis.call("ZREM", KEYS[1], member)
   local ends = redis.call("ZSCORE", key .. ".held", id)
   if ends and tonumber(ends) <= now then free(key, id, now) end
-  listNext(key, replies)
+  callNext(key, replies, now, 0)
+end
+for _, key in ipairs(redis.call("ZRANGEBYSCORE", KEYS[3], "-inf", now - ${CALL_MS}, "LIMIT", 0, 100)) do
+  local free = tonumber(redis.call("HGET", key .. ".state", "slots") or 0) - redis.call("ZCARD", key .. ".held")
+  local count = tonumber(redis.call("HGET", key .. ".state", "called") or 0)
+  if free > 0 and count > 0 then
+    for _, id in ipairs(redis.call("ZRANGE", key .. ".line", 0, count - 1)) do leave(key, id) end
+  end
+  callNext(key, replies, now, ${CALL_MORE})
 end
 return replies
 `,

@@ -18,8 +18,8 @@ import {
   UNCLAIM,
 } from "./redis-scripts.ts";
 
-const HELD = "_tidings.slots";
-const LOOKS = "_tidings.looks";
+/** The slots of all keys; when the next of those who wait looks; the keys that somebody was called for. */
+const SHARED_KEYS: readonly string[] = ["_tidings.slots", "_tidings.looks", "_tidings.called"];
 
 /**
  * Limits in Redis, which all workers and callers share.
@@ -38,37 +38,33 @@ export class RedisLimits implements LimitStore {
   }
 
   async admit({ id, queue, holder, limits, leaseMs, lookMs }: Entrant): Promise<number | null> {
-    const reply = await this.#run(
-      ADMIT,
-      [HELD, LOOKS],
-      [
-        this.#timeWord,
-        id,
-        queue,
-        holder,
-        String(leaseMs),
-        String(lookMs),
-        ...limits.flatMap(toWords),
-      ],
-    );
+    const reply = await this.#run(ADMIT, SHARED_KEYS, [
+      this.#timeWord,
+      id,
+      queue,
+      holder,
+      String(leaseMs),
+      String(lookMs),
+      ...limits.flatMap(toWords),
+    ]);
     return Number(reply) < 0 ? null : Number(reply);
   }
 
   async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
     if (slots.length === 0) return [];
     const words = [String(leaseMs), this.#timeWord, ...slots.flatMap(toSlotWords)];
-    const replies = toList(await this.#run(RENEW_SLOTS, [HELD], words));
+    const replies = toList(await this.#run(RENEW_SLOTS, SHARED_KEYS, words));
     return slots.filter((_, index) => replies[index] !== 1);
   }
 
   async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
     if (slots.length === 0) return [];
     const words = [this.#timeWord, ...slots.flatMap(toSlotWords)];
-    return toWaiting(await this.#run(RELEASE_SLOTS, [HELD], words));
+    return toWaiting(await this.#run(RELEASE_SLOTS, SHARED_KEYS, words));
   }
 
   async reclaim(): Promise<readonly WaitingTask[]> {
-    return toWaiting(await this.#run(RECLAIM_SLOTS, [HELD], [this.#timeWord]));
+    return toWaiting(await this.#run(RECLAIM_SLOTS, SHARED_KEYS, [this.#timeWord]));
   }
 
   async claim({ key, id, ttlMs, firm }: Claim): Promise<KeyHolder> {

@@ -9,8 +9,12 @@ export const LIMIT_TABLES: readonly string[] = [
     slots INTEGER NOT NULL,
     next_at REAL NOT NULL DEFAULT 0,
     freed_at REAL NOT NULL DEFAULT 0,
-    asked_at REAL NOT NULL
+    asked_at REAL NOT NULL,
+    called_at REAL,
+    called INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
+  `CREATE INDEX IF NOT EXISTS tidings_limits_called ON tidings_limits (called_at)
+    WHERE called_at IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS tidings_limit_slots (
     key TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -52,6 +56,8 @@ type StatementName =
   | "leave"
   | "passOver"
   | "next"
+  | "call"
+  | "called"
   | "claim"
   | "replace"
   | "holder"
@@ -97,6 +103,9 @@ export function prepareLimits(database: TaskDatabase): LimitStatements {
         SELECT number FROM tidings_limit_lines WHERE key = ? ORDER BY number LIMIT ?)`),
     next: database.prepare(`
       SELECT id, queue FROM tidings_limit_lines WHERE key = ? ORDER BY number LIMIT ?`),
+    call: database.prepare(`UPDATE tidings_limits SET called_at = ?, called = ? WHERE key = ?`),
+    called: database.prepare(`
+      SELECT key FROM tidings_limits WHERE called_at IS NOT NULL AND called_at <= ? LIMIT 100`),
     claim: database.prepare(`
       INSERT INTO tidings_claims (key, id, firm, ends_at) VALUES (?, ?, ?, ?)
       ON CONFLICT (key) DO UPDATE

@@ -2,6 +2,8 @@ import type { SQLOutputValue } from "node:sqlite";
 
 import type { TaskDatabase } from "../sqlite/task-database.ts";
 import {
+  CALL_MORE,
+  CALL_MS,
   FORGET_MS,
   MAX_LINE,
   type Claim,
@@ -63,7 +65,7 @@ export class SqliteLimits implements LimitStore {
       slots.flatMap(({ key, id, holder }) => {
         const { changes } = this.#ask.release.run(key, id, holder);
         if (changes > 0) this.#ask.free.run(this.#now(), key);
-        return this.#listNext(key);
+        return this.#callNext(key);
       }),
     );
   }
@@ -71,15 +73,23 @@ export class SqliteLimits implements LimitStore {
   async reclaim(): Promise<readonly WaitingTask[]> {
     const now = this.#now();
     // Looking first costs microseconds and no lock.
-    const dead = this.#database.read(() => this.#ask.dead.all(now));
-    if (dead.length === 0 && now < this.#forgetAt) return [];
+    const dead = this.#listKeys("dead", now);
+    const called = this.#listKeys("called", now - CALL_MS);
+    if (dead.length === 0 && called.length === 0 && now < this.#forgetAt) return [];
     return this.#database.run(() => {
       this.#forget(now);
-      return dead.flatMap((row) => {
-        const key = String(row["key"]);
+      const next: WaitingTask[] = [];
+      for (const key of dead) {
         this.#dropDead(key);
-        return this.#listNext(key);
-      });
+        next.push(...this.#callNext(key));
+      }
+      for (const key of called) {
+        const { free, called: count } = this.#seats(key);
+        // Whoever was called and has not come loses its place.
+        if (free > 0) this.#ask.passOver.run(key, count);
+        next.push(...this.#callNext(key, CALL_MORE));
+      }
+      return next;
     });
   }
 
@@ -159,13 +169,22 @@ export class SqliteLimits implements LimitStore {
     if (this.#ask.dropDead.run(key, now).changes > 0) this.#ask.free.run(now, key);
   }
 
-  #listNext(key: string): readonly WaitingTask[] {
-    const slots = toNumber(this.#ask.state.get(key), "slots");
-    const free = slots - toNumber(this.#ask.count.get(key), "held");
-    if (free <= 0) return [];
-    return this.#ask.next
-      .all(key, free)
-      .map((row) => ({ id: String(row["id"]), queue: String(row["queue"]) }));
+  #listKeys(statement: "dead" | "called", before: number): readonly string[] {
+    const rows = this.#database.read(() => this.#ask[statement].all(before));
+    return rows.map((row) => String(row["key"]));
+  }
+
+  #seats(key: string): { readonly free: number; readonly called: number } {
+    const state = this.#ask.state.get(key);
+    const held = toNumber(this.#ask.count.get(key), "held");
+    return { free: toNumber(state, "slots") - held, called: toNumber(state, "called") };
+  }
+
+  #callNext(key: string, more = 0): readonly WaitingTask[] {
+    const { free } = this.#seats(key);
+    const rows = free > 0 ? this.#ask.next.all(key, free + more) : [];
+    this.#ask.call.run(rows.length > 0 ? this.#now() : null, rows.length, key);
+    return rows.map((row) => ({ id: String(row["id"]), queue: String(row["queue"]) }));
   }
 
   #forget(now: number): void {

@@ -56,8 +56,9 @@ const OPEN = { waitMs: 0, nextAt: 0 } as const;
 /** Whether one of the free slots is this task's. */
 export function slotTurn({ free, freedAt, rank, now }: SlotState): Turn {
   if (free > rank) return { ...OPEN, passedOver: 0 };
-  if (free > 0 && now - freedAt >= HEAD_START_MS) return { ...OPEN, passedOver: free };
-  return { waitMs: null, passedOver: 0, nextAt: 0 };
+  if (free <= 0) return { waitMs: null, passedOver: 0, nextAt: 0 };
+  const waitMs = Math.max(Math.ceil(freedAt + HEAD_START_MS - now), 0);
+  return { waitMs, passedOver: waitMs === 0 ? free : 0, nextAt: 0 };
 }
 
 /** Looks of all who wait, one after another: when the next one is, and when the one after it may be. */

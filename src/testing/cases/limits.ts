@@ -105,6 +105,27 @@ export const limitsCases: readonly LimitsCase[] = [
     },
   },
   {
+    name: "calls those after who was called and does not come",
+    async run(make) {
+      const clock = makeClock();
+      const limits = await make(clock);
+      const names = range(14).map((n) => `task-${n}`);
+      for (const id of names) await limits.admit(entrant(id, slots(1)));
+      const called = async (): Promise<readonly string[]> =>
+        (await limits.reclaim()).map(({ id }) => id);
+      await limits.release([slot("task-0")]);
+      clock.move(999);
+      assert.deepEqual(await called(), []);
+      clock.move(1);
+      assert.deepEqual(await called(), names.slice(2, 13));
+      clock.move(1_000);
+      assert.deepEqual(await called(), names.slice(13));
+      assert.equal(await limits.admit(entrant("task-13", slots(1))), null);
+      clock.move(1_000);
+      assert.deepEqual(await called(), []);
+    },
+  },
+  {
     name: "admits no more than a rate allows, in the order in which they asked",
     async run(make) {
       const clock = makeClock();

@@ -16,4 +16,5 @@ export const checkSteps = [
 export const processSteps = [
   testStep("integration tests", ["integration"]),
   testStep("browser tests", ["browser"]),
+  check("torture", "npm", "run", "--silent", "torture"),
 ];

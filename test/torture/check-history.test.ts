@@ -1,0 +1,121 @@
+import { expect, test } from "vitest";
+
+import { checkHistory, type Promises, type Violation } from "./check-history.ts";
+import type { HistoryEvent } from "./history.ts";
+
+const PROMISES: Promises = {
+  leaseMs: 6_000,
+  leaseEndsWithConnection: false,
+  limits: { limited: 1 },
+};
+
+const rules = (
+  events: readonly HistoryEvent[],
+  promises: Partial<Promises> = {},
+): readonly Violation["rule"][] =>
+  checkHistory(events, { ...PROMISES, ...promises }).map(({ rule }) => rule);
+
+/** A run of task `t`, its lease numbered by `runs`, in the process of the same number. */
+function run(
+  runs: number,
+  [from, to]: readonly [number, number | null],
+  more: Partial<Extract<HistoryEvent, { kind: "started" }>> = {},
+): HistoryEvent[] {
+  const name = `run-${runs}`;
+  const started = {
+    kind: "started",
+    at: from,
+    run: name,
+    id: "t",
+    task: "plain",
+    key: null,
+  } as const;
+  const start: HistoryEvent = { ...started, attempt: 0, runs, pid: runs, ...more };
+  return to === null ? [start] : [start, { kind: "ended", at: to, run: more.run ?? name }];
+}
+
+const accepted: HistoryEvent = { kind: "accepted", at: 0, id: "t", task: "plain" };
+const outcome = (runs: number): HistoryEvent => ({
+  kind: "outcome",
+  at: 99_000,
+  id: "t",
+  state: "SUCCESS",
+  runs,
+  run: `run-${runs}`,
+});
+const settled = (runs: number, at: number): HistoryEvent => ({
+  kind: "settled",
+  at,
+  id: "t",
+  runs,
+  pid: runs,
+});
+const killed = (pid: number, at: number): HistoryEvent => ({
+  kind: "harmed",
+  at,
+  pid,
+  how: "killed",
+  until: null,
+});
+
+test("a task that ran once and was recorded breaks nothing", () => {
+  expect(rules([accepted, ...run(1, [1, 5]), settled(1, 6), outcome(1)])).toEqual([]);
+});
+
+test("an accepted task must end", () => {
+  expect(rules([accepted])).toEqual(["an accepted task never ended"]);
+  const pending: HistoryEvent = {
+    ...outcome(1),
+    kind: "outcome",
+    state: "STARTED",
+  } as HistoryEvent;
+  expect(rules([accepted, pending])).toEqual(["an accepted task never ended"]);
+});
+
+test("an attempt is settled once, each of several attempts may be", () => {
+  const twice = [...run(1, [1, 5]), ...run(2, [6, 7]), settled(1, 6), settled(2, 8)];
+  expect(rules(twice)).toEqual(["an attempt was completed twice"]);
+  const retried = [...run(1, [1, 5]), ...run(2, [6, 7], { attempt: 1 })];
+  expect(rules([...retried, settled(1, 6), settled(2, 8)])).toEqual([]);
+});
+
+test("the record of a success names a run that ended under its lease", () => {
+  expect(rules([...run(1, [1, 5]), { ...outcome(1), runs: 2 } as HistoryEvent])).toEqual([
+    "the record is of another run",
+  ]);
+  expect(rules([...run(1, [1, null]), outcome(1)])).toEqual(["the record is of another run"]);
+  expect(rules([outcome(1)])).toEqual(["the record is of another run"]);
+});
+
+test("a run may not start beside one whose worker is well", () => {
+  const both = [...run(1, [1_000, 9_000]), ...run(2, [8_000, 8_500])];
+  expect(rules(both)).toEqual(["a run started while an older lease held"]);
+  expect(rules([...both, killed(7, 2_000)])).toEqual(["a run started while an older lease held"]);
+});
+
+test("a run may start when the older one's worker was killed, as soon as its lease can have ended", () => {
+  const both = [...run(1, [1_000, null]), ...run(2, [8_000, 8_500])];
+  expect(rules([...both, killed(1, 2_000)])).toEqual([]);
+  expect(rules([...both, killed(1, 7_000)])).toEqual(["a run started while an older lease held"]);
+  expect(rules([...both, killed(1, 7_000)], { leaseEndsWithConnection: true })).toEqual([]);
+});
+
+test("a run may start when nobody could reach the broker for long", () => {
+  const both = [...run(1, [1_000, 9_000]), ...run(2, [8_000, 8_500])];
+  expect(rules([...both, { kind: "unreachable", at: 2_000, until: 7_000 }])).toEqual([]);
+  expect(rules([...both, { kind: "unreachable", at: 100, until: 900 }])).toEqual([
+    "a run started while an older lease held",
+  ]);
+});
+
+test("no more runs of a key than its limit", () => {
+  const limited = { task: "limited", key: "k" };
+  const other = { ...limited, id: "u" };
+  const crowd = [...run(1, [1, 9], limited), ...run(2, [5, 6], other)];
+  expect(rules(crowd)).toEqual(["a limit was exceeded"]);
+  expect(rules([...crowd, killed(1, 3)])).toEqual([]);
+  expect(rules([...run(1, [1, 9], limited), ...run(2, [5, 6], { ...other, key: "j" })])).toEqual(
+    [],
+  );
+  expect(rules([...run(1, [1, 4], limited), ...run(2, [5, 6], other)])).toEqual([]);
+});

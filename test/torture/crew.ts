@@ -1,0 +1,119 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { now } from "./history.ts";
+import type { Journal } from "./journal.ts";
+import type { Random } from "./random.ts";
+
+/** How to make a {@link Crew}. */
+export interface CrewOptions {
+  /** What the processes run: `worker-main.ts`. */
+  readonly main: string;
+  readonly size: number;
+  /** The arguments of a process, given its name. */
+  readonly args: (name: string) => readonly string[];
+  readonly journal: Journal;
+  /** Hears what a process could not do. */
+  readonly onTrouble: (message: string) => void;
+}
+
+/** Processes of one kind. Who dies is replaced, under a new name. */
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #members = new Set<ChildProcess>();
+  #count = 0;
+
+  constructor(options: CrewOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.size }, () => this.#add()));
+  }
+
+  /** Kills one with SIGKILL, and puts another into its place. */
+  async kill(random: Random): Promise<void> {
+    const member = this.#pick(random);
+    const { pid } = member;
+    const exited = once(member, "exit");
+    this.#members.delete(member);
+    // Written before: what it did between the two must not look as if nothing had harmed it.
+    this.#write(pid, "killed", null);
+    member.kill("SIGKILL");
+    await exited;
+    await this.#add();
+  }
+
+  /** Lets one do nothing for a while. */
+  async suspend(random: Random, suspendMs: number): Promise<void> {
+    const member = this.#pick(random);
+    this.#write(member.pid, "suspended", now() + suspendMs + SLACK_MS);
+    member.kill("SIGSTOP");
+    await delay(suspendMs);
+    member.kill("SIGCONT");
+  }
+
+  /** Asks one to stop, as a deployment does, and puts another into its place. */
+  async replace(random: Random): Promise<void> {
+    const member = this.#pick(random);
+    this.#members.delete(member);
+    const exited = once(member, "exit");
+    member.kill("SIGTERM");
+    const overdue = setTimeout(() => {
+      this.#options.onTrouble(`process ${member.pid} did not stop; killed`);
+      this.#write(member.pid, "killed", null);
+      member.kill("SIGKILL");
+    }, STOP_MS);
+    await exited;
+    clearTimeout(overdue);
+    await this.#add();
+  }
+
+  /** Ends all. */
+  async end(): Promise<void> {
+    const members = [...this.#members];
+    this.#members.clear();
+    await Promise.all(
+      members.map(async (member) => {
+        const exited = once(member, "exit");
+        member.kill("SIGKILL");
+        await exited;
+      }),
+    );
+  }
+
+  async #add(): Promise<void> {
+    const name = `${this.#options.main.replace("-main.ts", "")}-${this.#count++}`;
+    const main = fileURLToPath(new URL(this.#options.main, import.meta.url));
+    const member = fork(main, [...this.#options.args(name)], {
+      execArgv: ["--conditions=tidings-source"],
+    });
+    this.#members.add(member);
+    member.once("exit", (code, signal) => {
+      if (!this.#members.delete(member)) return;
+      this.#options.onTrouble(`${name} ended by itself: ${String(code ?? signal)}`);
+      this.#write(member.pid, "killed", null);
+      void this.#add();
+    });
+    const [first] = await once(member, "message");
+    if (first !== "ready") throw new Error(`${name} said ${String(first)}`);
+    member.on("message", (text: string) => this.#options.onTrouble(text));
+  }
+
+  #pick(random: Random): ChildProcess {
+    const [first, ...others] = this.#members;
+    if (!first) throw new Error("no process is left");
+    return random.pick([first, ...others]);
+  }
+
+  #write(pid: number | undefined, how: "killed" | "suspended", until: number | null): void {
+    this.#options.journal.write({ kind: "harmed", pid: pid ?? 0, how, until });
+  }
+}
+
+/** A process that goes on needs a moment until it has heard what happened meanwhile. */
+const SLACK_MS = 1_500;
+/** Half a second of patience, a second of grace, and a busy machine. */
+const STOP_MS = 15_000;

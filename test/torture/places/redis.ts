@@ -1,0 +1,48 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { RedisServer } from "../../redis/redis-server.ts";
+import { Proxy } from "../proxy.ts";
+import type { Place } from "./place.ts";
+
+/** Tasks in a Redis that keeps what it has answered for, behind a proxy. */
+export async function startRedisPlace(): Promise<Place> {
+  const server = await RedisServer.start(["--appendonly", "yes", "--appendfsync", "always"]);
+  const proxy = await Proxy.start(server.port);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  return {
+    name: "redis",
+    broker: url,
+    results: url,
+    directBroker: server.url,
+    directResults: server.url,
+    leaseEndsWithConnection: false,
+    faults: [
+      {
+        name: "connections cut",
+        async run() {
+          proxy.cut();
+        },
+      },
+      {
+        name: "connections deaf",
+        async run(random) {
+          proxy.freeze();
+          await delay(random.between(500, 8_000));
+          proxy.thaw();
+        },
+      },
+      {
+        name: "broker restarted",
+        async run(random) {
+          await server.kill();
+          await delay(random.between(0, 2_000));
+          await server.start();
+        },
+      },
+    ],
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

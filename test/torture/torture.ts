@@ -1,0 +1,212 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+
+import { createTasks, isFinal, type TaskRecord } from "../../src/tasks/index.ts";
+import { checkHistory, type Violation } from "./check-history.ts";
+import { Crew } from "./crew.ts";
+import { now, type HistoryEvent } from "./history.ts";
+import { Journal, readJournals } from "./journal.ts";
+import type { Place } from "./places/place.ts";
+import { startRedisPlace } from "./places/redis.ts";
+import { startSqlitePlace } from "./places/sqlite.ts";
+import { Random } from "./random.ts";
+import { LEASE_MS } from "./settings.ts";
+import { torment } from "./torment.ts";
+
+const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  redis: startRedisPlace,
+  sqlite: startSqlitePlace,
+};
+
+const USAGE = `Usage: npm run torture -- [--broker <names>] [--minutes <n>] [--seed <n>] [--rate <n>] [--json]
+
+Sends tasks of all kinds to workers while processes are killed and suspended, connections cut, and brokers
+restarted; then waits for what was accepted, and checks the history of every run against what is promised.
+Exits with 1 when a promise was broken; the journals are then kept.
+
+  --broker <names>   ${Object.keys(PLACES).join(", ")}; several separated by commas (default: all)
+  --minutes <n>      how long the faults last (default: 2)
+  --seed <n>         which faults and which tasks; a run prints its own (default: by chance)
+  --rate <n>         tasks per second (default: 40)
+  --json             one object per broker`;
+
+const { values } = parseArgs({
+  options: {
+    broker: { type: "string", default: Object.keys(PLACES).join(",") },
+    minutes: { type: "string", default: "2" },
+    seed: { type: "string" },
+    rate: { type: "string", default: "40" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+/** After the last fault: long enough for leases, retries, countdowns, and the slowest task. */
+const DRAIN_MS = 90_000;
+const WORKERS = 3;
+const PRODUCERS = 2;
+
+/** What a run came to. */
+interface Report {
+  readonly broker: string;
+  readonly seed: number;
+  readonly accepted: number;
+  readonly runs: number;
+  readonly faults: Readonly<Record<string, number>>;
+  /** What processes said they could not do, and how often. */
+  readonly troubles: Readonly<Record<string, number>>;
+  readonly violations: readonly Violation[];
+  readonly folder: string;
+}
+
+if (values.help) console.log(USAGE);
+else await main();
+
+async function main(): Promise<void> {
+  const names = values.broker.split(",");
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : toNumber("seed", values.seed);
+  const minutes = toNumber("minutes", values.minutes);
+  toNumber("rate", values.rate);
+  const starters = names.map((name) => {
+    const starter = PLACES[name];
+    if (starter) return starter;
+    console.error(`expected --broker to name ${Object.keys(PLACES).join(", ")}, got ${name}`);
+    return process.exit(2);
+  });
+  const reports = await Promise.all(
+    starters.map(async (start) => {
+      await using place = await start();
+      return await torture(place, seed, minutes * 60_000);
+    }),
+  );
+  for (const report of reports) print(report);
+  if (reports.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
+}
+
+function toNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0) return value;
+  console.error(`expected --${name} to be a number above 0, got ${text}`);
+  return process.exit(2);
+}
+
+async function torture(place: Place, seed: number, tortureMs: number): Promise<Report> {
+  const folder = mkdtempSync(join(tmpdir(), `tidings-torture-${place.name}-`));
+  const random = new Random(seed);
+  const journal = new Journal(folder, "torment");
+  const troubles = new Map<string, number>();
+  const common = {
+    journal,
+    onTrouble: (message: string): void => {
+      troubles.set(message, (troubles.get(message) ?? 0) + 1);
+    },
+  };
+  const workers = new Crew({
+    ...common,
+    main: "worker-main.ts",
+    size: WORKERS,
+    args: (name) => [place.broker, place.results, folder, name],
+  });
+  const producers = new Crew({
+    ...common,
+    main: "producer-main.ts",
+    size: PRODUCERS,
+    args: (name) => [
+      place.broker,
+      place.results,
+      folder,
+      name,
+      String(random.between(1, 1_000_000)),
+      String(Number(values.rate) / PRODUCERS),
+    ],
+  });
+  try {
+    await workers.start();
+    await producers.start();
+    const until = now() + tortureMs;
+    const ticker = setInterval(() => tell(place, folder), 10_000);
+    const faults = await torment({ place, workers, producers, journal }, random, until);
+    clearInterval(ticker);
+    await producers.end();
+    await recordOutcomes(place, folder, journal);
+    const events = readJournals(folder);
+    const violations = checkHistory(events, {
+      leaseMs: LEASE_MS,
+      leaseEndsWithConnection: place.leaseEndsWithConnection,
+      limits: {},
+    });
+    return {
+      broker: place.name,
+      seed,
+      accepted: countOf(events, "accepted"),
+      runs: countOf(events, "started"),
+      faults: Object.fromEntries(faults),
+      troubles: Object.fromEntries(troubles),
+      violations,
+      folder,
+    };
+  } finally {
+    await producers.end();
+    await workers.end();
+  }
+}
+
+/** Waits until every accepted task has ended, or for so long; writes down what the records say. */
+async function recordOutcomes(place: Place, folder: string, journal: Journal): Promise<void> {
+  await using tasks = createTasks({ broker: place.directBroker, results: place.directResults });
+  const ids = readJournals(folder)
+    .filter((event) => event.kind === "accepted")
+    .map(({ id }) => id);
+  const open = new Set(ids);
+  const limit = now() + DRAIN_MS;
+  const last = new Map<string, TaskRecord>();
+  while (open.size > 0 && now() < limit) {
+    for (const id of open) {
+      const record = await tasks.results.get(id);
+      last.set(id, record);
+      if (isFinal(record.state)) open.delete(id);
+    }
+    if (open.size > 0) await delay(250);
+  }
+  for (const [id, { state, runs, result }] of last) {
+    const run = typeof result === "string" ? result : null;
+    journal.write({ kind: "outcome", id, state, runs, run });
+  }
+}
+
+function countOf(events: readonly HistoryEvent[], kind: HistoryEvent["kind"]): number {
+  return events.filter((event) => event.kind === kind).length;
+}
+
+function tell(place: Place, folder: string): void {
+  if (values.json) return;
+  const events = readJournals(folder);
+  const [accepted, runs] = [countOf(events, "accepted"), countOf(events, "started")];
+  const harm = countOf(events, "harmed") + countOf(events, "unreachable");
+  console.log(`${place.name.padEnd(8)} accepted ${accepted}, runs ${runs}, faults ${harm}`);
+}
+
+function print({ folder, ...report }: Report): void {
+  const isKept = report.violations.length > 0;
+  if (!isKept) rmSync(folder, { recursive: true });
+  if (values.json) {
+    console.log(JSON.stringify(isKept ? { ...report, folder } : report));
+    return;
+  }
+  const { broker, seed, accepted, runs, faults, troubles, violations } = report;
+  const list = Object.entries(faults).map(([name, count]) => `${count} ${name}`);
+  console.log(`\n${broker}: seed ${seed}, ${accepted} tasks accepted, ${runs} runs`);
+  console.log(`  ${list.join(", ")}`);
+  for (const [message, count] of Object.entries(troubles)) console.log(`  ${count} x ${message}`);
+  for (const { rule, id, detail } of violations.slice(0, 20)) {
+    console.log(`  BROKEN ${rule}: ${id}, ${detail}`);
+  }
+  console.log(
+    isKept
+      ? `  ${violations.length} promises broken; the journals are in ${folder}`
+      : "  every promise was kept",
+  );
+}

@@ -25,6 +25,13 @@ export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export type { CallOptions } from "./call-options.ts";
+export type {
+  ControlChannel,
+  ControlInbox,
+  ControlReply,
+  ControlRequest,
+  ReplyAddress,
+} from "./control/control-channel.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
 export type {
   Claim,

@@ -16,6 +16,12 @@ export {
 } from "./cases/broker.ts";
 export { cacheCases, type CacheCase, type MakeCacheStore } from "./cases/cache.ts";
 export {
+  controlChannelCases,
+  type ControlChannelCase,
+  type MadeControlChannel,
+  type MakeControlChannel,
+} from "./cases/control-channel.ts";
+export {
   layerCases,
   layerCasesFor,
   type LayerAbility,

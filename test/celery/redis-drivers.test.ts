@@ -5,6 +5,7 @@ import { openTaskRedis } from "../../src/tasks/celery-redis/task-redis.ts";
 import { RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { RedisLimits } from "../../src/tasks/limits/redis.ts";
 import { brokerCases } from "../../src/testing/cases/broker.ts";
+import { controlChannelCases } from "../../src/testing/cases/control-channel.ts";
 import { limitsCases } from "../../src/testing/cases/limits.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
 import { RedisServer } from "../redis/redis-server.ts";
@@ -28,6 +29,19 @@ describe("RedisBroker", () => {
   for (const { name, run } of brokerCases) {
     test(name, async () => {
       await expect(run((options) => new RedisBroker(server.url, options))).resolves.toBeUndefined();
+    });
+  }
+});
+
+describe("RedisControl", () => {
+  for (const { name, run } of controlChannelCases) {
+    test(name, async () => {
+      const make = () => {
+        const broker = new RedisBroker(server.url);
+        return { channel: broker.control, [Symbol.asyncDispose]: () => broker.close() };
+      };
+      await expect(run(make)).resolves.toBeUndefined();
+      expect(await redis.command(["KEYS", "*"])).toEqual([]);
     });
   }
 });

@@ -1,3 +1,5 @@
+import type { ControlChannel } from "../control/control-channel.ts";
+import type { RevokedTasks } from "../control/revoked-tasks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { TaskRecord } from "../results/task-record.ts";
@@ -111,6 +113,10 @@ export interface Broker extends AsyncDisposable {
   listCancelled(): Promise<readonly string[]>;
   /** What lies in its queues. */
   readonly contents: QueueContents;
+  /** How its workers are spoken to. */
+  readonly control: ControlChannel;
+  /** The ids that were revoked, where it cannot mark the messages themselves. */
+  readonly revoked?: RevokedTasks | undefined;
   /** Calls the listener when there may be something to take or to cancel. */
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */

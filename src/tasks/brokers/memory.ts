@@ -1,5 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
+import { MemoryControl } from "../control/memory.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -32,6 +33,7 @@ interface Entry {
  * Delivery: at least once, within this process. Survives: nothing. Bound: `capacity` messages.
  */
 export class MemoryBroker implements Broker {
+  readonly control: MemoryControl = new MemoryControl();
   readonly #entries = new Map<string, Entry>();
   /** Those that nobody has, by queue and priority, in the order in which they become due. */
   readonly #waiting = new Map<string, Entry[]>();

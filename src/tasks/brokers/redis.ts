@@ -12,7 +12,7 @@ import { Publisher } from "../celery-redis/publisher.ts";
 import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
 import { RedisClock } from "../celery-redis/redis-clock.ts";
-import { RevokedTasks } from "../celery-redis/revoked-tasks.ts";
+import { RedisRevokedStore } from "../celery-redis/redis-revoked-store.ts";
 import { LIST_EXPIRED, RENEW } from "../celery-redis/settle.ts";
 import { TAKE } from "../celery-redis/take.ts";
 import { readTaken } from "../celery-redis/taken-message.ts";
@@ -25,6 +25,8 @@ import {
   type TaskRedis,
 } from "../celery-redis/task-redis.ts";
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
+import { RedisControl } from "../control/redis.ts";
+import { RevokedTasks } from "../control/revoked-tasks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -69,11 +71,12 @@ interface Held {
  */
 export class RedisBroker implements Broker {
   readonly contents: RedisQueueContents;
+  readonly control: RedisControl;
+  readonly revoked: RevokedTasks;
   readonly #redis: TaskRedis;
   readonly #clock: RedisClock;
   readonly #publisher: Publisher;
   readonly #watch: QueueWatch;
-  readonly #revoked: RevokedTasks;
   readonly #sweep: VisibilitySweep;
   readonly #changes = new Notifier<void>();
   /** Unique to this broker, so that its fields are. */
@@ -87,10 +90,14 @@ export class RedisBroker implements Broker {
     this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
     this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
-    this.#revoked = new RevokedTasks(this.#redis, () => this.#clock.time);
+    this.control = new RedisControl(this.#redis);
+    this.revoked = new RevokedTasks(this.control, {
+      now: () => this.#clock.time,
+      store: new RedisRevokedStore(this.#redis),
+    });
     this.#sweep = new VisibilitySweep(this.#redis);
     this.contents = new RedisQueueContents(this.#redis);
-    this.#revoked.onChange(() => this.#changes.announce());
+    this.revoked.onChange(() => this.#changes.announce());
   }
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
@@ -102,7 +109,7 @@ export class RedisBroker implements Broker {
   }
 
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
-    await this.#revoked.start();
+    await this.revoked.start();
     if (this.#watch.isQuiet(queues, this.#clock.time)) return [];
     const start = this.#takes % queues.length;
     const turn = [...queues.slice(start), ...queues.slice(0, start)];
@@ -224,7 +231,7 @@ export class RedisBroker implements Broker {
    * for, since the list may hold a million: it is marked, and whoever takes it does not run it.
    */
   async cancel(id: string): Promise<CancelledMessage | null> {
-    await this.#revoked.revoke(id);
+    await this.revoked.revoke(id);
     for (const { id: heldId, queue, message } of this.#held.keys()) {
       if (heldId === id) return { queue, message, running: true };
     }
@@ -237,7 +244,7 @@ export class RedisBroker implements Broker {
   }
 
   async discard(id: string): Promise<void> {
-    if (!this.#revoked.has(id)) return;
+    if (!this.revoked.has(id)) return;
     const delayed = await this.#findDelayed(id);
     if (!delayed) return;
     await this.#redis.run((redis) =>
@@ -250,7 +257,7 @@ export class RedisBroker implements Broker {
 
   async listCancelled(): Promise<readonly string[]> {
     return [...this.#held.keys()]
-      .filter(({ id }) => this.#revoked.terminates(id))
+      .filter(({ id }) => this.revoked.terminates(id))
       .map(({ id }) => id);
   }
 
@@ -261,7 +268,7 @@ export class RedisBroker implements Broker {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#revoked.close();
+    this.revoked.close();
     await this.#watch.close();
     await this.#redis.close();
   }
@@ -277,7 +284,7 @@ export class RedisBroker implements Broker {
       message,
       runs: marks.runs + 1,
       lostLeases: marks.lostLeases,
-      cancelled: this.#revoked.has(message.id),
+      cancelled: this.revoked.has(message.id),
     };
   }
 
@@ -289,7 +296,7 @@ export class RedisBroker implements Broker {
     if (!options) return { ...base, mode: "ack", target: "" };
     const { message = delivery.message, dueAt = 0 } = options;
     const step = envelope?.step ?? 0;
-    const isEarly = dueAt > this.#clock.time && !this.#revoked.has(id);
+    const isEarly = dueAt > this.#clock.time && !this.revoked.has(id);
     // Whoever only finds that it is too early has not run it.
     const isUnrun = isEarly && !options.message;
     const marks = {

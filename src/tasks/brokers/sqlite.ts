@@ -1,5 +1,6 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
+import { SqliteControl } from "../control/sqlite.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -28,6 +29,7 @@ export interface SqliteBrokerOptions {
  */
 export class SqliteBroker implements Broker {
   readonly contents: SqliteQueueContents;
+  readonly control: SqliteControl;
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   readonly #statements: BrokerStatements;
@@ -38,6 +40,7 @@ export class SqliteBroker implements Broker {
     this.#database = openTaskDatabase(path);
     this.#now = now;
     this.#statements = prepareStatements(this.#database);
+    this.control = new SqliteControl(this.#database);
     this.contents = new SqliteQueueContents(this.#database, now);
   }
 

@@ -2,7 +2,7 @@
 export const SCHEMA_VERSION = 3;
 
 /**
- * The tables of broker and results.
+ * The tables of broker, results and control.
  *
  * Every name starts with `tidings_`, so that the file may hold other tables too. `due` finds the next
  * message of a queue and a priority, `leased` the few that workers have, among any number of waiting ones; a message is
@@ -43,6 +43,14 @@ export const SCHEMA: string = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS tidings_records_finished
     ON tidings_records (finished_at) WHERE finished_at IS NOT NULL;
+
+  CREATE TABLE IF NOT EXISTS tidings_control (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    inbox TEXT NOT NULL,
+    body TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    sent_at INTEGER NOT NULL
+  ) STRICT;
 `;
 
 const KEPT_COLUMNS = "seq, id, queue, headers, due_at, leased_until, runs, lost_leases, cancelled";

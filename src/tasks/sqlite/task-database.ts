@@ -17,7 +17,7 @@ const LOCK_WAIT_MS = 20;
 const OPEN_WAIT_MS = 5_000;
 
 /** What can change. */
-export type DatabaseTopic = "messages" | "records";
+export type DatabaseTopic = "messages" | "records" | "control";
 
 /** The ids that changed; `null` when another process changed something. */
 export type ChangedIds = readonly string[] | null;
@@ -37,10 +37,12 @@ export class TaskDatabase implements SharedTransaction {
   readonly #notifiers: Readonly<Record<DatabaseTopic, Notifier<ChangedIds>>> = {
     messages: new Notifier(),
     records: new Notifier(),
+    control: new Notifier(),
   };
   readonly #touched: Record<DatabaseTopic, Set<string>> = {
     messages: new Set(),
     records: new Set(),
+    control: new Set(),
   };
   readonly #dataVersion: StatementSync;
   /** `null` during an outage. */
@@ -111,7 +113,7 @@ export class TaskDatabase implements SharedTransaction {
   }
 
   get #listenerCount(): number {
-    return this.#notifiers.messages.size + this.#notifiers.records.size;
+    return TOPICS.reduce((count, topic) => count + this.#notifiers[topic].size, 0);
   }
 
   #startPolling(): void {
@@ -131,8 +133,7 @@ export class TaskDatabase implements SharedTransaction {
     const version = this.#readVersion();
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
-    this.#notifiers.messages.announce(null);
-    this.#notifiers.records.announce(null);
+    for (const topic of TOPICS) this.#notifiers[topic].announce(null);
   }
 
   #readVersion(): unknown {
@@ -164,7 +165,7 @@ export class TaskDatabase implements SharedTransaction {
   }
 }
 
-const TOPICS: readonly DatabaseTopic[] = ["messages", "records"];
+const TOPICS: readonly DatabaseTopic[] = ["messages", "records", "control"];
 
 const opened = new Map<string, TaskDatabase>();
 

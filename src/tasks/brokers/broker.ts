@@ -1,5 +1,6 @@
 import type { ControlChannel } from "../control/control-channel.ts";
 import type { RevokedTasks } from "../control/revoked-tasks.ts";
+import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { TaskRecord } from "../results/task-record.ts";
@@ -80,10 +81,12 @@ export interface CancelledMessage {
  *   ran out and count them in `lostLeases`; the messages can then be taken again.
  * - Whoever lost a lease MUST be refused: `acknowledge` and `putBack` then return `false` and change
  *   nothing, `renew` names it.
- * - `putBack` MUST end the lease, and keep the message or its replacement, due when it says.
+ * - `putBack` MUST end the lease, and keep the message or its replacement, due when it says. The same
+ *   message that is to come later has only waited: that MUST NOT count among its `runs`.
  * - `cancel` MUST mark a message, and make it due at once if no worker has it, so that the mark is seen
  *   even if the canceller dies. `discard` MUST remove a marked message that no worker has, and nothing
  *   else.
+ * - `hasten` MUST make messages due at once that nobody has, and nothing else.
  * - `onChange` MUST be called when a message may have become takeable or was cancelled: at once for
  *   changes of this process, within 100 ms for those of others. Needless calls are allowed.
  * - What is in a message is not the broker's business: broken ones are handed out like others.
@@ -133,6 +136,12 @@ export interface Broker extends AsyncDisposable {
   ): Promise<boolean>;
   /** The priority whose messages come first. @default 0 */
   readonly firstPriority?: 0 | 9 | undefined;
+  /** Makes messages due at once that wait for their time, if the broker can find them. */
+  hasten?(tasks: readonly WaitingTask[]): Promise<void>;
+  /** The time that due times are compared with, in milliseconds. @default Date.now */
+  now?(): number;
+  /** What counts runs and calls, in the same place. @default that of the results */
+  readonly limits?: LimitStore | undefined;
   /** Returns how to settle with these results in one step, when both are in the same place. */
   settleWith?(results: ResultStore): Settle | undefined;
   /** What can end a delivery in the same transaction as a record is stored. */

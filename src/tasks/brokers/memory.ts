@@ -1,6 +1,8 @@
 import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { MemoryControl } from "../control/memory.ts";
+import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
+import { MemoryLimits } from "../limits/memory.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -34,6 +36,7 @@ interface Entry {
  */
 export class MemoryBroker implements Broker {
   readonly control: MemoryControl = new MemoryControl();
+  readonly limits: LimitStore;
   readonly #entries = new Map<string, Entry>();
   /** Those that nobody has, by queue and priority, in the order in which they become due. */
   readonly #waiting = new Map<string, Entry[]>();
@@ -45,6 +48,7 @@ export class MemoryBroker implements Broker {
   constructor({ capacity = 100_000, now = Date.now }: MemoryBrokerOptions = {}) {
     this.#capacity = assertPositiveInteger("capacity", capacity);
     this.#now = now;
+    this.limits = new MemoryLimits({ now });
   }
 
   async publish(
@@ -140,6 +144,8 @@ export class MemoryBroker implements Broker {
     const entry = this.#held(delivery);
     if (!entry) return false;
     const now = this.#now();
+    // Whoever only waits for its time has not run.
+    if (!message && !entry.cancelled && dueAt !== undefined && dueAt > now) entry.runs--;
     entry.message = message ?? entry.message;
     entry.dueAt = entry.cancelled ? now : (dueAt ?? now);
     this.#release(entry);
@@ -166,6 +172,21 @@ export class MemoryBroker implements Broker {
     if (!entry?.cancelled || this.#leased.has(id)) return;
     this.#unwait(entry);
     this.#entries.delete(id);
+  }
+
+  async hasten(tasks: readonly WaitingTask[]): Promise<void> {
+    for (const { id } of tasks) {
+      const entry = this.#entries.get(id);
+      if (!entry || this.#leased.has(id)) continue;
+      this.#unwait(entry);
+      entry.dueAt = Math.min(entry.dueAt, this.#now());
+      this.#wait(entry);
+    }
+    this.#changes.announce();
+  }
+
+  now(): number {
+    return this.#now();
   }
 
   async listCancelled(): Promise<readonly string[]> {

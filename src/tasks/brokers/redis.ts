@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { DelayedMessages } from "../celery-redis/delayed-messages.ts";
 import {
   dueTimeOf,
   readEnvelope,
@@ -27,6 +28,8 @@ import {
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
 import { RedisControl } from "../control/redis.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
+import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
+import { RedisLimits } from "../limits/redis.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -73,9 +76,11 @@ export class RedisBroker implements Broker {
   readonly contents: RedisQueueContents;
   readonly control: RedisControl;
   readonly revoked: RevokedTasks;
+  readonly limits: LimitStore;
   readonly #redis: TaskRedis;
   readonly #clock: RedisClock;
   readonly #publisher: Publisher;
+  readonly #delayed: DelayedMessages;
   readonly #watch: QueueWatch;
   readonly #sweep: VisibilitySweep;
   readonly #changes = new Notifier<void>();
@@ -89,6 +94,7 @@ export class RedisBroker implements Broker {
     this.#redis = openTaskRedis(url);
     this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
+    this.#delayed = new DelayedMessages(this.#redis);
     this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
     this.control = new RedisControl(this.#redis);
     this.revoked = new RevokedTasks(this.control, {
@@ -98,6 +104,7 @@ export class RedisBroker implements Broker {
     this.#sweep = new VisibilitySweep(this.#redis);
     this.contents = new RedisQueueContents(this.#redis);
     this.revoked.onChange(() => this.#changes.announce());
+    this.limits = new RedisLimits(this.#redis, now);
   }
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
@@ -235,24 +242,25 @@ export class RedisBroker implements Broker {
     for (const { id: heldId, queue, message } of this.#held.keys()) {
       if (heldId === id) return { queue, message, running: true };
     }
-    const delayed = await this.#findDelayed(id);
+    const delayed = await this.#delayed.find(id);
     if (!delayed) return { queue: null, message: null, running: false };
     const { queue, message } = delayed;
-    await this.#redis.run((redis) => redis.command(["ZADD", delayedKey(queue), "XX", "0", id]));
+    await this.#delayed.release(id, queue);
     this.#watch.touch();
     return { queue, message, running: false };
   }
 
   async discard(id: string): Promise<void> {
-    if (!this.revoked.has(id)) return;
-    const delayed = await this.#findDelayed(id);
-    if (!delayed) return;
-    await this.#redis.run((redis) =>
-      redis.transaction([
-        ["ZREM", delayedKey(delayed.queue), id],
-        ["HDEL", this.#redis.keys.delayed, id],
-      ]),
-    );
+    if (this.revoked.has(id)) await this.#delayed.remove(id);
+  }
+
+  async hasten(tasks: readonly WaitingTask[]): Promise<void> {
+    await this.#delayed.hasten(tasks);
+    this.#watch.touch();
+  }
+
+  now(): number {
+    return this.#clock.time;
   }
 
   async listCancelled(): Promise<readonly string[]> {
@@ -311,12 +319,6 @@ export class RedisBroker implements Broker {
     }
     const mode = options.message ? "back" : "front";
     return { ...base, mode, target: listKey(queue, step), text };
-  }
-
-  async #findDelayed(id: string): Promise<Envelope | null> {
-    const { delayed } = this.#redis.keys;
-    const value = await this.#redis.run((redis) => redis.command(["HGET", delayed, id]));
-    return value === null ? null : readEnvelope(String(value).slice(1), id);
   }
 
   async #end(end: DeliveryEnd, delivery: Delivery): Promise<boolean> {

@@ -1,6 +1,8 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import { SqliteControl } from "../control/sqlite.ts";
+import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
+import { SqliteLimits } from "../limits/sqlite.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
@@ -30,6 +32,7 @@ export interface SqliteBrokerOptions {
 export class SqliteBroker implements Broker {
   readonly contents: SqliteQueueContents;
   readonly control: SqliteControl;
+  readonly limits: LimitStore;
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   readonly #statements: BrokerStatements;
@@ -42,6 +45,7 @@ export class SqliteBroker implements Broker {
     this.#statements = prepareStatements(this.#database);
     this.control = new SqliteControl(this.#database);
     this.contents = new SqliteQueueContents(this.#database, now);
+    this.limits = new SqliteLimits(this.#database, now);
   }
 
   get shared(): SharedBroker {
@@ -129,6 +133,19 @@ export class SqliteBroker implements Broker {
     await this.#database.run(() => this.#statements.discard.run(id));
   }
 
+  hasten(tasks: readonly WaitingTask[]): Promise<void> {
+    return this.#database.run(() => {
+      for (const { id } of tasks) {
+        const { changes } = this.#statements.hasten.run(this.#now(), id);
+        if (changes === 1) this.#database.touch("messages", id);
+      }
+    });
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
   async listCancelled(): Promise<readonly string[]> {
     const rows = this.#database.read(() => this.#statements.listCancelled.all());
     return rows.map((row) => String(row["id"]));
@@ -155,7 +172,10 @@ export class SqliteBroker implements Broker {
   #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
     const now = this.#now();
     const columns = message ? toColumns(message) : NO_COLUMNS;
-    const { changes } = this.#statements.putBack.run(now, dueAt ?? now, ...columns, id, runs);
+    const time = dueAt ?? now;
+    // Whoever only waits for its time has not run.
+    const uncounted = Number(!message && time > now);
+    const { changes } = this.#statements.putBack.run(now, time, uncounted, ...columns, id, runs);
     if (changes === 1) this.#database.touch("messages", id);
     return changes === 1;
   }
@@ -206,6 +226,7 @@ type StatementName =
   | "putBack"
   | "cancel"
   | "discard"
+  | "hasten"
   | "listCancelled";
 
 type BrokerStatements = Readonly<Record<StatementName, StatementSync>>;
@@ -240,7 +261,7 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
     acknowledge: database.prepare(`DELETE FROM tidings_messages WHERE ${HELD}`),
     putBack: database.prepare(`
       UPDATE tidings_messages
-      SET leased_until = NULL, due_at = iif(cancelled, ?, ?),
+      SET leased_until = NULL, due_at = iif(cancelled, ?, ?), runs = runs - ?,
         ${COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")}
       WHERE ${HELD}`),
     cancel: database.prepare(`
@@ -249,6 +270,8 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
       WHERE id = ? RETURNING *`),
     discard: database.prepare(`
       DELETE FROM tidings_messages WHERE id = ? AND cancelled AND leased_until IS NULL`),
+    hasten: database.prepare(`
+      UPDATE tidings_messages SET due_at = min(due_at, ?) WHERE id = ? AND leased_until IS NULL`),
     listCancelled: database.prepare(`
       SELECT id FROM tidings_messages WHERE leased_until IS NOT NULL AND cancelled = 1`),
   };

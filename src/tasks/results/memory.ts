@@ -1,5 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
+import type { LimitStore } from "../limits/limit-store.ts";
+import { MemoryLimits } from "../limits/memory.ts";
 import { Notifier } from "../notifier.ts";
 import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
@@ -16,6 +18,7 @@ export interface MemoryResultsOptions {
  * Survives: nothing. Bound: `capacity` records, the one that was stored first goes first.
  */
 export class MemoryResults implements ResultStore {
+  readonly limits: LimitStore = new MemoryLimits();
   readonly #records = new Map<string, TaskRecord>();
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #capacity: number;

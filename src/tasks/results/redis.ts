@@ -3,6 +3,8 @@ import { assertPositiveInteger } from "../../core/options.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
+import type { LimitStore } from "../limits/limit-store.ts";
+import { RedisLimits } from "../limits/redis.ts";
 import { Notifier } from "../notifier.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
@@ -29,6 +31,7 @@ interface Follower {
  */
 export class RedisResults implements ResultStore {
   readonly redis: RecordWriter;
+  readonly limits: LimitStore;
   readonly #redis: TaskRedis;
   readonly #expireSeconds: number;
   readonly #changes = new Notifier<ChangedRecords>();
@@ -39,6 +42,7 @@ export class RedisResults implements ResultStore {
   constructor(url: string, { expiresMs = 86_400_000 }: RedisResultsOptions = {}) {
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
     this.#redis = openTaskRedis(url);
+    this.limits = new RedisLimits(this.#redis);
     this.#leave = this.#redis.redis.onGap(() => this.#changes.announce(null));
     this.redis = {
       place: this.#redis,

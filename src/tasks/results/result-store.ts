@@ -1,4 +1,5 @@
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
+import type { LimitStore } from "../limits/limit-store.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import type { TaskRecord } from "./task-record.ts";
 
@@ -36,6 +37,8 @@ export interface ResultStore extends AsyncDisposable {
   close(): Promise<void>;
   /** What can store a record in the same transaction as a delivery ends. */
   readonly shared?: SharedResults | undefined;
+  /** What counts runs and calls, in the same place, for a broker that has none. */
+  readonly limits?: LimitStore | undefined;
   /** What a broker in the same Redis settles with. */
   readonly redis?: RecordWriter | undefined;
 }

@@ -1,6 +1,8 @@
 import type { StatementSync } from "node:sqlite";
 
 import { TidingsError } from "../../core/errors.ts";
+import type { LimitStore } from "../limits/limit-store.ts";
+import { SqliteLimits } from "../limits/sqlite.ts";
 import { Notifier } from "../notifier.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import {
@@ -17,6 +19,7 @@ import { pendingRecord, type TaskRecord } from "./task-record.ts";
  * Survives: the end of every process, and a loss of power. Bound: the disk; records expire.
  */
 export class SqliteResults implements ResultStore {
+  readonly limits: LimitStore;
   readonly #database: TaskDatabase;
   readonly #get: StatementSync;
   readonly #store: StatementSync;
@@ -27,6 +30,7 @@ export class SqliteResults implements ResultStore {
 
   constructor(path: string) {
     this.#database = openTaskDatabase(path);
+    this.limits = new SqliteLimits(this.#database);
     this.#get = this.#database.prepare("SELECT record, revision FROM tidings_records WHERE id = ?");
     this.#store = this.#database.prepare(`
       INSERT INTO tidings_records (id, runs, finished_at, revision, record) VALUES (?, ?, ?, 1, ?)

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 
-import type { Broker, Delivery, EncodedMessage, TakeRequest } from "../../tasks/index.ts";
+import type {
+  Broker,
+  Delivery,
+  EncodedMessage,
+  TakeRequest,
+  WaitingTask,
+} from "../../tasks/index.ts";
 
 /** What a broker under test is made with: a clock that the case moves. */
 export interface BrokerCaseOptions {
@@ -223,6 +229,45 @@ export const brokerCases: readonly BrokerCase[] = [
       assert.deepEqual(await take(broker), []);
       clock.move(5_000);
       assert.deepEqual((await takeOne(broker)).message, retry);
+    },
+  },
+  {
+    name: "does not count as a run when a message is only to come later",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      await broker.publish("celery", message("one"));
+      for (let n = 0; n < 2; n++) {
+        const delivery = await takeOne(broker);
+        assert.equal(delivery.runs, 1);
+        assert.equal(await broker.putBack(delivery, { dueAt: clock.now() + 1_000 }), true);
+        assert.equal(await broker.putBack(delivery), false);
+        assert.deepEqual(await take(broker), []);
+        clock.move(1_000);
+      }
+      const held = await takeOne(broker);
+      assert.equal(await broker.putBack(held), true);
+      assert.equal((await takeOne(broker)).runs, 2);
+    },
+  },
+  {
+    name: "hastens a message that waits for its time, and no other, if it can",
+    async run(make) {
+      const clock = makeClock();
+      await using broker = await make(clock);
+      if (!broker.hasten) return;
+      const waiting = (id: string): WaitingTask => ({ id, queue: "celery" });
+      await broker.hasten([waiting("unknown")]);
+      for (const id of ["taken", "again"]) await broker.publish("celery", message(id));
+      await broker.publish("celery", message("later"), clock.now() + 60_000);
+      await broker.publish("celery", message("other"), clock.now() + 60_000);
+      const [taken, again] = await take(broker);
+      assert.ok(taken && again);
+      await broker.putBack(again, { dueAt: clock.now() + 60_000 });
+      assert.deepEqual(await take(broker), []);
+      await broker.hasten(["later", "again", "taken"].map(waiting));
+      assert.deepEqual(ids(await take(broker)).toSorted(), ["again", "later"]);
+      assert.equal(await broker.acknowledge(taken), true);
     },
   },
   {

@@ -18,6 +18,12 @@ export interface FollowedProgress {
   readonly message?: string | undefined;
 }
 
+/** What a task has sent: another task, or a group of them. */
+export interface FollowedChild {
+  readonly id: string;
+  readonly members?: readonly FollowedChild[] | undefined;
+}
+
 /** Everything that is known of a task: what the server's task feed sends. Times are milliseconds. */
 export interface FollowedTask {
   readonly id: string;
@@ -25,14 +31,20 @@ export interface FollowedTask {
   readonly name: string | null;
   readonly state: FollowedState;
   readonly queue: string | null;
+  /** A state of the task's own, while it is STARTED. */
+  readonly custom: { readonly state: string; readonly meta: unknown } | null;
   readonly progress: FollowedProgress | null;
   readonly logs: readonly { readonly at: number; readonly text: string }[];
   readonly result: unknown;
   readonly error: { readonly type: string; readonly message: string } | null;
+  readonly traceback: string | null;
   readonly retries: number;
   /** How often a worker has started it. */
   readonly runs: number;
   readonly worker: { readonly name: string; readonly pid: number } | null;
+  readonly parentId: string | null;
+  readonly groupId: string | null;
+  readonly children: readonly FollowedChild[];
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
   readonly retryAt: number | null;

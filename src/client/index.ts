@@ -33,6 +33,7 @@ export {
 } from "./follow.ts";
 export {
   followTask,
+  type FollowedChild,
   type FollowedProgress,
   type FollowedState,
   type FollowedTask,

@@ -12,6 +12,7 @@ export type {
   Broker,
   CancelledMessage,
   Delivery,
+  Publication,
   ExchangeAddress,
   PutBackOptions,
   Settle,
@@ -57,6 +58,8 @@ export { SqliteResults } from "./results/sqlite.ts";
 export type { Priority, PriorityWord } from "./priority.ts";
 export {
   pendingRecord,
+  type CustomState,
+  type TaskChild,
   type TaskError,
   type TaskLogLine,
   type TaskProgress,

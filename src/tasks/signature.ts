@@ -100,6 +100,24 @@ export class Signature {
     return this.#append("link_error", errback);
   }
 
+  /** @internal The option of this name, if it is text. */
+  text(option: string): string | undefined {
+    const value = this.options[option];
+    return typeof value === "string" && value !== "" ? value : undefined;
+  }
+
+  /** @internal The option of this name, if it is a number. */
+  number(option: string): number | undefined {
+    const value = this.options[option];
+    return typeof value === "number" ? value : undefined;
+  }
+
+  /** @internal The option of this name, if it is a list, or one thing that stands for a list. */
+  list(option: string): readonly unknown[] | undefined {
+    const value = this.options[option] ?? undefined;
+    return value === undefined || Array.isArray(value) ? value : [value];
+  }
+
   /** @internal Sets options in Celery's words. */
   withOptions(options: Fields): Signature {
     return this.#with({ options: { ...this.options, ...options } });

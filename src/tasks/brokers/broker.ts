@@ -47,12 +47,22 @@ export interface PutBackOptions {
   readonly dueAt?: number | undefined;
 }
 
+/** A message that is to be published. */
+export interface Publication {
+  readonly queue: string;
+  readonly message: EncodedMessage;
+  /** When it may be taken, in milliseconds since 1970; `undefined` for at once. */
+  readonly dueAt?: number | undefined;
+}
+
 /** How a run ended: what is recorded, and what becomes of the message. */
 export interface Settlement {
   /** `null` when nothing is to be recorded. */
   readonly record: TaskRecord | null;
   /** Puts the message back instead of acknowledging it. */
   readonly retry: PutBackOptions | null;
+  /** What comes after it, sent once at least if the delivery ends. Those whose id is held already count as sent. */
+  readonly sends?: readonly Publication[] | undefined;
 }
 
 /** Stores the record, if there is one, and ends the delivery; `false` when the lease is lost, and nothing was stored. */
@@ -155,4 +165,6 @@ export interface SharedBroker {
   acknowledge(delivery: Delivery): boolean;
   /** `putBack`, inside the transaction. */
   putBack(delivery: Delivery, options?: PutBackOptions): boolean;
+  /** `publish`, inside the transaction. */
+  publish(publication: Publication): boolean;
 }

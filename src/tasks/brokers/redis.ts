@@ -5,11 +5,9 @@ import {
   dueTimeOf,
   readEnvelope,
   rewriteEnvelope,
-  UNTAKEN,
-  writeEnvelope,
   type Envelope,
 } from "../celery-redis/envelope.ts";
-import { Publisher } from "../celery-redis/publisher.ts";
+import { Publisher, toQueuedText } from "../celery-redis/publisher.ts";
 import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
 import { RedisClock } from "../celery-redis/redis-clock.ts";
@@ -32,7 +30,7 @@ import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
-import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
+import { PRIORITY_STEPS } from "../priority.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type {
   Broker,
@@ -108,9 +106,7 @@ export class RedisBroker implements Broker {
   }
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
-    const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
-    const list = listKey(queue, toPriorityStep(message.properties.priority));
-    await this.#publisher.push(queue, list, writeEnvelope(queue, message, marks));
+    await this.#publisher.push({ queue, message, dueAt });
     this.#watch.touch();
     return true;
   }
@@ -220,13 +216,15 @@ export class RedisBroker implements Broker {
   settleWith(results: ResultStore): Settle | undefined {
     const { redis } = results;
     if (redis?.place !== this.#redis) return undefined;
-    return async (delivery, { record, retry }) => {
+    return async (delivery, { record, retry, sends = [] }) => {
       const end = this.#toEnd(delivery, retry);
       const write = record && redis.toWrite(record);
-      const { ended, revision } = await this.#redis.settle(end, write);
+      for (const { queue } of sends) await this.#publisher.declare(queue);
+      const item = { end, record: write, sends: sends.map(toQueuedText) };
+      const { ended, revision } = await this.#redis.settle(item);
       this.#held.delete(delivery);
       if (write && revision > 0) redis.announce(write, revision);
-      if (ended && retry) this.#watch.touch();
+      if (ended && (retry || sends.length > 0)) this.#watch.touch();
       return ended;
     };
   }
@@ -322,7 +320,7 @@ export class RedisBroker implements Broker {
   }
 
   async #end(end: DeliveryEnd, delivery: Delivery): Promise<boolean> {
-    const { ended } = await this.#redis.settle(end, null);
+    const { ended } = await this.#redis.settle({ end, record: null });
     this.#held.delete(delivery);
     return ended;
   }
@@ -336,8 +334,8 @@ export class RedisBroker implements Broker {
       lostLeases: marks.lostLeases + 1,
       dueAt: null,
     });
-    const { ended } = await this.#redis.settle(
-      {
+    const { ended } = await this.#redis.settle({
+      end: {
         field,
         mode: "restore",
         target: listKey(queue, step),
@@ -345,8 +343,8 @@ export class RedisBroker implements Broker {
         id: message.id,
         time,
       },
-      null,
-    );
+      record: null,
+    });
     return ended;
   }
 }

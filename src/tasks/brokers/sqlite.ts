@@ -12,6 +12,7 @@ import type {
   Broker,
   CancelledMessage,
   Delivery,
+  Publication,
   PutBackOptions,
   SharedBroker,
   TakeRequest,
@@ -53,18 +54,13 @@ export class SqliteBroker implements Broker {
       transaction: this.#database,
       acknowledge: (delivery) => this.#acknowledge(delivery),
       putBack: (delivery, options = {}) => this.#putBack(delivery, options),
+      publish: (sent) => this.#insert(sent.message.id, this.#toRow(sent)),
     };
   }
 
-  publish(queue: string, message: EncodedMessage, dueAt: number = this.#now()): Promise<boolean> {
-    const { id } = message;
-    const columns = toColumns(message);
-    return this.#database.run(() => {
-      const { changes } = this.#statements.insert.run(id, queue, dueAt, ...columns);
-      const inserted = changes === 1;
-      if (inserted) this.#database.touch("messages", id);
-      return inserted;
-    });
+  publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
+    const row = this.#toRow({ queue, message, dueAt });
+    return this.#database.run(() => this.#insert(message.id, row));
   }
 
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
@@ -163,6 +159,16 @@ export class SqliteBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #toRow({ queue, message, dueAt = this.#now() }: Publication): readonly SQLInputValue[] {
+    return [message.id, queue, dueAt, ...toColumns(message)];
+  }
+
+  #insert(id: string, row: readonly SQLInputValue[]): boolean {
+    const inserted = this.#statements.insert.run(...row).changes === 1;
+    if (inserted) this.#database.touch("messages", id);
+    return inserted;
   }
 
   #acknowledge({ id, runs }: Delivery): boolean {

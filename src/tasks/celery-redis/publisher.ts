@@ -1,15 +1,14 @@
 import { toError } from "../../core/errors.ts";
-import type { TaskRedis } from "./task-redis.ts";
+import type { Publication } from "../brokers/broker.ts";
+import { toPriorityStep } from "../priority.ts";
+import { UNTAKEN, writeEnvelope } from "./envelope.ts";
+import { listKey, type QueuedText, type TaskRedis } from "./task-redis.ts";
 
 /** One command takes no more messages than this, and no more bytes. */
 const MAX_ITEMS = 500;
 const MAX_BYTES = 1_048_576;
 
-interface PendingMessage extends PromiseWithResolvers<void> {
-  readonly queue: string;
-  readonly key: string;
-  readonly text: string;
-}
+interface PendingMessage extends PromiseWithResolvers<void>, QueuedText {}
 
 /**
  * Pushes messages into lists; those of one tick for one list are one command.
@@ -26,8 +25,8 @@ export class Publisher {
   }
 
   /** Resolves when Redis has it. */
-  push(queue: string, key: string, text: string): Promise<void> {
-    const message = { ...Promise.withResolvers<void>(), queue, key, text };
+  push(publication: Publication): Promise<void> {
+    const message = { ...Promise.withResolvers<void>(), ...toQueuedText(publication) };
     // After all microtasks: whatever is sent in this tick goes together.
     if (this.#pending.push(message) === 1) process.nextTick(() => this.#flush());
     return message.promise;
@@ -59,7 +58,7 @@ export class Publisher {
     try {
       await this.#redis.run((redis) =>
         Promise.all([
-          this.#declare(first.queue),
+          this.declare(first.queue),
           redis.command(["LPUSH", first.key, ...batch.map(({ text }) => text)]),
         ]),
       );
@@ -71,10 +70,18 @@ export class Publisher {
     }
   }
 
-  async #declare(queue: string): Promise<void> {
+  /** Makes Python know a queue. */
+  async declare(queue: string): Promise<void> {
     if (this.#declared.has(queue)) return;
     const member = `${queue}\u0006\u0016\u0006\u0016${queue}`;
     await this.#redis.run((redis) => redis.command(["SADD", `_kombu.binding.${queue}`, member]));
     this.#declared.add(queue);
   }
+}
+
+/** Writes a message as it lies in the list of its queue and priority. */
+export function toQueuedText({ queue, message, dueAt }: Publication): QueuedText {
+  const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
+  const key = listKey(queue, toPriorityStep(message.properties.priority));
+  return { queue, key, text: writeEnvelope(queue, message, marks) };
 }

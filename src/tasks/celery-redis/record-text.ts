@@ -6,6 +6,7 @@ import { fromPythonError, toPythonError } from "../message/python-error.ts";
 import { readTypedJson, writeTypedJson } from "../message/typed-json.ts";
 import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { isFinal, TASK_STATES, type TaskState } from "../states.ts";
+import { fromResultTuple, toResultTuple } from "./result-tuple.ts";
 
 /** The text of a record around its revision, which Redis counts. */
 export interface RecordText {
@@ -25,11 +26,13 @@ export function writeRecord(record: TaskRecord): RecordText {
   const { id, state, result } = record;
   const isSuccess = state === "SUCCESS";
   const meta = {
-    status: state,
+    status: record.custom && state === "STARTED" ? record.custom.state : state,
     result: isSuccess ? result : toInfo(record),
-    traceback: null,
-    children: [],
+    traceback: record.traceback,
+    children: record.children.map(toResultTuple),
     date_done: isFinal(state) ? toIsoTime(record.finishedAt ?? 0) : null,
+    group_id: record.groupId ?? undefined,
+    parent_id: record.parentId ?? undefined,
     tidings: toOwnFields(record),
     task_id: id,
   };
@@ -50,16 +53,28 @@ export function readRecord(id: string, text: string): TaskRecord {
   const state = toState(status);
   const result = state === "SUCCESS" ? (meta["result"] ?? null) : null;
   // We wrote it, unless somebody else writes into our field.
-  if (isRecord(tidings)) return { ...pending, result, ...tidings, id, state };
+  const known = { ...pending, id, state, result, ...toFamily(meta) };
+  if (isRecord(tidings)) return { ...known, ...tidings, id, state };
   const isError = state === "FAILURE" || state === "RETRY" || state === "REVOKED";
   return {
-    ...pending,
-    state,
-    result,
+    ...known,
     error: isError ? fromPythonError(meta["result"]) : null,
     finishedAt: isFinal(state) ? toTime(done) : null,
     // Python counts nothing: other text is another revision.
     revision: 1 + crc32(text),
+  };
+}
+
+/** What Celery's fields say beside the outcome. */
+function toFamily(meta: Readonly<Record<string, unknown>>): Partial<TaskRecord> {
+  const { status, traceback, children, parent_id: parentId, group_id: groupId } = meta;
+  const isCustom = typeof status === "string" && !STATES.has(status);
+  return {
+    custom: isCustom ? { state: status, meta: meta["result"] ?? null } : null,
+    traceback: typeof traceback === "string" ? traceback : null,
+    children: Array.isArray(children) ? children.flatMap(fromResultTuple) : [],
+    parentId: typeof parentId === "string" ? parentId : null,
+    groupId: typeof groupId === "string" ? groupId : null,
   };
 }
 
@@ -84,10 +99,13 @@ function toOwnFields(record: TaskRecord): object {
 }
 
 /** "STARTED `{"pid","hostname"}`"; exceptions as Python makes them again. */
-function toInfo({ state, error, name, worker }: TaskRecord): unknown {
+function toInfo({ state, error, name, worker, custom }: TaskRecord): unknown {
   if (error) return toPythonError(error, name);
+  if (custom && state === "STARTED") return custom.meta;
   return state === "STARTED" && worker ? { pid: worker.pid, hostname: worker.name } : null;
 }
+
+const STATES: ReadonlySet<string> = new Set(TASK_STATES);
 
 /** A state that a Python task made up itself is a kind of being started. */
 function toState(status: unknown): TaskState {

@@ -12,6 +12,7 @@ import { readNow } from "./read-now.ts";
  * ARGV       for each item, eight words:
  *            the field of the delivery, or "" for none;
  *            what becomes of it: ack, front, back, delay, or restore (only if the lease has run out);
+ *            or also: the message is sent before the delivery of this field, a later item, ends;
  *            the message as it is put back; the id;
  *            when it is due in ms, or the time now for restore;
  *            the text of the record up to its revision and after it, or "" for none;
@@ -59,10 +60,17 @@ local function store(key, head, tail, words)
   redis.call("PUBLISH", key, text)
   return revision
 end
-local replies, fields = {}, {}
+local replies, fields, failures = {}, {}, {}
 local function settle(item)
   local target, record, first = KEYS[3 + item * 2], KEYS[4 + item * 2], (item - 1) * 8
   local field, mode, head = ARGV[first + 1], ARGV[first + 2], ARGV[first + 6]
+  if mode == "also" then
+    if redis.call("HEXISTS", taken, field) == 1 then
+      redis.call("LPUSH", target, ARGV[first + 3])
+    end
+    return 1, 0
+  end
+  if failures[field] then error(failures[field]) end
   if field ~= "" then
     if not holds(field, mode, ARGV[first + 5]) then return 0, 0 end
     -- It is put back before it is taken out: where that fails, it is held still.
@@ -80,6 +88,8 @@ for item = 1, (#KEYS - 4) / 2 do
   local isDone, ended, stored = pcall(settle, item)
   if not isDone then
     ended, stored = -1, type(ended) == "table" and ended.err or tostring(ended)
+    -- What cannot send what comes after it has not ended.
+    failures[ARGV[(item - 1) * 8 + 1]] = stored
   end
   replies[#replies + 1] = ended
   replies[#replies + 1] = stored

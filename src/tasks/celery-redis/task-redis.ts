@@ -29,6 +29,22 @@ export interface RecordWrite {
   readonly expireSeconds: number;
 }
 
+/** A message on its way into a list. */
+export interface QueuedText {
+  readonly queue: string;
+  /** The list. */
+  readonly key: string;
+  readonly text: string;
+}
+
+/** What is settled in one step. */
+export interface SettleItem {
+  readonly end: DeliveryEnd | null;
+  readonly record: RecordWrite | null;
+  /** What is sent if the delivery ends. */
+  readonly sends?: readonly QueuedText[] | undefined;
+}
+
 /** What came of one item. */
 export interface Settled {
   readonly ended: boolean;
@@ -39,10 +55,7 @@ export interface Settled {
 /** Who hears a channel. */
 type ChannelListener = (text: string) => void;
 
-interface PendingItem extends PromiseWithResolvers<Settled> {
-  readonly end: DeliveryEnd | null;
-  readonly record: RecordWrite | null;
-}
+interface PendingItem extends PromiseWithResolvers<Settled>, SettleItem {}
 
 /** The names of kombu's keys, and of ours. */
 export interface TaskKeys {
@@ -105,10 +118,10 @@ export class TaskRedis {
     }
   }
 
-  /** Ends a delivery and stores its record, in one step with others of this tick. */
-  settle(end: DeliveryEnd | null, record: RecordWrite | null): Promise<Settled> {
+  /** Ends a delivery, stores its record and sends what comes after it, in one step with others of this tick. */
+  settle(settled: SettleItem): Promise<Settled> {
     if (this.#users === 0) return Promise.reject(closedError());
-    const item = { ...Promise.withResolvers<Settled>(), end, record };
+    const item = { ...Promise.withResolvers<Settled>(), ...settled };
     // After all microtasks: whatever ends in this tick is settled together.
     if (this.#pending.push(item) === 1) process.nextTick(() => this.#flush());
     return item.promise;
@@ -150,15 +163,19 @@ export class TaskRedis {
     const items = this.#pending;
     this.#pending = [];
     let batch: PendingItem[] = [];
+    let rows = 0;
     let bytes = 0;
     for (const item of items) {
-      if (batch.length === MAX_ITEMS || bytes > MAX_BYTES) {
+      if (rows >= MAX_ITEMS || bytes > MAX_BYTES) {
         void this.#send(batch);
         batch = [];
+        rows = 0;
         bytes = 0;
       }
       batch.push(item);
+      rows += 1 + (item.sends?.length ?? 0);
       bytes += (item.end?.text.length ?? 0) + (item.record?.head.length ?? 0);
+      for (const { text } of item.sends ?? []) bytes += text.length;
     }
     void this.#send(batch);
   }
@@ -168,7 +185,11 @@ export class TaskRedis {
     const { taken, since, leases, delayed } = this.keys;
     const keys = [taken, since, leases, delayed];
     const words: string[] = [];
-    for (const { end, record } of batch) {
+    for (const { end, record, sends = [] } of batch) {
+      for (const { key, text } of sends) {
+        keys.push(key, "");
+        words.push(end?.field ?? "", "also", text, "", "0", "", "", "");
+      }
       keys.push(end?.target ?? "", record?.key ?? "");
       words.push(
         end?.field ?? "",
@@ -182,10 +203,12 @@ export class TaskRedis {
       );
     }
     try {
-      const replies = await this.run((redis) => redis.script(SETTLE, keys, words));
-      const flags = toList(replies);
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const [ended, stored] = [flags[index * 2], flags[index * 2 + 1]];
+      const flags = toList(await this.run((redis) => redis.script(SETTLE, keys, words)));
+      let row = 0;
+      for (const { sends = [], resolve, reject } of batch) {
+        row += sends.length;
+        const [ended, stored] = [flags[row * 2], flags[row * 2 + 1]];
+        row++;
         if (ended === -1) reject(new TidingsError("STORAGE_UNAVAILABLE", String(stored)));
         else resolve({ ended: ended === 1, revision: Number(stored) });
       }

@@ -66,7 +66,7 @@ export class VisibilitySweep {
       id: "",
       time: 0,
     } as const;
-    const { ended } = await this.#redis.settle({ ...end, text: restored }, null);
+    const { ended } = await this.#redis.settle({ end: { ...end, text: restored }, record: null });
     return ended;
   }
 }

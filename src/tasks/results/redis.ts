@@ -62,7 +62,7 @@ export class RedisResults implements ResultStore {
   async store(record: TaskRecord): Promise<boolean> {
     this.#assertOpen();
     const write = this.#toWrite(record);
-    const { revision } = await this.#redis.settle(null, write);
+    const { revision } = await this.#redis.settle({ end: null, record: write });
     if (revision > 0) this.#announce(write, revision);
     return revision > 0;
   }

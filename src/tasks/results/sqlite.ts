@@ -104,7 +104,8 @@ export class SqliteResults implements ResultStore {
 
 function readRecord(id: string, text: string, revision: number): TaskRecord {
   const record = parseRecord(text);
-  if (record?.id === id) return { ...record, revision };
+  // Fields that are younger than the record are as in any record.
+  if (record?.id === id) return { ...pendingRecord(id), ...record, revision };
   const error = { type: "MESSAGE_INVALID", message: "the stored record cannot be read" };
   return { ...pendingRecord(id), state: "FAILURE", error, finishedAt: 0, revision };
 }

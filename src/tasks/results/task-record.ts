@@ -26,6 +26,22 @@ export interface TaskWorker {
   readonly pid: number;
 }
 
+/** A state that a task made up itself. */
+export interface CustomState {
+  /** As Celery's callers see it: `PROGRESS`. */
+  readonly state: string;
+  /** What the task says of it. */
+  readonly meta: unknown;
+}
+
+/** What a task has sent: another task, or a group of them. */
+export interface TaskChild {
+  /** Of the task, or of the group. */
+  readonly id: string;
+  /** The members of a group. */
+  readonly members?: readonly TaskChild[] | undefined;
+}
+
 /** Everything that is known of a task. Times are milliseconds since 1970. */
 export interface TaskRecord {
   readonly id: string;
@@ -33,6 +49,8 @@ export interface TaskRecord {
   readonly name: string | null;
   readonly state: TaskState;
   readonly queue: string | null;
+  /** A state of the task's own, while it is STARTED. */
+  readonly custom: CustomState | null;
   readonly progress: TaskProgress | null;
   /** The last lines, at most 100. */
   readonly logs: readonly TaskLogLine[];
@@ -40,6 +58,8 @@ export interface TaskRecord {
   readonly result: unknown;
   /** Why it failed, is tried again, or was cancelled. */
   readonly error: TaskError | null;
+  /** Where it failed, if the worker records that. */
+  readonly traceback: string | null;
   /** How often it has been retried after an error. */
   readonly retries: number;
   /**
@@ -49,6 +69,12 @@ export interface TaskRecord {
    */
   readonly runs: number;
   readonly worker: TaskWorker | null;
+  /** The task that sent it. */
+  readonly parentId: string | null;
+  /** The group that it is a member of. */
+  readonly groupId: string | null;
+  /** What it has sent, while it ran and when it had ended. */
+  readonly children: readonly TaskChild[];
   /** When it was started the last time. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
@@ -65,13 +91,18 @@ export function pendingRecord(id: string): TaskRecord {
     name: null,
     state: "PENDING",
     queue: null,
+    custom: null,
     progress: null,
     logs: [],
     result: null,
     error: null,
+    traceback: null,
     retries: 0,
     runs: 0,
     worker: null,
+    parentId: null,
+    groupId: null,
+    children: [],
     startedAt: null,
     finishedAt: null,
     retryAt: null,

@@ -101,9 +101,10 @@ function resolve(execution: Execution): Execution {
   const { message, context } = execution;
   if (!message) return execution;
   const { definitions } = context.runtime;
-  const { task: name, retries } = message;
+  const { task: name, retries, parentId, group: groupId } = message;
   const definition = definitions.get(name);
-  const record = { ...execution.record, name, retries, worker: context.worker };
+  const { worker } = context;
+  const record = { ...execution.record, name, retries, parentId, groupId, worker };
   if (!definition) {
     return { ...execution, record, outcome: failure(notRegistered(name, definitions)) };
   }
@@ -120,8 +121,11 @@ function start(execution: Execution): Execution {
   const started: TaskRecord = {
     ...record,
     state: "STARTED",
+    custom: null,
     progress: null,
     error: null,
+    traceback: null,
+    children: [],
     startedAt: Date.now(),
     retryAt: null,
   };

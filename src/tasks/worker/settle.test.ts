@@ -74,6 +74,25 @@ describe.each(["in one transaction", "in steps"] as const)("settling %s", (how) 
     expect(await broker.cancel("one")).toBeNull();
   });
 
+  test("sends what comes after it, unless the lease is lost", async () => {
+    await using stores = makeStores[how]();
+    const { broker, results } = stores;
+    await broker.publish("celery", encodeMessage({ id: "one", task: "t" }));
+    const lost = await takeOne(broker);
+    await stores.loseLeases();
+    const held = await takeOne(broker);
+    const settle = createSettle(broker, results);
+    const sends = ["two", "three"].map((id) => ({
+      queue: "after",
+      message: encodeMessage({ id, task: "t" }),
+    }));
+    expect(await settle(lost, { record: ended(lost), retry: null, sends })).toBe(false);
+    const after = { queues: ["after"], limit: 9, leaseMs: 1_000 };
+    expect(await broker.take(after)).toEqual([]);
+    expect(await settle(held, { record: ended(held), retry: null, sends })).toBe(true);
+    expect((await broker.take(after)).map(({ id }) => id)).toEqual(["two", "three"]);
+  });
+
   test.each([
     ["an outcome", null],
     ["a retry", {}],

@@ -4,8 +4,8 @@ import type { ResultStore } from "../results/result-store.ts";
 /**
  * Returns how runs are settled with this broker and this result store.
  *
- * In one step when both are in one place. Otherwise the lease is checked, the record stored, and the
- * delivery ended last: whoever dies in between has the task run again, but its record stays, since a
+ * In one step when both are in one place. Otherwise the lease is checked, the record stored, what comes
+ * after it sent, and the delivery ended last: whoever dies in between has the task run again, but its record stays, since a
  * final record is never changed.
  */
 export function createSettle(broker: Broker, results: ResultStore): Settle {
@@ -14,11 +14,13 @@ export function createSettle(broker: Broker, results: ResultStore): Settle {
   const { shared } = broker;
   const sharedResults = results.shared;
   if (!shared || shared.transaction !== sharedResults?.transaction) return inSteps(broker, results);
-  return (delivery, { record, retry }) =>
+  return (delivery, { record, retry, sends = [] }) =>
     shared.transaction.run(() => {
       const ended = retry ? shared.putBack(delivery, retry) : shared.acknowledge(delivery);
-      if (ended && record) sharedResults.store(record);
-      return ended;
+      if (!ended) return false;
+      if (record) sharedResults.store(record);
+      for (const publication of sends) shared.publish(publication);
+      return true;
     });
 }
 
@@ -26,10 +28,11 @@ export function createSettle(broker: Broker, results: ResultStore): Settle {
 const SETTLE_LEASE_MS = 10_000;
 
 function inSteps(broker: Broker, results: ResultStore): Settle {
-  return async (delivery, { record, retry }) => {
+  return async (delivery, { record, retry, sends = [] }) => {
     const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
     if (lost.length > 0) return false;
     if (record) await results.store(record);
+    for (const { queue, message, dueAt } of sends) await broker.publish(queue, message, dueAt);
     return retry ? broker.putBack(delivery, retry) : broker.acknowledge(delivery);
   };
 }

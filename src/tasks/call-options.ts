@@ -1,13 +1,14 @@
-import { assertDuration, assertPositiveInteger, invalidOption } from "../core/options.ts";
+import { assertDuration, invalidOption } from "../core/options.ts";
 import type { Compression } from "./message/compression.ts";
 import { PROTOCOL_HEADERS } from "./message/decode.ts";
 import { toJsonText } from "./message/json-text.ts";
 import { toMessageFormat } from "./message/message-format.ts";
 import type { Serializer } from "./message/serializer.ts";
 import { assertPriority, type Priority } from "./priority.ts";
+import { assertTimeLimits, type TimeLimitOptions } from "./worker/time-limits.ts";
 
 /** How calls of a task are sent. A call says it, or its task, or else a route; the first that does decides. */
-export interface CallOptions {
+export interface CallOptions extends TimeLimitOptions {
   /** The queue they wait in. @default the default queue */
   readonly queue?: string | undefined;
   /** The exchange that finds the queues, instead of a queue. Of Redis and AMQP. */
@@ -20,10 +21,6 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
   /** How long after sending they are worth running; later they are revoked. @default for ever */
   readonly expiresInMs?: number | undefined;
-  /** A run that takes longer is ended. @default as the worker has it */
-  readonly timeLimitMs?: number | undefined;
-  /** A run that takes longer is told to end. At most `timeLimitMs`. @default as the worker has it */
-  readonly softTimeLimitMs?: number | undefined;
   /** Whether nobody asks what becomes of them: nothing is recorded then. @default false */
   readonly ignoreResult?: boolean | undefined;
   /** How arguments are written. @default as the tasks have it */
@@ -90,15 +87,6 @@ function assertDestination({ queue, exchange, routingKey }: CallOptions): void {
   }
   if (exchange === undefined) {
     throw invalidOption("routingKey", "absent unless `exchange` is given", routingKey);
-  }
-}
-
-function assertTimeLimits({ timeLimitMs, softTimeLimitMs }: CallOptions): void {
-  if (timeLimitMs !== undefined) assertPositiveInteger("timeLimitMs", timeLimitMs);
-  if (softTimeLimitMs === undefined) return;
-  assertPositiveInteger("softTimeLimitMs", softTimeLimitMs);
-  if (timeLimitMs !== undefined && softTimeLimitMs > timeLimitMs) {
-    throw invalidOption("softTimeLimitMs", `at most \`timeLimitMs\``, softTimeLimitMs);
   }
 }
 

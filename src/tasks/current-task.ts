@@ -17,7 +17,12 @@ export interface CurrentTask {
   readonly rootId: string;
   /** The task that sent this one. */
   readonly parentId: string | null;
-  /** Fires when the task is cancelled, its worker stops, or another worker has taken it over. */
+  /** When it is ended, because of its time limit; `null` when it has none. */
+  readonly deadline: Date | null;
+  /**
+   * Fires when the task is cancelled, has reached its soft or hard time limit, its worker stops, or
+   * another worker has taken it over.
+   */
   readonly signal: AbortSignal;
   /**
    * Says how far the task has come.

@@ -20,6 +20,7 @@ export function localTask(name: string): CurrentTask {
     runs: 1,
     rootId: parent?.rootId ?? id,
     parentId: parent?.id ?? null,
+    deadline: parent?.deadline ?? null,
     signal: parent?.signal ?? never,
     progress: () => Promise.resolve(),
     log: () => Promise.resolve(),

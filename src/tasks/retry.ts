@@ -45,6 +45,12 @@ export class Retry extends Error {
   }
 }
 
+/** Errors of calls that can never succeed, and of those that took too long. */
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  "TASK_INVALID_ARGUMENTS",
+  "TASK_TOO_LARGE",
+  "TASK_TIME_LIMIT",
+]);
 const DEFAULT_DELAY_MS = 1_000;
 /** "max_retries=3": how often Celery lets a task ask for a retry that said nothing else. */
 const DEFAULT_ASKED_RETRIES = 3;
@@ -52,12 +58,13 @@ const DEFAULT_ASKED_RETRIES = 3;
 /**
  * Returns the wait before the next try in milliseconds, or `null` when there is none.
  *
- * Calls that can never succeed (arguments or a result that do not fit) are not tried again.
+ * Calls that can never succeed (arguments or a result that do not fit) are not tried again, nor are
+ * those that took too long.
  */
 export function retryDelay(error: Error, retries: number, options: RetryOptions): number | null {
   const asked = error instanceof Retry;
   if (retries >= (options.maxRetries ?? (asked ? DEFAULT_ASKED_RETRIES : 0))) return null;
-  if (isTidingsError(error, "TASK_INVALID_ARGUMENTS") || isTidingsError(error, "TASK_TOO_LARGE")) {
+  if (isTidingsError(error) && FINAL_CODES.has(error.code)) {
     return null;
   }
   if (asked && error.countdownMs !== undefined) return error.countdownMs;

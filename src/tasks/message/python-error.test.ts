@@ -84,3 +84,15 @@ function capturedResult(name: string): unknown {
   if (!isRecord(meta)) throw new Error(`expected a captured result named ${name}`);
   return meta["result"];
 }
+
+test.each([
+  ["TASK_TIME_LIMIT", "longer than its time limit of 0.5 s", ["TimeLimitExceeded", 0.5]],
+  ["TASK_SOFT_TIME_LIMIT", "the task took longer", ["SoftTimeLimitExceeded"]],
+  ["TASK_WORKER_LOST", "given up", ["WorkerLostError", "given up"]],
+])("a %s is what Celery's pool raises", (type, message, [name, ...args]) => {
+  expect(toPythonError({ type, message })).toEqual({
+    exc_type: name,
+    exc_message: args,
+    exc_module: "billiard.exceptions",
+  });
+});

@@ -27,6 +27,12 @@ export function toPythonError(
       return celeryError("TaskRevokedError", revokedReason(message));
     case "TASK_NOT_REGISTERED":
       return celeryError("NotRegistered", taskName ?? message);
+    case "TASK_TIME_LIMIT":
+      return billiardError("TimeLimitExceeded", toLimit(message));
+    case "TASK_SOFT_TIME_LIMIT":
+      return billiardError("SoftTimeLimitExceeded");
+    case "TASK_WORKER_LOST":
+      return billiardError("WorkerLostError", message);
     default: {
       const builtin = BUILTINS.get(type);
       return {
@@ -61,6 +67,17 @@ function toMessage(args: readonly unknown[]): string {
 
 function celeryError(type: string, message: string): PythonError {
   return { exc_type: type, exc_message: [message], exc_module: "celery.exceptions" };
+}
+
+/** "hard limit `{TimeLimitExceeded,[limit],billiard.exceptions}`". */
+function billiardError(type: string, ...args: readonly unknown[]): PythonError {
+  return { exc_type: type, exc_message: args, exc_module: "billiard.exceptions" };
+}
+
+/** The seconds that a message ends with. */
+function toLimit(message: string): number | string {
+  const [, seconds] = /([\d.]+) s$/.exec(message) ?? [];
+  return seconds === undefined ? message : Number(seconds);
 }
 
 /** "`TaskRevokedError`, `revoked` | `terminated` | `expired`". */

@@ -1,7 +1,6 @@
 import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
-import { runAs, type CurrentTask } from "../current-task.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task-record.ts";
@@ -10,14 +9,25 @@ import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored, keptRecord } from "./kept-record.ts";
+import type { TaskPool } from "./pools/pool.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
+import {
+  timeLimitError,
+  toTimeLimits,
+  watchTimeLimits,
+  type TimeLimitOptions,
+} from "./time-limits.ts";
 
 /** What an execution needs of its worker. */
 export interface ExecutionContext {
   readonly runtime: TaskRuntime;
   readonly worker: TaskWorker;
   readonly settle: Settle;
+  /** Where functions run. */
+  readonly pool: TaskPool;
+  /** For tasks that have none of their own. */
+  readonly timeLimits: TimeLimitOptions;
   /** How many lost leases make a message a poisoned one. */
   readonly maxDeliveries: number;
 }
@@ -77,7 +87,7 @@ async function receive(execution: Execution): Promise<Execution> {
     return { ...execution, record, outcome: revoked("the task was cancelled") };
   if (delivery.lostLeases >= context.maxDeliveries) {
     const reason = `given up: its worker died ${delivery.lostLeases} times in the middle of it`;
-    return { ...execution, record, outcome: failure(new TidingsError("TASK_FAILED", reason)) };
+    return { ...execution, record, outcome: failure(new TidingsError("TASK_WORKER_LOST", reason)) };
   }
   try {
     const { format, maxMessageBytes } = context.runtime;
@@ -142,23 +152,29 @@ function start(execution: Execution): Execution {
 
 /** Calls the function, and waits until it has ended or must be given up. */
 async function run(execution: Execution): Promise<Execution> {
-  const { message, definition, report, interruption } = execution;
+  const { context, delivery, message, definition, report, interruption } = execution;
   if (!message || !definition || !report) return execution;
-  const { args, kwargs } = message;
-  const call = Promise.try(() =>
-    runAs(toCurrentTask(execution, message, report), () => definition.run(args, kwargs)),
-  );
-  const ended = call.then(
+  const { queue, runs, message: encoded } = delivery;
+  const limits = toTimeLimits(message.timeLimits, definition.options, context.timeLimits);
+  const deadline = limits.hardMs === null ? null : Date.now() + limits.hardMs;
+  const facts = { queue, runs, deadline };
+  const call = { definition, message, encoded, facts, report, interruption };
+  const unwatch = watchTimeLimits(interruption, limits);
+  const ended = Promise.try(() => context.pool.run(call)).then(
     (result): Outcome => ({ kind: "success", result }),
     (error: unknown): Outcome => failure(toError(error)),
   );
   const overdue = interruption.overdue.then(() => undefined);
   const outcome = await Promise.race([ended, overdue]);
+  unwatch?.();
   report.close();
+  const isTimedOut = interruption.kind === "time-limit" && outcome?.kind !== "success";
   return {
     ...execution,
     record: report.record,
-    outcome: withInterruption(outcome, interruption.kind),
+    outcome: isTimedOut
+      ? failure(timeLimitError(limits.hardMs ?? 0))
+      : withInterruption(outcome, interruption.kind),
   };
 }
 
@@ -189,27 +205,6 @@ async function settle(execution: Execution): Promise<Execution> {
       await interruption.wait(backoffMs(failures));
     }
   }
-}
-
-function toCurrentTask(
-  { delivery, interruption }: Execution,
-  { id, task, retries, rootId, parentId }: TaskMessage,
-  report: TaskReport,
-): CurrentTask {
-  return {
-    id,
-    name: task,
-    queue: delivery.queue,
-    retries,
-    runs: delivery.runs,
-    rootId,
-    parentId,
-    get signal() {
-      return interruption.signal;
-    },
-    progress: async (progress) => report.progress(progress),
-    log: async (text) => report.log(text),
-  };
 }
 
 function notRegistered(name: string, known: ReadonlyMap<string, unknown>): TidingsError {

@@ -3,12 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { TidingsError } from "../../core/errors.ts";
 
 /** Why a running task is asked to end early. */
-export type InterruptionKind = "cancelled" | "stopping" | "lease-lost";
+export type InterruptionKind = "cancelled" | "stopping" | "time-limit" | "lease-lost";
 
 /** How long a task has to end by itself after its signal fired. */
 const GRACE_MS: Readonly<Record<InterruptionKind, number>> = {
   cancelled: 5_000,
   stopping: 1_000,
+  "time-limit": 0,
   "lease-lost": 5_000,
 };
 
@@ -24,6 +25,7 @@ export class Interruption {
   #timer: NodeJS.Timeout | undefined;
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
+  #warning: TidingsError | undefined;
 
   get kind(): InterruptionKind | null {
     return this.#kind;
@@ -33,7 +35,8 @@ export class Interruption {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      if (this.#kind) this.#controller.abort(toReason(this.#kind));
+      const reason = this.#warning ?? (this.#kind && toReason(this.#kind));
+      if (reason) this.#controller.abort(reason);
     }
     return this.#controller.signal;
   }
@@ -50,6 +53,12 @@ export class Interruption {
       this.#controller?.abort(toReason(kind));
     }
     if (kind === "lease-lost") this.#kind = kind;
+  }
+
+  /** Fires the signal, and leaves it to the task what to make of it. */
+  warn(reason: TidingsError): void {
+    this.#warning ??= reason;
+    this.#controller?.abort(reason);
   }
 
   /** Waits so long, or until the next interruption. */
@@ -81,6 +90,8 @@ function toReason(kind: InterruptionKind): TidingsError {
       return new TidingsError("TASK_CANCELLED", "the task was cancelled");
     case "stopping":
       return new TidingsError("TASK_CANCELLED", "the worker stops; the task will run again");
+    case "time-limit":
+      return new TidingsError("TASK_TIME_LIMIT", "the task has reached its time limit");
     case "lease-lost":
       return new TidingsError("TASK_LEASE_LOST", "another worker has taken the task over");
   }

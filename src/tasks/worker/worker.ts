@@ -14,11 +14,13 @@ import { Wakeup } from "../wakeup.ts";
 import { execute, type ExecutionContext } from "./execution.ts";
 import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
+import { AsyncPool } from "./pools/async.ts";
 import { reportOutcome } from "./report-outcome.ts";
 import { createSettle } from "./settle.ts";
+import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
 
 /** How a worker works. */
-export interface WorkerOptions {
+export interface WorkerOptions extends TimeLimitOptions {
   /** How many tasks run at the same time. @default 10 */
   readonly concurrency?: number | undefined;
   /** The queues it takes from. @default the default queue and those of the registered tasks */
@@ -86,6 +88,7 @@ export class Worker implements Service {
       leaseMs = 10_000,
       maxDeliveries = 20,
       stopTimeoutMs = 30_000,
+      ...timeLimits
     }: WorkerOptions = {},
   ) {
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
@@ -95,10 +98,13 @@ export class Worker implements Service {
     this.#queues = queues;
     this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
+    assertTimeLimits(timeLimits);
     this.#context = {
       runtime: this.#runtime,
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
+      pool: new AsyncPool(concurrency),
+      timeLimits,
       maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),
     };
     this.#leases = new Leases(runtime.broker, {

@@ -1,0 +1,33 @@
+import { runAs } from "../../current-task.ts";
+import type { PoolCall, TaskPool } from "./pool.ts";
+import { toCurrentTask } from "./to-current-task.ts";
+
+/**
+ * Tasks on this process's event loop: as many at once as wait for something.
+ *
+ * A function that goes on when it is overdue cannot be ended: what it still does is not recorded.
+ */
+export class AsyncPool implements TaskPool {
+  readonly kind = "async";
+  readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  async start(): Promise<void> {}
+
+  run({ definition, message, facts, report, interruption }: PoolCall): unknown {
+    const voice = {
+      get signal() {
+        return interruption.signal;
+      },
+      progress: report.progress.bind(report),
+      log: report.log.bind(report),
+    };
+    const { args, kwargs } = message;
+    return runAs(toCurrentTask(message, facts, voice), () => definition.run(args, kwargs));
+  }
+
+  async stop(): Promise<void> {}
+}

@@ -1,0 +1,44 @@
+import type { EncodedMessage, TaskMessage } from "../../message/message.ts";
+import type { TaskDefinition } from "../../task.ts";
+import type { Interruption } from "../interruption.ts";
+import type { TaskReport } from "../report.ts";
+import type { RunFacts } from "./to-current-task.ts";
+
+/** What a pool is made of: the event loop, threads, or processes. */
+export const POOL_KINDS = ["async", "threads", "processes"] as const;
+
+/** One of {@link POOL_KINDS}. */
+export type PoolKind = (typeof POOL_KINDS)[number];
+
+/** One call of a task, and all that it may say and hear while it runs. */
+export interface PoolCall {
+  readonly definition: TaskDefinition;
+  readonly message: TaskMessage;
+  /** The message as the broker carried it, for those who decode it elsewhere. */
+  readonly encoded: EncodedMessage;
+  readonly facts: RunFacts;
+  readonly report: TaskReport;
+  /** Its signal is the task's. When it is overdue, the outcome is no longer waited for. */
+  readonly interruption: Interruption;
+}
+
+/**
+ * Where the functions of tasks run.
+ *
+ * - `run` MUST call the function once, as the current task that {@link toCurrentTask} makes, and return
+ *   or throw what the function does.
+ * - `run` MUST throw TASK_WORKER_LOST when what ran the function died before it ended.
+ * - When the interruption is overdue, whatever can be ended MUST be ended; what `run` then does is not
+ *   looked at.
+ * - `run` is called while fewer than `capacity` calls run.
+ */
+export interface TaskPool {
+  readonly kind: PoolKind;
+  /** How many tasks it can run at the same time now. */
+  readonly capacity: number;
+  /** Prepares what runs tasks; rejects when there is nothing that could. */
+  start(): Promise<void>;
+  run(call: PoolCall): unknown;
+  /** Ends what ran tasks. Nothing runs any more, or its outcome is no longer waited for. */
+  stop(): Promise<void>;
+}

@@ -26,6 +26,7 @@ export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export type { CallOptions } from "./call-options.ts";
+export { Control, type AskOptions, type TellOptions } from "./control/control.ts";
 export type {
   ControlChannel,
   ControlInbox,

@@ -7,6 +7,7 @@ import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { openBroker } from "./brokers/open-broker.ts";
 import { cancelTask } from "./cancel-task.ts";
+import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
@@ -63,6 +64,8 @@ export interface SendTaskOptions extends SendOptions {
 export class Tasks implements AsyncDisposable {
   /** The records of tasks. */
   readonly results: Results;
+  /** Speaks to the workers. */
+  readonly control: Control;
   readonly #runtime: TaskRuntime;
   readonly #definitions = new Map<string, TaskDefinition>();
   readonly #owned: readonly AsyncDisposable[];
@@ -96,6 +99,7 @@ export class Tasks implements AsyncDisposable {
       resultExpiresMs,
     };
     this.results = new Results(openedResults);
+    this.control = new Control(openedBroker.control);
   }
 
   /** The names of the registered tasks. */

@@ -39,9 +39,14 @@ class CeleryProcess implements AsyncDisposable {
 export class CeleryWorker extends CeleryProcess {
   static async start(
     url: string,
-    { queue = "celery", acksLate = false }: { queue?: string; acksLate?: boolean } = {},
+    {
+      queue = "celery",
+      acksLate = false,
+      mingles = false,
+    }: { queue?: string; acksLate?: boolean; mingles?: boolean } = {},
   ): Promise<CeleryWorker> {
-    const options = ["-c", "1", "-Q", queue, "--without-mingle", "--without-gossip", "-l", "INFO"];
+    const without = ["--without-gossip", ...(mingles ? [] : ["--without-mingle"])];
+    const options = ["-c", "1", "-Q", queue, ...without, "-l", "INFO"];
     const worker = new CeleryWorker(["-m", "celery", "-A", "celery_app", "worker", ...options], {
       REDIS_URL: url,
       ACKS_LATE: acksLate ? "1" : "0",

@@ -7,11 +7,14 @@ import type { Logger } from "../../core/logger.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
 import type { Delivery } from "../brokers/broker.ts";
+import { cancelTask } from "../cancel-task.ts";
+import type { ControlledWorker } from "../control/commands.ts";
+import { ControlNode } from "../control/control-node.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
 import { Wakeup } from "../wakeup.ts";
-import { execute, type ExecutionContext } from "./execution.ts";
+import { execute, type Execution, type ExecutionContext } from "./execution.ts";
 import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
 import { AsyncPool } from "./pools/async.ts";
@@ -35,10 +38,13 @@ export interface WorkerOptions extends TimeLimitOptions {
   readonly maxDeliveries?: number | undefined;
   /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
   readonly stopTimeoutMs?: number | undefined;
+  /** Called when somebody asks it to shut down, as Celery's control can. @default stops it */
+  readonly onShutdown?: (() => void) | undefined;
 }
 
 /** What a worker holds of a delivery that runs. */
 interface RunningTask {
+  readonly startedAt: number;
   readonly interruption: Interruption;
   readonly ended: Promise<void>;
 }
@@ -71,6 +77,9 @@ export class Worker implements Service {
   readonly #running = new Map<Delivery, RunningTask>();
   readonly #wakeup = new Wakeup();
   readonly #closers: (() => void)[] = [];
+  /** How often each task has run. */
+  readonly #totals = new Map<string, number>();
+  readonly #control: ControlNode;
   #state: ServiceState = "idle";
   #stopped: Promise<void> | undefined;
   #fetching: Promise<void> = Promise.resolve();
@@ -88,6 +97,7 @@ export class Worker implements Service {
       leaseMs = 10_000,
       maxDeliveries = 20,
       stopTimeoutMs = 30_000,
+      onShutdown = () => void this.stop(),
       ...timeLimits
     }: WorkerOptions = {},
   ) {
@@ -112,6 +122,7 @@ export class Worker implements Service {
       held: () => [...this.#running.keys()],
       onLost: (delivery) => this.#running.get(delivery)?.interruption.interrupt("lease-lost"),
     });
+    this.#control = new ControlNode(this.#toControlled(onShutdown), logger);
   }
 
   get state(): ServiceState {
@@ -132,6 +143,8 @@ export class Worker implements Service {
     this.#closers.push(this.#runtime.broker.onChange(() => this.#onChange()));
     const timer = setInterval(() => void this.#check(), this.#leases.intervalMs);
     this.#closers.push(() => clearInterval(timer));
+    this.#closers.push(() => this.#control.close());
+    void this.#control.listen();
     this.#fetching = this.#fetch();
   }
 
@@ -144,6 +157,24 @@ export class Worker implements Service {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** What remote control may know of it, and do. */
+  #toControlled(shutDown: () => void): ControlledWorker {
+    const { broker, definitions } = this.#runtime;
+    return {
+      name: this.name,
+      broker,
+      concurrency: this.concurrency,
+      totals: this.#totals,
+      startedAt: Date.now(),
+      queues: () => this.queues,
+      taskNames: () => [...definitions.keys()],
+      running: () =>
+        [...this.#running].map(([delivery, { startedAt }]) => ({ delivery, startedAt })),
+      cancel: (id) => cancelTask(this.#runtime, id),
+      shutDown,
+    };
   }
 
   #enter(state: ServiceState): void {
@@ -210,13 +241,15 @@ export class Worker implements Service {
   #launch(delivery: Delivery): void {
     const interruption = new Interruption();
     const ended = this.#run(delivery, interruption);
-    this.#running.set(delivery, { interruption, ended });
+    this.#running.set(delivery, { startedAt: Date.now(), interruption, ended });
   }
 
   /** The one place where the end of a task is reported. Never rejects. */
   async #run(delivery: Delivery, interruption: Interruption): Promise<void> {
     try {
-      reportOutcome(await execute(this.#context, delivery, interruption), this.#runtime.logger);
+      const execution = await execute(this.#context, delivery, interruption);
+      this.#count(execution);
+      reportOutcome(execution, this.#runtime.logger);
     } catch (error) {
       const fields = { err: toError(error), id: delivery.id };
       this.#runtime.logger.error(
@@ -230,6 +263,11 @@ export class Worker implements Service {
     }
   }
 
+  #count({ definition }: Execution): void {
+    if (!definition) return;
+    this.#totals.set(definition.name, (this.#totals.get(definition.name) ?? 0) + 1);
+  }
+
   #onChange(): void {
     this.#wakeup.wake();
     if (this.#running.size > 0) void this.#interruptCancelled();
@@ -239,6 +277,7 @@ export class Worker implements Service {
   async #check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
+    void this.#control.listen();
     try {
       await this.#leases.check();
       await this.#expireRecords();

@@ -1,0 +1,118 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { openRedis } from "../../src/redis/index.ts";
+import { createTasks, currentTask, type Tasks, type Worker } from "../../src/tasks/index.ts";
+import { PYTHON } from "../python/channels-peer.ts";
+import { eventually } from "../redis/eventually.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+import { CeleryWorker } from "./celery-process.ts";
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const run = promisify(execFile);
+
+let server: RedisServer;
+let tasks: Tasks;
+let worker: Worker;
+let celery: CeleryWorker;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  tasks = createTasks({ broker: server.url, results: server.url });
+  tasks.task("ts.slow", async (_name: string) => {
+    const { signal } = currentTask();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  });
+  worker = tasks.createWorker({ name: "ours@here", queues: ["ours"] });
+  await worker.start();
+  await eventually(async () => (await ask("ping", 200)).has("ours@here"));
+  // With mingle: it asks ours what was revoked, and believes the answer.
+  await tasks.cancel("revoked-before");
+  celery = await CeleryWorker.start(server.url, { queue: "python", mingles: true });
+});
+
+afterAll(async () => {
+  await celery[Symbol.asyncDispose]();
+  await worker.stop();
+  await tasks.close();
+  await server[Symbol.asyncDispose]();
+});
+
+function ask(method: string, timeoutMs?: number) {
+  return tasks.control.ask(method, { timeoutMs });
+}
+
+/** What a command of Celery's says, in JSON. */
+async function inspect(...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const words = ["-m", "celery", "-A", "celery_app", "inspect", "--json", ...args];
+  const { stdout } = await run(PYTHON, words, {
+    cwd: folder,
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", REDIS_URL: server.url },
+  });
+  return JSON.parse(stdout);
+}
+
+describe("Celery's commands and our worker", () => {
+  test("show it in the status, beside Python's", async () => {
+    const answers = await inspect("ping");
+    expect(Object.values(answers)).toEqual([{ ok: "pong" }, { ok: "pong" }]);
+    expect(answers).toHaveProperty(["ours@here"]);
+  });
+
+  test("show what it knows and does", async () => {
+    const sent = await tasks.sendTask("ts.slow", ["é"], { queue: "ours" });
+    await eventually(async () => (await sent.record()).state === "STARTED");
+    const only = ["-d", "ours@here"];
+    const [registered, active, stats, queues] = await Promise.all([
+      inspect("registered", ...only),
+      inspect("active", ...only),
+      inspect("stats", ...only),
+      inspect("active_queues", ...only),
+    ]);
+    expect(registered).toEqual({ "ours@here": ["ts.slow"] });
+    expect(active).toMatchObject({
+      "ours@here": [{ id: sent.id, name: "ts.slow", args: ["é"], worker_pid: process.pid }],
+    });
+    expect(stats).toMatchObject({ "ours@here": { pid: process.pid } });
+    expect(queues).toMatchObject({ "ours@here": [{ name: "ours" }] });
+    await tasks.cancel(sent.id);
+  });
+});
+
+describe("our commands and Celery's worker", () => {
+  test("have their answers in common", async () => {
+    const answers = await ask("ping");
+    expect([...answers.values()]).toEqual([{ ok: "pong" }, { ok: "pong" }]);
+  });
+
+  test("tell a worker that starts what was revoked before", async () => {
+    const answers = await ask("revoked");
+    const name = [...answers.keys()].find((key) => key !== "ours@here") ?? "";
+    expect(answers.get(name)).toContain("revoked-before");
+    expect(answers.get("ours@here")).toContain("revoked-before");
+  });
+});
+
+describe("the control channel in Redis", () => {
+  test("drops what is no request, and answers on", async () => {
+    const redis = openRedis(server.url);
+    const body = (text: string): string =>
+      JSON.stringify({
+        body: Buffer.from(text).toString("base64"),
+        properties: { body_encoding: "base64" },
+      });
+    const bad = ["", "}{", "[]", "{}", body("}{"), body("[1]"), body('{"method": {}}')];
+    const odd = body(
+      '{"method": "ping", "arguments": 1, "reply_to": {"exchange": 1}, "ticket": "t"}',
+    );
+    for (const text of [...bad, odd, body('{"method": "hello", "arguments": {"revoked": [1]}}')]) {
+      await redis.command(["PUBLISH", "/0.celery.pidbox", text]);
+    }
+    const answers = await tasks.control.ask("ping", { destination: ["ours@here"] });
+    expect(answers.get("ours@here")).toEqual({ ok: "pong" });
+    await redis.close();
+  });
+});

@@ -8,7 +8,7 @@ import {
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { openLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
-import { createTasks, type Tasks } from "../tasks/index.ts";
+import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
 
 /** A layer's URL, its settings where a URL is not enough, or a layer of your own. */
 export type LayerSource = string | LayerSettings | ChannelLayer;
@@ -25,6 +25,8 @@ export interface AppOptions {
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL */
   readonly results?: string | undefined;
+  /** What all tasks have in common: routes, the default queue, how messages are written. */
+  readonly taskSettings?: TaskSettings | undefined;
   /** Cached data. @default "memory:" */
   readonly cache?: string | undefined;
   /** @default silent */
@@ -113,7 +115,12 @@ export function createApp(options: AppOptions): App {
     );
   };
   const cache = openCache(cacheUrl);
-  const tasks = createTasks({ broker: brokerUrl, results: resultsUrl, logger });
+  const tasks = createTasks({
+    ...options.taskSettings,
+    broker: brokerUrl,
+    results: resultsUrl,
+    logger,
+  });
   const close = async (): Promise<void> => {
     await Promise.all([
       tasks.close(),

@@ -14,6 +14,7 @@ export type {
   Delivery,
   Publication,
   ExchangeAddress,
+  Exchanges,
   PutBackOptions,
   Settle,
   Settlement,
@@ -68,9 +69,16 @@ export {
   type TaskWorker,
 } from "./results/task-record.ts";
 export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
+export type { Route, RoutedCall, RouteFunction } from "./routes.ts";
 export { Signature, type SignatureParts } from "./signature.ts";
 export { isFinal, TASK_STATES, type TaskState } from "./states.ts";
 export type { InputTaskOptions, LastOf, SendOptions, Task, TaskOptions } from "./task.ts";
-export { createTasks, Tasks, type SendTaskOptions, type TasksOptions } from "./tasks.ts";
+export {
+  createTasks,
+  Tasks,
+  type SendTaskOptions,
+  type TaskSettings,
+  type TasksOptions,
+} from "./tasks.ts";
 export type { SharedTransaction } from "./transaction.ts";
 export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -9,10 +9,11 @@ import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
 import { toPriorityNumber } from "./priority.ts";
+import type { FindRoute } from "./routes.ts";
 import { toSignatureList } from "./signature-options.ts";
 import { newTaskId } from "./task-id.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
-import type { SendOptions } from "./task.ts";
+import { NO_OPTIONS, type SendOptions } from "./task.ts";
 
 /** A call that is to be sent. */
 export interface TaskCall {
@@ -41,11 +42,8 @@ export interface PreparedCall {
 
 const ORIGIN = `gen${process.pid}@${hostname()}`;
 
-/** The options of a call that has none. */
-export const NO_OPTIONS: SendOptions = {};
-
 /**
- * Puts together what the call, its task and the defaults say, and encodes it.
+ * Puts together what the call, its task, its route and the defaults say, in this order, and encodes it.
  *
  * @throws {TidingsError} OPTION_INVALID when an option makes no sense.
  * @throws {TidingsError} TASK_INVALID_ARGUMENTS when the arguments cannot be carried.
@@ -54,7 +52,8 @@ export const NO_OPTIONS: SendOptions = {};
 export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall {
   const { definitions, defaultQueue } = runtime;
   if (call.options !== NO_OPTIONS) assertSendOptions(call.options);
-  const options = withDefaults(call.options, definitions.get(call.task)?.options ?? NO_OPTIONS);
+  const ofTask = withDefaults(call.options, definitions.get(call.task)?.options ?? NO_OPTIONS);
+  const options = runtime.findRoute ? withRoute(call, ofTask, runtime.findRoute) : ofTask;
   const { taskId: id = newTaskId(), exchange, routingKey = "" } = options;
   const dueAt = toDueTime(options);
   return {
@@ -66,6 +65,15 @@ export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall 
     dueAt: dueAt ?? undefined,
     ignoreResult: options.ignoreResult ?? false,
   };
+}
+
+/** "1. apply_async 2. the Task itself 3. task_routes". */
+function withRoute(
+  { task, args, kwargs = {} }: TaskCall,
+  options: SendOptions,
+  findRoute: FindRoute,
+): SendOptions {
+  return withDefaults(options, findRoute({ task, args, kwargs, options }));
 }
 
 function assertSendOptions(options: SendOptions): void {

@@ -27,13 +27,16 @@ export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<Pr
   throw takenId(id, "waits or runs");
 }
 
-function publish(
+async function publish(
   broker: Broker,
   { queue, exchange, message, dueAt }: PreparedCall,
 ): Promise<boolean> {
-  if (!exchange) return broker.publish(queue, message, dueAt);
-  if (broker.publishToExchange) return broker.publishToExchange(exchange, message, dueAt);
-  throw invalidOption("exchange", "absent: this broker knows queues only", exchange.exchange);
+  if (!exchange) return await broker.publish(queue, message, dueAt);
+  if (!broker.exchanges) {
+    throw invalidOption("exchange", "absent: this broker knows queues only", exchange.exchange);
+  }
+  await broker.exchanges.publish(exchange, message, dueAt);
+  return true;
 }
 
 function isEnded(record: TaskRecord | null): boolean {

@@ -3,6 +3,7 @@ import type { Broker } from "./brokers/broker.ts";
 import type { MessageFormat } from "./message/message-format.ts";
 import type { Priority } from "./priority.ts";
 import type { ResultStore } from "./results/result-store.ts";
+import type { FindRoute } from "./routes.ts";
 import type { TaskDefinition } from "./task.ts";
 
 /** What callers and workers of one set of tasks have in common. */
@@ -12,6 +13,8 @@ export interface TaskRuntime {
   readonly logger: Logger;
   readonly defaultQueue: string;
   readonly defaultPriority: Priority | undefined;
+  /** `undefined` when there are no routes. */
+  readonly findRoute: FindRoute | undefined;
   readonly maxMessageBytes: number;
   readonly format: MessageFormat;
   readonly resultExpiresMs: number;

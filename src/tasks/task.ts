@@ -47,6 +47,9 @@ export interface SendOptions extends CallOptions {
   readonly replyTo?: string | undefined;
 }
 
+/** @internal The options of a call that has none. */
+export const NO_OPTIONS: SendOptions = {};
+
 /** A task: a function that can also be sent to a worker. */
 export interface Task<TArguments extends readonly unknown[], TReturn> {
   /** Runs the function here and now. */

@@ -11,17 +11,19 @@ import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
-import { NO_OPTIONS, type TaskCall } from "./prepare-call.ts";
+import type { TaskCall } from "./prepare-call.ts";
 import { assertPriority, type Priority } from "./priority.ts";
 import { openResults } from "./results/open-results.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import { Results } from "./results/results.ts";
+import { createRouter, type Route, type RouteFunction } from "./routes.ts";
 import { sendCall } from "./send.ts";
 import { Signature, type SignatureParts } from "./signature.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 import {
   assertName,
   defineTask,
+  NO_OPTIONS,
   type InputTaskOptions,
   type SendOptions,
   type Task,
@@ -32,22 +34,28 @@ import {
 } from "./task.ts";
 import { Worker, type WorkerOptions } from "./worker/worker.ts";
 
+/** What all tasks of a set have in common. */
+export interface TaskSettings extends MessageFormat {
+  /** The queue of tasks that name none. @default "celery" */
+  readonly defaultQueue?: string | undefined;
+  /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
+  readonly defaultPriority?: Priority | undefined;
+  /** How calls are sent whose task does not say: the first route that fits decides. Workers do not look at them. */
+  readonly routes?: readonly (Route | RouteFunction)[] | undefined;
+  /** The bound of a call's arguments and of a result, in bytes of JSON. @default 1_048_576 */
+  readonly maxMessageBytes?: number | undefined;
+  /** How long the record of a task that ended is kept, in milliseconds. @default 86_400_000 */
+  readonly resultExpiresMs?: number | undefined;
+}
+
 /** How to make {@link Tasks}. */
-export interface TasksOptions extends MessageFormat {
+export interface TasksOptions extends TaskSettings {
   /** Where messages wait: a URL (`sqlite:./data/tasks.db`, `redis://localhost/0`, `memory:`) or a broker. */
   readonly broker: string | Broker;
   /** Where records are kept: a URL or a store. The broker's own URL is fastest. */
   readonly results: string | ResultStore;
   /** @default none */
   readonly logger?: Logger | undefined;
-  /** The queue of tasks that name none. @default "celery" */
-  readonly defaultQueue?: string | undefined;
-  /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
-  readonly defaultPriority?: Priority | undefined;
-  /** The bound of a call's arguments and of a result, in bytes of JSON. @default 1_048_576 */
-  readonly maxMessageBytes?: number | undefined;
-  /** How long the record of a task that ended is kept, in milliseconds. @default 86_400_000 */
-  readonly resultExpiresMs?: number | undefined;
 }
 
 /** How to send a task by name. */
@@ -73,12 +81,13 @@ export class Tasks implements AsyncDisposable {
   /** @internal Use {@link createTasks}. */
   constructor(options: TasksOptions) {
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
-    const { defaultPriority } = options;
+    const { defaultPriority, routes = [] } = options;
     const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000 } = options;
     assertName("`defaultQueue`", defaultQueue);
     if (defaultPriority !== undefined) assertPriority("defaultPriority", defaultPriority);
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
     assertPositiveInteger("resultExpiresMs", resultExpiresMs);
+    const findRoute = routes.length === 0 ? undefined : createRouter(routes);
     const openedBroker = typeof broker === "string" ? openBroker(broker) : broker;
     const openedResults =
       typeof results === "string" ? openResults(results, { expiresMs: resultExpiresMs }) : results;
@@ -94,6 +103,7 @@ export class Tasks implements AsyncDisposable {
       logger,
       defaultQueue,
       defaultPriority,
+      findRoute,
       maxMessageBytes,
       format: toMessageFormat(options),
       resultExpiresMs,

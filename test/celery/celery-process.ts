@@ -114,6 +114,16 @@ export class CeleryCaller extends CeleryProcess {
     await this.#call("revoke", id, terminate);
   }
 
+  /** Declares an exchange and a queue that it finds by a routing key. */
+  async bind(binding: {
+    exchange: string;
+    kind: string;
+    key: string;
+    queue: string;
+  }): Promise<void> {
+    await this.#call("bind", binding.exchange, binding.kind, binding.key, binding.queue);
+  }
+
   /** Restores all that anybody has taken, as a worker does when it was an hour ago. */
   async sweep(): Promise<void> {
     await this.#call("sweep");

@@ -39,3 +39,18 @@ def slow(seconds):
 @app.task(name="shared.slow")
 def shared(wait_ms):
     return "python"
+
+
+@app.task(name="py.time")
+def now(_name):
+    return time.time()
+
+
+@app.task(name="py.request", bind=True)
+def request(self):
+    """What a task sees of how it was called."""
+    seen = ("id", "timelimit", "shadow", "expires", "root_id", "parent_id", "group", "ignore_result", "headers")
+    found = {name: getattr(self.request, name, None) for name in seen}
+    found["priority"] = self.request.delivery_info.get("priority")
+    found["tenant"] = getattr(self.request, "x-tenant", None)
+    return found

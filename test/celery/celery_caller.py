@@ -5,6 +5,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 
 from celery.result import AsyncResult
+from kombu import Exchange, Queue
 
 from celery_app import app
 
@@ -21,6 +22,11 @@ def call(op, *args):
         return AsyncResult(args[0], app=app).state
     if op == "revoke":
         app.control.revoke(args[0], terminate=args[1])
+        return None
+    if op == "bind":
+        exchange, kind, key, queue = args
+        with app.connection_for_write() as connection:
+            Queue(queue, Exchange(exchange, kind), key)(connection.default_channel).declare()
         return None
     if op == "sweep":
         # What a worker does every hundred seconds, with an hour that is over at once.

@@ -30,6 +30,16 @@ export interface ExchangeAddress {
   readonly routingKey: string;
 }
 
+/** What finds queues for messages. */
+export interface Exchanges {
+  /**
+   * Keeps a message in each queue that an exchange finds.
+   *
+   * @throws {TidingsError} TASK_UNROUTABLE when it finds none.
+   */
+  publish(address: ExchangeAddress, message: EncodedMessage, dueAt?: number): Promise<void>;
+}
+
 /** What a worker asks for. */
 export interface TakeRequest {
   readonly queues: readonly string[];
@@ -134,16 +144,8 @@ export interface Broker extends AsyncDisposable {
   onChange(listener: () => void): () => void;
   /** Ends the use of the broker. */
   close(): Promise<void>;
-  /**
-   * Keeps a message in each queue that an exchange finds, if the broker knows exchanges.
-   *
-   * @throws {TidingsError} TASK_UNROUTABLE when it finds none.
-   */
-  publishToExchange?(
-    address: ExchangeAddress,
-    message: EncodedMessage,
-    dueAt?: number,
-  ): Promise<boolean>;
+  /** How an exchange is published to, where there are exchanges. */
+  readonly exchanges?: Exchanges | undefined;
   /** The priority whose messages come first. @default 0 */
   readonly firstPriority?: 0 | 9 | undefined;
   /** Makes messages due at once that wait for their time, if the broker can find them. */

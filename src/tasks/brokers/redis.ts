@@ -7,6 +7,7 @@ import {
   rewriteEnvelope,
   type Envelope,
 } from "../celery-redis/envelope.ts";
+import { RedisExchanges } from "../celery-redis/exchanges.ts";
 import { Publisher, toQueuedText } from "../celery-redis/publisher.ts";
 import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
@@ -75,6 +76,7 @@ export class RedisBroker implements Broker {
   readonly control: RedisControl;
   readonly revoked: RevokedTasks;
   readonly limits: LimitStore;
+  readonly exchanges: RedisExchanges;
   readonly #redis: TaskRedis;
   readonly #clock: RedisClock;
   readonly #publisher: Publisher;
@@ -94,6 +96,7 @@ export class RedisBroker implements Broker {
     this.#publisher = new Publisher(this.#redis);
     this.#delayed = new DelayedMessages(this.#redis);
     this.#watch = new QueueWatch(this.#redis, () => this.#changes.announce());
+    this.exchanges = new RedisExchanges(this.#redis, this.publish.bind(this));
     this.control = new RedisControl(this.#redis);
     this.revoked = new RevokedTasks(this.control, {
       now: () => this.#clock.time,
@@ -319,9 +322,9 @@ export class RedisBroker implements Broker {
     return { ...base, mode, target: listKey(queue, step), text };
   }
 
-  async #end(end: DeliveryEnd, delivery: Delivery): Promise<boolean> {
+  async #end(end: DeliveryEnd, delivery?: Delivery): Promise<boolean> {
     const { ended } = await this.#redis.settle({ end, record: null });
-    this.#held.delete(delivery);
+    if (delivery) this.#held.delete(delivery);
     return ended;
   }
 
@@ -334,17 +337,7 @@ export class RedisBroker implements Broker {
       lostLeases: marks.lostLeases + 1,
       dueAt: null,
     });
-    const { ended } = await this.#redis.settle({
-      end: {
-        field,
-        mode: "restore",
-        target: listKey(queue, step),
-        text: restored,
-        id: message.id,
-        time,
-      },
-      record: null,
-    });
-    return ended;
+    const end = { field, mode: "restore", target: listKey(queue, step), text: restored } as const;
+    return await this.#end({ ...end, id: message.id, time });
   }
 }

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { createTasks, RedisBroker, type Tasks } from "../../src/tasks/index.ts";
+import { decodeMessage } from "../../src/tasks/message/decode.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
+
+let server: RedisServer;
+let tasks: Tasks;
+let celery: CeleryWorker;
+let caller: CeleryCaller;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  caller = CeleryCaller.start(server.url);
+  celery = await CeleryWorker.start(server.url, { queue: "python,media" });
+  tasks = createTasks({ broker: server.url, results: server.url });
+});
+
+afterAll(async () => {
+  await caller[Symbol.asyncDispose]();
+  await celery[Symbol.asyncDispose]();
+  await tasks.close();
+  await server[Symbol.asyncDispose]();
+});
+
+describe("a call of ours on Redis", () => {
+  test("shows a Python task all that it was sent with", async () => {
+    const expires = new Date(Date.now() + 60_000);
+    const sent = await tasks.sendTask("py.request", [], {
+      queue: "python",
+      expires,
+      priority: 6,
+      headers: { "x-tenant": "acme" },
+      shadow: "pretty.name",
+      timeLimitMs: 30_000,
+      softTimeLimitMs: 20_000,
+      rootId: "root",
+      parentId: "parent",
+      groupId: "group",
+      taskId: "all-options",
+    });
+    const request = await sent.get({ timeoutMs: 15_000 });
+    expect(request).toMatchObject({
+      id: "all-options",
+      timelimit: [30, 20],
+      shadow: "pretty.name",
+      expires: expires.toISOString().replace("Z", "000+00:00"),
+      root_id: "root",
+      parent_id: "parent",
+      group: "group",
+      priority: 6,
+      tenant: "acme",
+    });
+  });
+
+  test.each([
+    ["direct", "video", "video"],
+    ["topic", "video.*", "video.encode"],
+    ["topic", "#.video", "a.b.video"],
+  ])("reaches a Python task through a %s exchange bound by %s", async (kind, key, routingKey) => {
+    const exchange = `exchange of ${key}`;
+    await caller.bind({ exchange, kind, key, queue: "media" });
+    const sent = await tasks.sendTask("py.echo", [routingKey], { exchange, routingKey });
+    expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: [routingKey], kwargs: {} });
+  });
+
+  test("is refused when an exchange finds no queue, and nothing is sent", async () => {
+    await caller.bind({ exchange: "found", kind: "topic", key: "video.*", queue: "media" });
+    for (const [exchange, routingKey] of [
+      ["found", "audio.encode"],
+      ["missing", "video.encode"],
+    ] as const) {
+      const sending = tasks.sendTask("py.echo", [], { exchange, routingKey });
+      await expect(sending).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
+    }
+  });
+
+  test("comes before others of a Python worker's queue when its priority does", async () => {
+    const order = await Promise.all(
+      // Waits in the queue behind a task that runs.
+      [
+        ["py.slow", 0.2, 0] as const,
+        ["py.time", "low", 9] as const,
+        ["py.time", "high", 3] as const,
+      ].map(([name, argument, priority]) =>
+        tasks.sendTask(name, [argument], { queue: "python", priority }),
+      ),
+    );
+    const [, low, high] = await Promise.all(order.map((sent) => sent.get({ timeoutMs: 15_000 })));
+    expect(Number(high)).toBeLessThan(Number(low));
+  });
+});
+
+describe("a call of Python's on Redis", () => {
+  test("shows us all that it was sent with", async () => {
+    const id = await caller.send("ts.any", [1], {
+      kwargs: { x: 1 },
+      queue: "ours",
+      priority: 6,
+      headers: { "x-tenant": "acme" },
+      shadow: "pretty.name",
+      time_limit: 30,
+      soft_time_limit: 20,
+      root_id: "root",
+      parent_id: "parent",
+      group_id: "group",
+      ignore_result: true,
+      expires_in: 60,
+    });
+    await using broker = new RedisBroker(server.url);
+    const [delivery] = await broker.take({ queues: ["ours"], limit: 1, leaseMs: 1_000 });
+    const message = delivery && decodeMessage(delivery.message);
+    expect(message).toMatchObject({
+      id,
+      args: [1],
+      kwargs: { x: 1 },
+      priority: 6,
+      headers: { "x-tenant": "acme" },
+      shadow: "pretty.name",
+      timeLimits: { hardMs: 30_000, softMs: 20_000 },
+      rootId: "root",
+      parentId: "parent",
+      group: "group",
+      ignoreResult: true,
+    });
+    expect(message?.expires).toBeGreaterThan(Date.now() + 50_000);
+  });
+
+  test("is taken by us in the order of its priority", async () => {
+    for (const priority of [9, 3, 0, 6]) {
+      await caller.send("ts.any", [priority], { queue: "ordered", priority });
+    }
+    await using broker = new RedisBroker(server.url);
+    const deliveries = await broker.take({ queues: ["ordered"], limit: 9, leaseMs: 1_000 });
+    expect(deliveries.map(({ message }) => message.properties.priority)).toEqual([0, 3, 6, 9]);
+  });
+});

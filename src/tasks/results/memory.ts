@@ -46,6 +46,11 @@ export class MemoryResults implements ResultStore {
     return true;
   }
 
+  async forget(id: string): Promise<void> {
+    this.#assertOpen();
+    if (this.#records.delete(id)) this.#changes.announce([id]);
+  }
+
   async expire(before: number): Promise<number> {
     this.#assertOpen();
     const expired = [...this.#records.values()]

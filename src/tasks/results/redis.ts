@@ -67,6 +67,14 @@ export class RedisResults implements ResultStore {
     return revision > 0;
   }
 
+  async forget(id: string): Promise<void> {
+    this.#assertOpen();
+    await this.#redis.run((redis) => redis.command(["DEL", keyOf(id)]));
+    const follower = this.#followed.get(id);
+    if (follower) follower.final = undefined;
+    this.#changes.announce([id]);
+  }
+
   /** Redis removes what has expired. */
   async expire(_before: number): Promise<number> {
     this.#assertOpen();

@@ -16,6 +16,7 @@ export type ChangedRecords = readonly string[] | null;
  * - `store` MUST return `false` and change nothing when the stored record is final, or has more `runs`:
  *   then another worker has the task, and this one's lease is lost (fencing).
  * - `get` MUST return what was stored last, equal but isolated from what was passed in, or `null`.
+ * - `forget` MUST remove the record of an id, final or not; what is stored afterwards is a new one.
  * - `expire` MUST remove the final records that ended before a time, and nothing else; a store whose
  *   records expire by themselves removes none.
  * - `onChange` MUST be called after records changed: at once for changes of this process, within
@@ -29,6 +30,8 @@ export interface ResultStore extends AsyncDisposable {
   get(id: string): Promise<TaskRecord | null>;
   /** Stores a record; its own `revision` is ignored. */
   store(record: TaskRecord): Promise<boolean>;
+  /** Removes a record. */
+  forget(id: string): Promise<void>;
   /** Removes final records older than `before`, at most 1,000; returns how many. */
   expire(before: number): Promise<number>;
   /** Calls the listener when records changed; `id` says which one it cares for. */

@@ -23,6 +23,7 @@ export class SqliteResults implements ResultStore {
   readonly #database: TaskDatabase;
   readonly #get: StatementSync;
   readonly #store: StatementSync;
+  readonly #forget: StatementSync;
   readonly #expire: StatementSync;
   /** Of this store alone: a broker may use the database on. */
   readonly #closing = new Notifier<null>();
@@ -38,6 +39,7 @@ export class SqliteResults implements ResultStore {
         runs = excluded.runs, finished_at = excluded.finished_at,
         revision = revision + 1, record = excluded.record
       WHERE tidings_records.finished_at IS NULL AND tidings_records.runs <= excluded.runs`);
+    this.#forget = this.#database.prepare("DELETE FROM tidings_records WHERE id = ?");
     this.#expire = this.#database.prepare(`
       DELETE FROM tidings_records WHERE rowid IN (
         SELECT rowid FROM tidings_records WHERE finished_at IS NOT NULL AND finished_at < ? LIMIT ?)`);
@@ -61,6 +63,13 @@ export class SqliteResults implements ResultStore {
     // Written down at once: the caller may go on changing what is inside.
     const text = JSON.stringify(record);
     return this.#database.run(() => this.#storeText(record, text));
+  }
+
+  async forget(id: string): Promise<void> {
+    this.#assertOpen();
+    await this.#database.run(() => {
+      if (this.#forget.run(id).changes === 1) this.#database.touch("records", id);
+    });
   }
 
   async expire(before: number): Promise<number> {

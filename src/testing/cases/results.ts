@@ -53,6 +53,21 @@ export const resultsCases: readonly ResultsCase[] = [
     },
   },
   {
+    name: "forgets a record, a final one too, and stores a new one in its place",
+    async run(make) {
+      await using results = await make();
+      await results.forget("one");
+      const left = results.onChange(() => undefined, "one");
+      assert.equal(await results.store(record({ state: "SUCCESS", finishedAt: 5 })), true);
+      assert.equal((await results.get("one"))?.state, "SUCCESS");
+      await results.forget("one");
+      assert.equal(await results.get("one"), null);
+      assert.equal(await results.store(record({ state: "STARTED" })), true);
+      assert.equal((await results.get("one"))?.state, "STARTED");
+      left();
+    },
+  },
+  {
     name: "never changes a final record",
     async run(make) {
       for (const state of ["SUCCESS", "FAILURE", "REVOKED"] as const) {

@@ -5,10 +5,11 @@ import { toJsonText } from "./message/json-text.ts";
 import { toMessageFormat } from "./message/message-format.ts";
 import type { Serializer } from "./message/serializer.ts";
 import { assertPriority, type Priority } from "./priority.ts";
+import { assertPublishRetry, type PublishRetry } from "./publish-retry.ts";
 import { assertTimeLimits, type TimeLimitOptions } from "./worker/time-limits.ts";
 
 /** How calls of a task are sent. A call says it, or its task, or else a route; the first that does decides. */
-export interface CallOptions extends TimeLimitOptions {
+export interface CallOptions extends TimeLimitOptions, PublishRetry {
   /** The queue they wait in. @default the default queue */
   readonly queue?: string | undefined;
   /** The exchange that finds the queues, instead of a queue. Of Redis and AMQP. */
@@ -48,6 +49,7 @@ export function assertCallOptions(options: CallOptions): void {
     throw invalidOption("ignoreResult", "a boolean", ignoreResult);
   }
   toMessageFormat({ serializer, compression });
+  assertPublishRetry(options);
 }
 
 const DESTINATION = ["queue", "exchange", "routingKey"] as const;

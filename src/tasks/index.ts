@@ -52,6 +52,7 @@ export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";
 export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
+export type { PublishRetry, PublishRetryOptions } from "./publish-retry.ts";
 export { RedisResults, type RedisResultsOptions } from "./results/redis.ts";
 export { openResults } from "./results/open-results.ts";
 export type { ChangedRecords, ResultStore, SharedResults } from "./results/result-store.ts";
@@ -70,12 +71,14 @@ export {
 } from "./results/task-record.ts";
 export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
 export type { Route, RoutedCall, RouteFunction } from "./routes.ts";
+export { SentPartlyError, type SendOutcome } from "./send-many.ts";
 export { Signature, type SignatureParts } from "./signature.ts";
 export { isFinal, TASK_STATES, type TaskState } from "./states.ts";
 export type { InputTaskOptions, LastOf, SendOptions, Task, TaskOptions } from "./task.ts";
 export {
   createTasks,
   Tasks,
+  type NamedCall,
   type SendTaskOptions,
   type TaskSettings,
   type TasksOptions,

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
 import type { ExchangeAddress } from "./brokers/broker.ts";
-import { assertCallOptions, assertText, withDefaults } from "./call-options.ts";
+import { assertCallOptions, assertText, withDefaults, type CallOptions } from "./call-options.ts";
 import { findCurrentTask } from "./current-task.ts";
 import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
@@ -29,6 +29,8 @@ export interface TaskCall {
 /** A call as the broker gets it. */
 export interface PreparedCall {
   readonly id: string;
+  /** Whether the caller chose the id: others may have chosen it too. */
+  readonly hasOwnId: boolean;
   readonly task: string;
   readonly message: EncodedMessage;
   readonly queue: string;
@@ -38,6 +40,7 @@ export interface PreparedCall {
   readonly dueAt: number | undefined;
   /** Whether nothing will be recorded of it. */
   readonly ignoreResult: boolean;
+  readonly publishRetry: CallOptions["publishRetry"];
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`;
@@ -58,12 +61,14 @@ export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall 
   const dueAt = toDueTime(options);
   return {
     id,
+    hasOwnId: options.taskId !== undefined,
     task: call.task,
     message: encode(runtime, { ...call, options }, { id, eta: dueAt }),
     queue: options.queue ?? defaultQueue,
     exchange: exchange === undefined ? null : { exchange, routingKey },
     dueAt: dueAt ?? undefined,
     ignoreResult: options.ignoreResult ?? false,
+    publishRetry: options.publishRetry,
   };
 }
 

@@ -1,7 +1,9 @@
 import { TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 import type { Broker } from "./brokers/broker.ts";
+import { markRedelivered } from "./message/redelivered.ts";
 import { prepareCall, type PreparedCall, type TaskCall } from "./prepare-call.ts";
+import { retryPublish } from "./publish-retry.ts";
 import type { TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
@@ -18,13 +20,29 @@ import type { TaskRuntime } from "./task-runtime.ts";
  */
 export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<PreparedCall> {
   const prepared = prepareCall(runtime, call);
-  const { id } = prepared;
+  await sendPrepared(runtime, prepared);
+  return prepared;
+}
+
+/** Gives a prepared call to the broker. Throws as {@link sendCall} does. */
+export async function sendPrepared(runtime: TaskRuntime, prepared: PreparedCall): Promise<void> {
+  const { broker, results, closing: signal } = runtime;
+  const { id, hasOwnId, publishRetry: retry } = prepared;
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
-  if (call.options.taskId !== undefined && isEnded(await runtime.results.get(id))) {
-    throw takenId(id, "has ended");
-  }
-  if (await publish(runtime.broker, prepared)) return prepared;
-  throw takenId(id, "waits or runs");
+  if (hasOwnId && isEnded(await results.get(id))) throw takenId(id, "has ended");
+  const isNew = await retryPublish({
+    publish: (failures) =>
+      failures === 0 ? publish(broker, prepared) : publishAgain(broker, prepared),
+    retry,
+    signal,
+  });
+  if (!isNew) throw takenId(id, "waits or runs");
+}
+
+/** What the broker has of an id of ours by now came from a try before. */
+async function publishAgain(broker: Broker, prepared: PreparedCall): Promise<boolean> {
+  const message = markRedelivered(prepared.message);
+  return (await publish(broker, { ...prepared, message })) || !prepared.hasOwnId;
 }
 
 async function publish(

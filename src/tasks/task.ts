@@ -59,6 +59,17 @@ export interface Task<TArguments extends readonly unknown[], TReturn> {
   delay(...args: TArguments): Promise<AsyncResult<Awaited<TReturn>>>;
   /** Sends it to a worker, with options. */
   applyAsync(args: TArguments, options?: SendOptions): Promise<AsyncResult<Awaited<TReturn>>>;
+  /**
+   * Sends it many times, 500 calls in one round trip or commit, with the same options.
+   *
+   * All arguments are checked before the first call is sent. At most 100,000 calls.
+   *
+   * @throws {SentPartlyError} TASK_SENT_PARTLY when some were sent, and others were not: `outcomes` says which.
+   */
+  applyMany(
+    calls: readonly TArguments[],
+    options?: Omit<SendOptions, "taskId">,
+  ): Promise<readonly AsyncResult<Awaited<TReturn>>[]>;
   /** A call to be sent later: by whom comes before it, whose result are the arguments that are left out here. */
   s(...args: LastOf<TArguments>): Signature;
   /** A call to be sent later, whatever the result of what comes before it: immutable. */

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { openBroker } from "./brokers/open-broker.ts";
@@ -11,12 +11,13 @@ import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
-import type { TaskCall } from "./prepare-call.ts";
+import type { PreparedCall, TaskCall } from "./prepare-call.ts";
 import { assertPriority, type Priority } from "./priority.ts";
 import { openResults } from "./results/open-results.ts";
 import type { ResultStore } from "./results/result-store.ts";
 import { Results } from "./results/results.ts";
 import { createRouter, type Route, type RouteFunction } from "./routes.ts";
+import { sendMany } from "./send-many.ts";
 import { sendCall } from "./send.ts";
 import { Signature, type SignatureParts } from "./signature.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
@@ -64,6 +65,12 @@ export interface SendTaskOptions extends SendOptions {
   readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** A call of a task by its name. */
+export interface NamedCall extends SendTaskOptions {
+  readonly name: string;
+  readonly args?: readonly unknown[] | undefined;
+}
+
 /**
  * A set of tasks: what is registered, how to send it, and what became of it.
  *
@@ -77,6 +84,7 @@ export class Tasks implements AsyncDisposable {
   readonly #runtime: TaskRuntime;
   readonly #definitions = new Map<string, TaskDefinition>();
   readonly #owned: readonly AsyncDisposable[];
+  readonly #closing = new AbortController();
 
   /** @internal Use {@link createTasks}. */
   constructor(options: TasksOptions) {
@@ -100,6 +108,7 @@ export class Tasks implements AsyncDisposable {
       broker: openedBroker,
       results: openedResults,
       definitions: this.#definitions,
+      closing: this.#closing.signal,
       logger,
       defaultQueue,
       defaultPriority,
@@ -163,6 +172,23 @@ export class Tasks implements AsyncDisposable {
     return this.#send({ task: name, args, kwargs, options });
   }
 
+  /**
+   * Sends tasks by their names, 500 in one round trip or commit. At most 100,000.
+   *
+   * @throws {SentPartlyError} TASK_SENT_PARTLY when some were sent, and others were not: `outcomes` says which.
+   */
+  async sendMany(calls: readonly NamedCall[]): Promise<readonly AsyncResult[]> {
+    for (const { name } of calls) assertName("the name of a task", name);
+    return this.#sendMany(
+      calls.map(({ name: task, args = [], kwargs, ...options }) => ({
+        task,
+        args,
+        kwargs,
+        options,
+      })),
+    );
+  }
+
   /** A call of a task that is registered elsewhere, to be sent later. */
   signature(
     task: string,
@@ -200,6 +226,7 @@ export class Tasks implements AsyncDisposable {
    * Whoever waits for a result, or follows records, gets STORAGE_UNAVAILABLE.
    */
   async close(): Promise<void> {
+    this.#closing.abort();
     this.results.close();
     await Promise.all(this.#owned.map((store) => store[Symbol.asyncDispose]()));
   }
@@ -217,11 +244,22 @@ export class Tasks implements AsyncDisposable {
       if (definition.checkArguments) await definition.checkArguments(args);
       return this.#send({ task: name, args, options });
     };
+    const applyMany = async (
+      calls: readonly (readonly unknown[])[],
+      options: SendOptions = NO_OPTIONS,
+    ): Promise<readonly AsyncResult[]> => {
+      if (options.taskId !== undefined && calls.length > 1) {
+        throw invalidOption("taskId", "absent: each call has an id of its own", options.taskId);
+      }
+      for (const args of calls) await definition.checkArguments?.(args);
+      return this.#sendMany(calls.map((args) => ({ task: name, args, options })));
+    };
     const call = (...args: readonly unknown[]): unknown =>
       runAs(localTask(name), () => definition.run(args, {}));
     const task = Object.assign(call, {
       delay: (...args: readonly unknown[]) => applyAsync(args),
       applyAsync,
+      applyMany,
       s: (...args: readonly unknown[]) => new Signature({ task: name, args }),
       si: (...args: readonly unknown[]) => new Signature({ task: name, args, immutable: true }),
     });
@@ -229,7 +267,14 @@ export class Tasks implements AsyncDisposable {
   }
 
   async #send(call: TaskCall): Promise<AsyncResult> {
-    const { id, ignoreResult } = await sendCall(this.#runtime, call);
+    return this.#toResult(await sendCall(this.#runtime, call));
+  }
+
+  #sendMany(calls: readonly TaskCall[]): Promise<readonly AsyncResult[]> {
+    return sendMany(this.#runtime, calls, (sent) => this.#toResult(sent));
+  }
+
+  #toResult({ id, ignoreResult }: PreparedCall): AsyncResult {
     return new AsyncResult(id, this, ignoreResult);
   }
 }

@@ -3,6 +3,7 @@ import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
+import { isRedelivered } from "../message/redelivered.ts";
 import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task-record.ts";
 import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
@@ -81,7 +82,8 @@ export async function execute(
 async function receive(execution: Execution): Promise<Execution> {
   const { context, delivery } = execution;
   // A first run has no record yet: nothing to read.
-  const record = delivery.runs > 1 ? await findRecord(execution) : execution.record;
+  const isFirst = delivery.runs === 1 && !isRedelivered(delivery.message);
+  const record = isFirst ? execution.record : await findRecord(execution);
   if (isFinal(record.state)) return { ...execution, outcome: { kind: "stored-before", record } };
   if (delivery.cancelled)
     return { ...execution, record, outcome: revoked("the task was cancelled") };

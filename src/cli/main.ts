@@ -3,10 +3,15 @@ import { readFileSync } from "node:fs";
 
 import { Command } from "commander";
 
+import { callCommand } from "./call.ts";
 import { devCommand } from "./dev.ts";
 import { explain } from "./explain.ts";
+import { listCommand } from "./list.ts";
+import { purgeCommand } from "./purge.ts";
+import { resultCommand } from "./result.ts";
 import { runworkerCommand } from "./runworker.ts";
 import { serveCommand } from "./serve.ts";
+import { statusCommand } from "./status.ts";
 import { workerCommand } from "./worker.ts";
 
 const manifest: unknown = JSON.parse(
@@ -20,6 +25,11 @@ const program = new Command("tidings")
   .addCommand(serveCommand())
   .addCommand(workerCommand())
   .addCommand(runworkerCommand())
+  .addCommand(callCommand())
+  .addCommand(resultCommand())
+  .addCommand(purgeCommand())
+  .addCommand(listCommand())
+  .addCommand(statusCommand())
   .addHelpText(
     "after",
     "\nA MODULE is a file whose default export is `application({ … })`.\nStop with Ctrl+C or SIGTERM: work in progress finishes. A second signal stops at once.\n",

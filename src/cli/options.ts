@@ -11,6 +11,29 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** Parses seconds, for the command line. */
+export function seconds(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a number of seconds.");
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print JSON, for programs");
+}
+
+export function waitOption(): Option {
+  return new Option(
+    "--wait [seconds]",
+    "wait for it to end, for ever or so long, and print what it returned",
+  ).argParser(seconds);
+}
+
+export function timeoutOption(): Option {
+  return new Option("-t, --timeout <seconds>", "how long to wait for workers to answer")
+    .default(1)
+    .argParser(seconds);
+}
+
 export function portOption(): Option {
   return new Option("-p, --port <port>", "port to listen on; 0 takes a free one")
     .env("PORT")
@@ -30,11 +53,10 @@ export function concurrencyOption(): Option {
     .argParser(integer(1, 1_000));
 }
 
-export function queuesOption(): Option {
-  return new Option(
-    "-Q, --queues <names>",
-    "queues to work for, separated by commas (default: those of the tasks)",
-  ).argParser((text: string) => {
+export function queuesOption(
+  description = "queues to work for, separated by commas (default: those of the tasks)",
+): Option {
+  return new Option("-Q, --queues <names>", description).argParser((text: string) => {
     const names = text.split(",").map((name) => name.trim());
     if (names.every(Boolean)) return names;
     throw new InvalidArgumentError("Expected names separated by commas.");

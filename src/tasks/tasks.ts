@@ -6,6 +6,7 @@ import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { openBroker } from "./brokers/open-broker.ts";
+import type { QueueContents } from "./brokers/queue-contents.ts";
 import { cancelTask } from "./cancel-task.ts";
 import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
@@ -81,6 +82,8 @@ export class Tasks implements AsyncDisposable {
   readonly results: Results;
   /** Speaks to the workers. */
   readonly control: Control;
+  /** What lies in the queues. */
+  readonly queues: QueueContents;
   readonly #runtime: TaskRuntime;
   readonly #definitions = new Map<string, TaskDefinition>();
   readonly #owned: readonly AsyncDisposable[];
@@ -119,6 +122,7 @@ export class Tasks implements AsyncDisposable {
     };
     this.results = new Results(openedResults);
     this.control = new Control(openedBroker.control);
+    this.queues = openedBroker.contents;
   }
 
   /** The names of the registered tasks. */

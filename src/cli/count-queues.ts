@@ -1,0 +1,32 @@
+import type { QueueContents, QueueCount } from "../tasks/index.ts";
+import { printTable } from "./print-table.ts";
+
+/** A queue, and how many messages are in it. */
+export interface CountedQueue extends QueueCount {
+  readonly name: string;
+}
+
+/** Counts queues, one after the other. */
+export async function countQueues(
+  contents: QueueContents,
+  names: readonly string[],
+): Promise<readonly CountedQueue[]> {
+  const counted: CountedQueue[] = [];
+  for (const name of names) counted.push({ name, ...(await contents.count(name)) });
+  return counted;
+}
+
+/** Prints queues with their counts; what the broker cannot tell is a dash. */
+export function printQueues(queues: readonly CountedQueue[]): void {
+  printTable(
+    ["QUEUE", "WAITING", "DELAYED", "RUNNING"],
+    queues.map(({ name, waiting, delayed, taken }) => [
+      name,
+      ...[waiting, delayed, taken].map(toCell),
+    ]),
+  );
+}
+
+function toCell(count: number | null): string {
+  return count === null ? "-" : String(count);
+}

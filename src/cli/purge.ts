@@ -1,0 +1,77 @@
+import { createInterface } from "node:readline/promises";
+
+import { Command } from "commander";
+
+import { TidingsError } from "../core/errors.ts";
+import type { QueueContents } from "../tasks/index.ts";
+import { countQueues, printQueues, type CountedQueue } from "./count-queues.ts";
+import { jsonOption, queuesOption } from "./options.ts";
+import { printJson } from "./print-json.ts";
+import { printTable } from "./print-table.ts";
+import {
+  brokerOption,
+  openTaskSource,
+  splitModule,
+  type TaskSourceOptions,
+} from "./task-source.ts";
+
+interface PurgeOptions extends TaskSourceOptions {
+  readonly queues: readonly string[] | undefined;
+  readonly force?: true;
+  readonly json?: true;
+}
+
+/** `tidings purge`: empties queues. */
+export function purgeCommand(): Command {
+  return new Command("purge")
+    .description("Remove all messages that wait in queues. What workers have goes on.")
+    .usage("[options] <module>")
+    .argument("[module]", "the file that exports the application")
+    .addOption(queuesOption("queues to empty, separated by commas (default: those of the tasks)"))
+    .option("-f, --force", "do not ask")
+    .addOption(jsonOption())
+    .addOption(brokerOption())
+    .action(purge);
+}
+
+async function purge(module: string | undefined, options: PurgeOptions): Promise<void> {
+  const [path] = splitModule(options, [module], []);
+  await using source = await openTaskSource(path, options);
+  const { queues: contents } = source.tasks;
+  const names = options.queues ?? source.queues;
+  if (!options.force && !(await isConfirmed(await countQueues(contents, names)))) return;
+  const purged = await purgeAll(contents, names);
+  if (options.json) printJson(Object.fromEntries(purged));
+  else
+    printTable(
+      ["QUEUE", "REMOVED"],
+      [...purged].map(([name, count]) => [name, String(count)]),
+    );
+}
+
+async function purgeAll(
+  contents: QueueContents,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const purged = new Map<string, number>();
+  for (const name of names) purged.set(name, await contents.purge(name));
+  return purged;
+}
+
+/** Asks whoever sits there; where nobody does, it must have been said before. */
+async function isConfirmed(queues: readonly CountedQueue[]): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new TidingsError(
+      "OPTION_INVALID",
+      "expected --force, since nobody can be asked here whether messages may be removed for good",
+    );
+  }
+  printQueues(queues);
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question("Remove what waits in these queues for good? [y/N] ");
+  terminal.close();
+  if (/^y(es)?$/i.test(answer.trim())) return true;
+  process.stdout.write("Nothing was removed.\n");
+  process.exitCode = 1;
+  return false;
+}

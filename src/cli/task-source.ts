@@ -1,0 +1,87 @@
+import { Option } from "commander";
+
+import { TidingsError } from "../core/errors.ts";
+import { createTasks, type Tasks } from "../tasks/index.ts";
+import { loadApplication } from "./load-application.ts";
+
+/** Where a command finds the tasks: in a module, or by the URLs of their drivers. */
+export interface TaskSourceOptions {
+  readonly broker?: string | undefined;
+  readonly results?: string | undefined;
+}
+
+/** The tasks that a command is about. */
+export interface TaskSource extends AsyncDisposable {
+  readonly tasks: Tasks;
+  /** The queues that a worker of them would take from. */
+  readonly queues: readonly string[];
+}
+
+export function brokerOption(): Option {
+  return new Option("-b, --broker <url>", "the broker, instead of a MODULE");
+}
+
+export function resultsOption(): Option {
+  return new Option("--results <url>", "with --broker: the results (default: the broker's URL)");
+}
+
+/**
+ * Splits what is named behind a command into the MODULE and the rest; with `--broker` there is no MODULE.
+ *
+ * @throws {TidingsError} OPTION_INVALID unless there are as many words as are asked for.
+ */
+export function splitModule(
+  { broker }: TaskSourceOptions,
+  words: readonly (string | undefined)[],
+  rest: readonly string[],
+): readonly [path: string | undefined, ...rest: readonly string[]] {
+  const given = words.filter((word) => word !== undefined);
+  const names = broker === undefined ? ["MODULE", ...rest] : rest;
+  if (given.length === names.length)
+    return broker === undefined ? toSplit(given) : [undefined, ...given];
+  const instead = broker === undefined ? "; --broker <url> stands for MODULE" : " beside --broker";
+  const expected = names.length === 0 ? "nothing" : names.join(" ");
+  throw new TidingsError(
+    "OPTION_INVALID",
+    `expected ${expected}${instead}, got ${given.length === 0 ? "nothing" : given.join(" ")}`,
+  );
+}
+
+function toSplit([path, ...rest]: readonly string[]): readonly [string | undefined, ...string[]] {
+  return [path, ...rest];
+}
+
+/** Opens the tasks of a module, or those at a broker. */
+export async function openTaskSource(
+  path: string | undefined,
+  { broker = "", results }: TaskSourceOptions,
+): Promise<TaskSource> {
+  if (path === undefined) {
+    assertReachable(broker);
+    const tasks = createTasks({ broker, results: results ?? broker });
+    return toSource(tasks, () => tasks.close());
+  }
+  const application = await loadApplication(path);
+  const { app } = application;
+  try {
+    assertReachable(app.drivers.broker);
+    await application.loadTasks();
+    return toSource(app.tasks, () => app.close());
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+function toSource(tasks: Tasks, close: () => Promise<void>): TaskSource {
+  return { tasks, queues: tasks.createWorker().queues, [Symbol.asyncDispose]: close };
+}
+
+/** What is in the memory of another process cannot be looked at. */
+function assertReachable(broker: string): void {
+  if (!broker.startsWith("memory:")) return;
+  throw new TidingsError(
+    "BROKER_NOT_SHARED",
+    "the broker is in memory, where no other process can reach it: choose one that processes share (sqlite:…, redis://…)",
+  );
+}

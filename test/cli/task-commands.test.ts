@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { Tidings } from "./tidings.ts";
+
+const FIXTURE = fileURLToPath(new URL("application.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+const folder = mkdtempSync(join(tmpdir(), "tidings-commands-"));
+const broker = `sqlite:${join(folder, "tasks.db")}`;
+let worker: Tidings;
+
+async function run(...args: readonly string[]) {
+  const { code, output } = await new Tidings(args, { BROKER_URL: broker }).ended;
+  return { code, output: output.trim() };
+}
+
+beforeAll(async () => {
+  worker = new Tidings(["worker", FIXTURE, "-n", "one@here"], { BROKER_URL: broker });
+  await worker.until(/"worker started"/);
+});
+
+afterAll(async () => {
+  await worker[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+describe("tidings call and result", () => {
+  test("send a task of an application, and print what it returned", async () => {
+    const called = await run("call", FIXTURE, "fixture.add", "--args", "[1, 2]", "--wait", "10");
+    expect(called).toEqual({ code: 0, output: "3" });
+  });
+
+  test("send without an application, and tell what became of it", async () => {
+    const sent = await run("call", "-b", broker, "fixture.nope", "--json");
+    expect(sent.code).toBe(0);
+    const { id } = JSON.parse(sent.output);
+    const failed = await run("result", "-b", broker, id, "--wait", "10", "--json");
+    expect(failed.code).toBe(1);
+    expect(JSON.parse(failed.output)).toMatchObject({ id, state: "FAILURE" });
+    const told = await run("result", FIXTURE, id);
+    expect(told.code).toBe(1);
+    expect(told.output).toContain(`${id} fixture.nope FAILURE: TASK_NOT_REGISTERED`);
+  });
+
+  test("say that a task has not ended", async () => {
+    const options = ["--countdown", "60", "--queue", "later", "--task-id", "waits"];
+    expect(await run("call", FIXTURE, "fixture.add", ...options)).toEqual({
+      code: 0,
+      output: "waits",
+    });
+    const result = await run("result", FIXTURE, "waits", "--wait", "0.1");
+    expect(result).toEqual({ code: 3, output: "waits PENDING" });
+  });
+});
+
+describe("tidings list and status", () => {
+  test("show workers that answer, and what waits", async () => {
+    const status = await run("status", FIXTURE, "-t", "0.4");
+    expect(status.code).toBe(0);
+    expect(status.output).toMatch(/^WORKER +RUNNING +OF +DONE +UPTIME +QUEUES$/m);
+    expect(status.output).toMatch(/^one@here +0 +10 +\d+ +\w+ +celery$/m);
+    expect(status.output).toMatch(/^later +0 +1 +0$/m);
+    const json = await run("status", "-b", broker, "--json", "-t", "0.4");
+    expect(JSON.parse(json.output)).toMatchObject({
+      workers: [{ name: "one@here", concurrency: 10, tasks: ["fixture.add"] }],
+      queues: [
+        { name: "celery", waiting: 0 },
+        { name: "later", waiting: 0, delayed: 1, taken: 0 },
+      ],
+    });
+  });
+
+  test("list tasks, of the application or of the workers", async () => {
+    const [own, asked] = await Promise.all([
+      run("list", FIXTURE, "tasks"),
+      run("list", "-b", broker, "tasks", "--json", "-t", "0.4"),
+    ]);
+    expect(own.output).toBe("TASK\nfixture.add");
+    expect(JSON.parse(asked.output)).toEqual(["fixture.add"]);
+  });
+});
+
+describe("tidings purge", () => {
+  test("removes nothing unless it is told so", async () => {
+    const refused = await run("purge", FIXTURE, "-Q", "later");
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain("expected --force");
+    expect(await askPurge("n")).toContain("Nothing was removed.");
+    expect((await run("list", FIXTURE, "queues")).output).toMatch(/^later +0 +1 +0$/m);
+  });
+
+  test("asks at a terminal, and prints how much is gone", async () => {
+    expect(await askPurge("y")).toMatch(/^later +1\r?$/m);
+    const again = await run("purge", "-b", broker, "-Q", "later", "--force", "--json");
+    expect(again).toEqual({ code: 0, output: '{"later":0}' });
+  });
+
+  /** What the command prints at a terminal where somebody types an answer. */
+  async function askPurge(answer: string): Promise<string> {
+    const words = [process.execPath, "--conditions=tidings-source", MAIN, "purge", FIXTURE];
+    const child = spawn("script", ["-qec", [...words, "-Q", "later"].join(" "), "/dev/null"], {
+      env: { ...process.env, BROKER_URL: broker },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (text: Buffer) => {
+      output += text.toString();
+      if (output.includes("[y/N]") && !child.stdin.writableEnded) child.stdin.end(`${answer}\n`);
+    });
+    await once(child, "close");
+    return output;
+  }
+});
+
+describe("the commands for tasks", () => {
+  test("say what is wrong", async () => {
+    const wrong: readonly (readonly [readonly string[], string])[] = [
+      [["call"], "expected MODULE NAME; --broker <url> stands for MODULE, got nothing"],
+      [["call", "-b", "sqlite:x.db", "one", "two"], "expected NAME beside --broker, got one two"],
+      [["call", FIXTURE, "t", "--args", "{}"], "Expected a JSON array."],
+      [["call", FIXTURE, "t", "--kwargs", "}{"], "It is no JSON."],
+      [["call", FIXTURE, "t", "--eta", "soon"], "Expected a time as 2030-12-31T23:59:00Z."],
+      [["list", FIXTURE, "nonsense"], "expected one of tasks, queues, workers, got nonsense"],
+      [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
+      [["status", "-b", "pigeon:"], "APP_INVALID_URL"],
+    ];
+    const ended = await Promise.all(wrong.map(([args]) => run(...args)));
+    for (const [index, { code, output }] of ended.entries()) {
+      expect(code).toBe(1);
+      expect(output).toContain(wrong[index]?.[1]);
+      expect(output).not.toContain("    at ");
+    }
+  });
+});

@@ -14,6 +14,8 @@ export interface KeyWatchOptions {
   readonly dial: DialRedis;
   readonly bounds: RedisBounds;
   readonly onTouch: () => void;
+  /** Asks whether the link that listens is of use still. @default PING */
+  readonly probeListener?: ((link: RedisLink) => Promise<unknown>) | undefined;
 }
 
 /** The two connections of a watch: RESP2 cannot read and listen on one. */
@@ -98,7 +100,8 @@ export class KeyWatch implements RedisKeyWatch {
     const now = Date.now();
     if (now - this.#pingedAt < this.#options.bounds.pingIntervalMs) return;
     this.#pingedAt = now;
-    await ping(hearer);
+    const { probeListener = ping } = this.#options;
+    await probeListener(hearer);
   }
 
   async #drop(opening: Promise<Pair>): Promise<void> {

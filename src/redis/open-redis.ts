@@ -1,11 +1,11 @@
 import { dialClient } from "./client-link.ts";
 import { ClusterRedis } from "./cluster-redis.ts";
+import { dialFirst } from "./failover.ts";
 import { dialIoredis, isIoredisCluster, nodesOf, type IoredisClient } from "./ioredis-link.ts";
-import type { DialRedis } from "./redis-link.ts";
 import { toBounds, type RedisOptions } from "./redis-options.ts";
-import { parseRedisUrl, type RedisAddress } from "./redis-url.ts";
+import { parseRedisUrls, type RedisAddress, type RedisUrl } from "./redis-url.ts";
 import type { Redis } from "./redis.ts";
-import { assertMaster, dialMaster } from "./sentinel.ts";
+import { assertMaster, dialMaster, type SentinelOptions } from "./sentinel.ts";
 import { ServerRedis } from "./server-redis.ts";
 
 /** Which Redis, and how to speak with it. */
@@ -18,6 +18,7 @@ export interface RedisSettings extends RedisOptions {
  * Opens a Redis by its URL. Nothing is connected yet, so it never fails because Redis is down.
  *
  * - `redis://[user:password@]host:port/database`: a server; `rediss:` speaks TLS.
+ * - `redis://a:6379/0;redis://b:6379/0`: the first of the list that can be reached.
  * - `redis+sentinel://s1:26379,s2:26379/0?master=mymaster`: what sentinels say is the master.
  * - `redis+cluster://n1:7000,n2:7001`: a cluster (Redis 7), with sharded pub/sub.
  *
@@ -25,34 +26,43 @@ export interface RedisSettings extends RedisOptions {
  */
 export function openRedis(target: string | RedisSettings): Redis {
   const { url, ...options }: RedisSettings = typeof target === "string" ? { url: target } : target;
-  const { kind, isTls, addresses, username, password, database, master } = parseRedisUrl(url);
   const bounds = toBounds(options);
-  const tls = options.tls ?? (isTls ? {} : undefined);
-  const common = { tls, connectTimeoutMs: bounds.connectTimeoutMs };
-  const dialServer =
-    (address: RedisAddress): DialRedis =>
-    async (events) =>
-      await dialClient({ ...common, address, username, password, database }, events);
-  const [first] = addresses;
+  const [first, ...others] = parseRedisUrls(url);
+  const { kind, addresses, master } = first;
+  const { dialServer, dialSentinel } = createDials(first, options);
   if (kind === "cluster") {
     return new ClusterRedis({ seeds: async () => addresses, dialServer, bounds });
   }
-  if (kind === "server" || master === undefined || !first) {
-    return new ServerRedis({
-      dial: dialServer(first ?? { host: "localhost", port: 6379 }),
-      bounds,
-    });
+  if (kind === "server" || master === undefined) {
+    const dials = [
+      dialServer(addressOf(addresses)),
+      ...others.map((other) => createDials(other, options).dialServer(addressOf(other.addresses))),
+    ];
+    const { dial, probe } = dialFirst(dials);
+    return new ServerRedis({ dial, bounds, probe, probeListener: probe });
   }
-  const { sentinelUsername, sentinelPassword } = options;
+  const dial = dialMaster({ sentinels: addresses, master, dialServer, dialSentinel });
+  return new ServerRedis({ dial, bounds, probe: assertMaster });
+}
+
+/** How to connect to the servers of one URL. */
+function createDials(
+  { isTls, username, password, database }: RedisUrl,
+  options: RedisOptions,
+): Pick<SentinelOptions, "dialServer" | "dialSentinel"> {
+  const { tls = isTls ? {} : undefined, sentinelUsername, sentinelPassword } = options;
+  const common = { tls, connectTimeoutMs: toBounds(options).connectTimeoutMs };
   const credentials = { username: sentinelUsername, password: sentinelPassword };
-  const dial = dialMaster({
-    sentinels: addresses,
-    master,
-    dialServer,
+  return {
+    dialServer: (address) => async (events) =>
+      await dialClient({ ...common, address, username, password, database }, events),
     dialSentinel: async (address) =>
       await dialClient({ ...common, ...credentials, address }, silentEvents),
-  });
-  return new ServerRedis({ dial, bounds, probe: assertMaster });
+  };
+}
+
+function addressOf([address]: readonly RedisAddress[]): RedisAddress {
+  return address ?? { host: "localhost", port: 6379 };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { parseRedisUrl } from "./redis-url.ts";
+import { parseRedisUrl, parseRedisUrls } from "./redis-url.ts";
 
 const server = { kind: "server", isTls: false, database: 0 } as const;
 
@@ -93,5 +93,22 @@ describe("parseRedisUrl", () => {
     expect(read).toThrow(`invalid Redis URL: `);
     expect(read).toThrow(message);
     expect(read).not.toThrow(/sec|:\/\/u/);
+  });
+});
+
+describe("parseRedisUrls", () => {
+  test("reads servers that stand in for each other, and a single URL", () => {
+    const hosts = (urls: string): readonly (string | undefined)[] =>
+      parseRedisUrls(urls).map(({ addresses: [address] }) => address?.host);
+    expect(hosts("redis://a/1;rediss://:p;w@b:7/1")).toEqual(["a", "b"]);
+    expect(hosts("redis+sentinel://s/0?master=m")).toEqual(["s"]);
+  });
+
+  test.each([
+    ["redis://a/1;redis://b/2", "name different databases"],
+    ["redis://a;redis+cluster://b", "takes servers only"],
+    ["redis://a;http://b", "expected one of the schemes"],
+  ])("refuses %s", (urls, reason) => {
+    expect(() => parseRedisUrls(urls)).toThrow(reason);
   });
 });

@@ -47,6 +47,25 @@ export function parseRedisUrl(url: string): RedisUrl {
   return at < 0 ? parsed : { ...parsed, ...parseUser(authority.slice(0, at)) };
 }
 
+/**
+ * Reads a list of URLs, separated by semicolons: servers that stand in for each other, as in Celery.
+ *
+ * @throws {TidingsError} APP_INVALID_URL when one is wrong, or they are not servers with one database.
+ */
+export function parseRedisUrls(urls: string): readonly [RedisUrl, ...RedisUrl[]] {
+  const [first = "", ...more] = urls.split(/;(?=[a-z+]+:\/\/)/);
+  const list = [parseRedisUrl(first), ...more.map(parseRedisUrl)] as const;
+  if (list.length > 1 && list.some(({ kind }) => kind !== "server")) {
+    throw invalid(
+      "a list of URLs takes servers only: sentinels and clusters have lists of their own",
+    );
+  }
+  if (list.some(({ database }) => database !== list[0].database)) {
+    throw invalid("the URLs of a list name different databases");
+  }
+  return list;
+}
+
 function parseScheme(scheme: string): Pick<RedisUrl, "kind" | "isTls"> {
   const [base, kind, ...more] = scheme.split("+");
   const known = KINDS.find((name) => name === kind);

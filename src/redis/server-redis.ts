@@ -24,6 +24,8 @@ export interface ServerRedisOptions {
   readonly bounds: RedisBounds;
   /** Rejects when a link is of no use any more. @default PING */
   readonly probe?: ((link: RedisLink) => Promise<unknown>) | undefined;
+  /** The same for links that listen, on which only PING may be asked. @default PING */
+  readonly probeListener?: ((link: RedisLink) => Promise<unknown>) | undefined;
 }
 
 /** One server, or what sentinels say is the master: a lane for commands, a connection to listen. */

@@ -17,6 +17,8 @@ export interface SubscriptionsOptions {
   readonly isSharded: boolean;
   readonly onMessage: (channel: string, payload: Buffer) => void;
   readonly onGap: (gap: RedisGap) => void;
+  /** Asks whether the link is of use still; rejects when it is not. @default PING */
+  readonly probeListener?: ((link: RedisLink) => Promise<unknown>) | undefined;
   /** Called when the link breaks or cannot be made. */
   readonly onTrouble?: ((error: Error) => void) | undefined;
   /** Called when Redis refuses a channel, which is then no longer wanted here. */
@@ -232,8 +234,9 @@ export class Subscriptions {
 
   /** A link that does not answer in time is taken for dead, although nothing has closed it. */
   async #check(link: RedisLink): Promise<void> {
+    const { probeListener = ping } = this.#options;
     try {
-      await this.#bounded(ping(link));
+      await this.#bounded(probeListener(link));
       this.#lastSign = Date.now();
     } catch (error) {
       this.#cut(link, toError(error));
@@ -267,7 +270,7 @@ export class Subscriptions {
   }
 
   /** A reply that does not come in time is a link that is dead. */
-  async #bounded(reply: Promise<void>): Promise<void> {
+  async #bounded(reply: Promise<unknown>): Promise<void> {
     const { promise, reject } = Promise.withResolvers<never>();
     const onTimeout = (): void => reject(new RedisUnavailable("Redis does not answer"));
     const timer = setTimeout(onTimeout, this.#options.bounds.commandTimeoutMs);

@@ -8,6 +8,7 @@ import type { Broker } from "./brokers/broker.ts";
 import { openBroker } from "./brokers/open-broker.ts";
 import type { QueueContents } from "./brokers/queue-contents.ts";
 import { cancelTask } from "./cancel-task.ts";
+import type { ConnectionSettings } from "./connection-settings.ts";
 import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
 import { localTask } from "./local-task.ts";
@@ -37,7 +38,7 @@ import {
 import { Worker, type WorkerOptions } from "./worker/worker.ts";
 
 /** What all tasks of a set have in common. */
-export interface TaskSettings extends MessageFormat {
+export interface TaskSettings extends MessageFormat, ConnectionSettings {
   /** The queue of tasks that name none. @default "celery" */
   readonly defaultQueue?: string | undefined;
   /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
@@ -99,9 +100,11 @@ export class Tasks implements AsyncDisposable {
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
     assertPositiveInteger("resultExpiresMs", resultExpiresMs);
     const findRoute = routes.length === 0 ? undefined : createRouter(routes);
-    const openedBroker = typeof broker === "string" ? openBroker(broker) : broker;
+    const openedBroker = typeof broker === "string" ? openBroker(broker, options) : broker;
     const openedResults =
-      typeof results === "string" ? openResults(results, { expiresMs: resultExpiresMs }) : results;
+      typeof results === "string"
+        ? openResults(results, { ...options, expiresMs: resultExpiresMs })
+        : results;
     // Who was passed in is closed by whoever made it.
     this.#owned = [
       ...(typeof broker === "string" ? [openedBroker] : []),

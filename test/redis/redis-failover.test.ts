@@ -5,6 +5,7 @@ import { fromIoredis, openRedis, type Redis } from "../../src/redis/index.ts";
 import { eventually } from "./eventually.ts";
 import { RedisCluster } from "./redis-cluster.ts";
 import { RedisSentinel } from "./redis-sentinel.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const quick = { backoff: { baseMs: 5, maxMs: 50 }, pingIntervalMs: 200, commandTimeoutMs: 10_000 };
 
@@ -147,3 +148,36 @@ async function listen(
   );
   return { messages, gaps };
 }
+
+test("of a list of servers the first that can be reached is used, by commands and listeners alike", async () => {
+  await using one = await RedisServer.start();
+  await using other = await RedisServer.start();
+  await using redis = openRedis({ url: `${one.url};${other.url}`, ...quick });
+  const portOf = async (): Promise<string> =>
+    String(await redis.command(["CONFIG", "GET", "port"]));
+  const heard = await listen(redis, ["news"]);
+  expect(await portOf()).toBe(`port,${one.port}`);
+  await one.kill();
+  await eventually(async () => (await redis.publish("news", Buffer.from("1"))) === 1);
+  await eventually(() => heard.messages.includes("1"));
+  expect(await portOf()).toBe(`port,${other.port}`);
+  await one.start();
+  await other.kill();
+  await eventually(async () => (await redis.publish("news", Buffer.from("2"))) === 1);
+  expect(await portOf()).toBe(`port,${one.port}`);
+});
+
+test("a listener that has been left behind follows to the server that commands use", async () => {
+  await using one = await RedisServer.start();
+  await using other = await RedisServer.start();
+  await using redis = openRedis({ url: `${one.url};${other.url}`, ...quick });
+  await using direct = openRedis(one.url);
+  const heard = await listen(redis, ["news"]);
+  // The first takes no new connection; only that of the commands breaks.
+  await direct.command(["CONFIG", "SET", "maxclients", "1"]);
+  await redis.command(["QUIT"]);
+  const publish = (): Promise<number> => redis.publish("news", Buffer.from("1")).catch(() => 0);
+  await eventually(async () => (await publish()) === 1);
+  await eventually(() => heard.messages.includes("1"));
+  expect(String(await redis.command(["CONFIG", "GET", "port"]))).toBe(`port,${other.port}`);
+});

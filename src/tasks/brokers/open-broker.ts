@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import type { Broker } from "./broker.ts";
 import { MemoryBroker } from "./memory.ts";
@@ -9,15 +10,16 @@ import { SqliteBroker } from "./sqlite.ts";
  * Opens the broker that a URL names.
  *
  * `sqlite:./data/tasks.db` is a file, `memory:` is in this process,
- * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels) is Celery's layout in Redis.
+ * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels,
+ * `redis://a;redis://b` for servers that stand in for each other) is Celery's layout in Redis.
  *
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
  */
-export function openBroker(url: string): Broker {
+export function openBroker(url: string, settings: ConnectionSettings = {}): Broker {
   if (url === "memory:") return new MemoryBroker();
   if (url.startsWith("sqlite:")) return new SqliteBroker(parseSqlitePath(url));
-  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisBroker(url);
+  if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisBroker(url, settings);
   throw new TidingsError(
     "APP_INVALID_URL",
     `expected a broker URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, got \`${schemeOf(url)}\``,

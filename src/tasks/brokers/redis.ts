@@ -25,6 +25,7 @@ import {
   type TaskRedis,
 } from "../celery-redis/task-redis.ts";
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
+import { toVisibilityTimeout, type ConnectionSettings } from "../connection-settings.ts";
 import { RedisControl } from "../control/redis.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
@@ -43,7 +44,7 @@ import type {
 } from "./broker.ts";
 
 /** How to make a {@link RedisBroker}. */
-export interface RedisBrokerOptions {
+export interface RedisBrokerOptions extends ConnectionSettings {
   /** The time in milliseconds, for tests. @default the clock of Redis */
   readonly now?: (() => number) | undefined;
 }
@@ -90,8 +91,8 @@ export class RedisBroker implements Broker {
   #takes = 0;
   #closed = false;
 
-  constructor(url: string, { now }: RedisBrokerOptions = {}) {
-    this.#redis = openTaskRedis(url);
+  constructor(url: string, { now, ...settings }: RedisBrokerOptions = {}) {
+    this.#redis = openTaskRedis(url, settings);
     this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
     this.#delayed = new DelayedMessages(this.#redis);
@@ -102,7 +103,7 @@ export class RedisBroker implements Broker {
       now: () => this.#clock.time,
       store: new RedisRevokedStore(this.#redis),
     });
-    this.#sweep = new VisibilitySweep(this.#redis);
+    this.#sweep = new VisibilitySweep(this.#redis, toVisibilityTimeout(settings));
     this.contents = new RedisQueueContents(this.#redis);
     this.revoked.onChange(() => this.#changes.announce());
     this.limits = new RedisLimits(this.#redis, now);

@@ -1,5 +1,13 @@
 import { TidingsError, toError } from "../../core/errors.ts";
-import { openRedis, parseRedisUrl, type Redis, type RedisReply } from "../../redis/index.ts";
+import {
+  openRedis,
+  parseRedisUrls,
+  RedisUnavailable,
+  type Redis,
+  type RedisReply,
+  type RedisSettings,
+} from "../../redis/index.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
 import { SETTLE } from "./settle.ts";
 
 /** One script takes no more items than this, and no more bytes, so that it never blocks for long. */
@@ -76,23 +84,23 @@ export class TaskRedis {
   readonly redis: Redis;
   readonly database: number;
   readonly keys: TaskKeys;
-  readonly #url: string;
+  readonly #place: string;
   readonly #listeners = new Map<string, Set<ChannelListener>>();
   #pending: PendingItem[] = [];
   #users = 0;
 
   /** @internal Use {@link openTaskRedis}. */
-  constructor(url: string) {
-    const { kind, database } = parseRedisUrl(url);
+  constructor(place: string, settings: RedisSettings) {
+    const [{ kind, database }] = parseRedisUrls(settings.url);
     if (kind === "cluster") {
       throw new TidingsError(
         "APP_INVALID_URL",
         "expected a server or sentinels for tasks, got a cluster: Celery's keys have no common slot",
       );
     }
-    this.#url = url;
+    this.#place = place;
     this.database = database;
-    this.redis = openRedis(url);
+    this.redis = openRedis(settings);
     this.keys = {
       taken: "unacked",
       since: "unacked_index",
@@ -115,6 +123,17 @@ export class TaskRedis {
       return await ask(this.redis);
     } catch (error) {
       throw toStorageError(error);
+    }
+  }
+
+  /** Runs what only reads, once more when the connection broke under way: that does no harm. */
+  async read<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      return await this.run(ask);
+    } catch (error) {
+      const { cause } = toError(error);
+      if (!(cause instanceof RedisUnavailable && cause.wasSent)) throw error;
+      return await this.run(ask);
     }
   }
 
@@ -155,7 +174,7 @@ export class TaskRedis {
   async close(): Promise<void> {
     this.#users--;
     if (this.#users > 0) return;
-    opened.delete(this.#url);
+    opened.delete(this.#place);
     await this.redis.close();
   }
 
@@ -221,9 +240,13 @@ export class TaskRedis {
 const opened = new Map<string, TaskRedis>();
 
 /** Opens a Redis for tasks, or returns the one that is open already. Nothing is connected yet. */
-export function openTaskRedis(url: string): TaskRedis {
-  const found = opened.get(url) ?? new TaskRedis(url);
-  opened.set(url, found);
+export function openTaskRedis(
+  url: string,
+  { tls }: Pick<ConnectionSettings, "tls"> = {},
+): TaskRedis {
+  const place = `${url} ${JSON.stringify(tls ?? {})}`;
+  const found = opened.get(place) ?? new TaskRedis(place, { url, tls });
+  opened.set(place, found);
   return found.use();
 }
 

@@ -4,9 +4,7 @@ import { readEnvelope, rewriteEnvelope } from "./envelope.ts";
 import { readTaken } from "./taken-message.ts";
 import { listKey, toList, type TaskRedis } from "./task-redis.ts";
 
-/** Celery's default: so long after it was taken, a message of a Python worker is taken for lost. */
-const VISIBILITY_MS = 3_600_000;
-/** How often to look. */
+/** How often to look, at most. */
 const INTERVAL_MS = 60_000;
 /** At most so many at a time. */
 const LIMIT = 100;
@@ -21,23 +19,25 @@ const RELEASE = {
 /**
  * Puts messages back that Python workers took and neither finished nor gave back, as those do.
  *
- * Theirs have no lease, only the hour at which they were taken; ours are refreshed and never this old.
+ * Theirs have no lease, only the time at which they were taken; ours are refreshed and never this old.
  * The mutex is kombu's, so that one process at a time sweeps, in whatever language it is written.
  */
 export class VisibilitySweep {
   readonly #redis: TaskRedis;
+  readonly #visibilityMs: number;
   #sweptAt = -Infinity;
 
-  constructor(redis: TaskRedis) {
+  constructor(redis: TaskRedis, visibilityMs: number) {
+    this.#visibilityMs = visibilityMs;
     this.#redis = redis;
   }
 
   /** Returns how many messages were put back; looks only now and then. */
   async sweep(now: number): Promise<number> {
-    if (Math.abs(now - this.#sweptAt) < INTERVAL_MS) return 0;
+    if (Math.abs(now - this.#sweptAt) < Math.min(INTERVAL_MS, this.#visibilityMs)) return 0;
     this.#sweptAt = now;
     const { since } = this.#redis.keys;
-    const before = String((now - VISIBILITY_MS) / 1_000);
+    const before = String((now - this.#visibilityMs) / 1_000);
     const words = ["ZRANGEBYSCORE", since, "-inf", before, "LIMIT", "0", String(LIMIT)];
     const lost = toList(await this.#redis.run((redis) => redis.command(words)));
     if (lost.length === 0) return 0;

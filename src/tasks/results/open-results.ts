@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import { MemoryResults } from "./memory.ts";
 import { RedisResults } from "./redis.ts";
@@ -6,7 +7,7 @@ import type { ResultStore } from "./result-store.ts";
 import { SqliteResults } from "./sqlite.ts";
 
 /** What a URL of results does not say. */
-export interface OpenResultsOptions {
+export interface OpenResultsOptions extends Pick<ConnectionSettings, "tls"> {
   /** How long Redis keeps a record; elsewhere the workers remove it. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
 }
@@ -15,7 +16,8 @@ export interface OpenResultsOptions {
  * Opens the result store that a URL names.
  *
  * `sqlite:./data/tasks.db` is a file, `memory:` is in this process,
- * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels) is Celery's layout in Redis.
+ * `redis://host:6379/0` (`rediss:` for TLS, `redis+sentinel:` for sentinels,
+ * `redis://a;redis://b` for servers that stand in for each other) is Celery's layout in Redis.
  *
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.

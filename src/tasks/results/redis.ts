@@ -3,6 +3,7 @@ import { assertPositiveInteger } from "../../core/options.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import { Notifier } from "../notifier.ts";
@@ -10,7 +11,7 @@ import type { ChangedRecords, ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** How to make {@link RedisResults}. */
-export interface RedisResultsOptions {
+export interface RedisResultsOptions extends Pick<ConnectionSettings, "tls"> {
   /** How long a record is kept after its last change. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
 }
@@ -39,9 +40,9 @@ export class RedisResults implements ResultStore {
   readonly #leave: () => void;
   #closed = false;
 
-  constructor(url: string, { expiresMs = 86_400_000 }: RedisResultsOptions = {}) {
+  constructor(url: string, { expiresMs = 86_400_000, tls }: RedisResultsOptions = {}) {
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
-    this.#redis = openTaskRedis(url);
+    this.#redis = openTaskRedis(url, { tls });
     this.limits = new RedisLimits(this.#redis);
     this.#leave = this.#redis.redis.onGap(() => this.#changes.announce(null));
     this.redis = {
@@ -55,7 +56,7 @@ export class RedisResults implements ResultStore {
     this.#assertOpen();
     const final = this.#followed.get(id)?.final;
     if (final !== undefined) return readRecord(id, final);
-    const reply = await this.#redis.run((redis) => redis.command(["GET", keyOf(id)]));
+    const reply = await this.#redis.read((redis) => redis.command(["GET", keyOf(id)]));
     return reply === null ? null : readRecord(id, String(reply));
   }
 

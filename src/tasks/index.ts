@@ -48,6 +48,7 @@ export type {
   WaitingTask,
 } from "./limits/limit-store.ts";
 export { MemoryLimits, type MemoryLimitsOptions } from "./limits/memory.ts";
+export type { ChordPart, ChordStore } from "./chords/chord-store.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";

@@ -45,7 +45,8 @@ async function publishAgain(broker: Broker, prepared: PreparedCall): Promise<boo
   return (await publish(broker, { ...prepared, message })) || !prepared.hasOwnId;
 }
 
-async function publish(
+/** Gives a call to the broker once; `false` when it has one of this id already. */
+export async function publish(
   broker: Broker,
   { queue, exchange, message, dueAt }: PreparedCall,
 ): Promise<boolean> {

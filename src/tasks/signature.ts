@@ -123,6 +123,11 @@ export class Signature {
     return this.#with({ options: { ...this.options, ...options } });
   }
 
+  /** @internal Sets arguments by name. */
+  withKwargs(kwargs: Fields): Signature {
+    return this.#with({ kwargs: { ...this.kwargs, ...kwargs } });
+  }
+
   /** @internal Puts arguments before its own, unless it is immutable. */
   withResult(results: readonly unknown[]): Signature {
     return this.immutable ? this : this.#with({ args: [...results, ...this.args] });

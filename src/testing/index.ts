@@ -15,6 +15,7 @@ export {
   type MakeBroker,
 } from "./cases/broker.ts";
 export { cacheCases, type CacheCase, type MakeCacheStore } from "./cases/cache.ts";
+export { chordsCases, type ChordsCase, type MakeChords } from "./cases/chords.ts";
 export {
   controlChannelCases,
   type ControlChannelCase,

@@ -5,6 +5,7 @@ import { openTaskRedis } from "../../src/tasks/celery-redis/task-redis.ts";
 import { RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { RedisLimits } from "../../src/tasks/limits/redis.ts";
 import { brokerCases } from "../../src/testing/cases/broker.ts";
+import { chordsCases } from "../../src/testing/cases/chords.ts";
 import { controlChannelCases } from "../../src/testing/cases/control-channel.ts";
 import { limitsCases } from "../../src/testing/cases/limits.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
@@ -47,7 +48,7 @@ describe("RedisControl", () => {
 });
 
 describe("RedisResults", () => {
-  for (const { name, run } of resultsCases) {
+  for (const { name, run } of [...resultsCases, ...chordsCases]) {
     test(name, async () => {
       await expect(run(() => new RedisResults(server.url))).resolves.toBeUndefined();
     });

@@ -6,7 +6,7 @@ import { toTasks } from "./members.ts";
  * Returns the steps of a chain, as they follow each other.
  *
  * Chains inside it are unrolled, and a group with a step after it becomes a chord with that step as its
- * body. The last step stands for the chain: it gets its id and its place in a group or chord.
+ * body. The last step stands for the chain: it has its place in a group or chord.
  */
 export function toChainSteps(chain: Signature, place: Place): readonly Signature[] {
   const errbacks = Signature.listFrom(chain.list("link_error"));
@@ -24,17 +24,15 @@ function unroll(chain: Signature): readonly Signature[] {
   return toTasks(chain).flatMap((step) => (step.kind === "chain" ? unroll(step) : [step]));
 }
 
-/** What it has already stays: ids that others know, and its own group. */
+/** What it has already stays: its own group. */
 function lastOptions(chain: Signature, last: Signature, place: Place): Signature["options"] {
   const chord = place.chord ?? chain.options["chord"] ?? undefined;
   const groupId = last.text("group_id") ?? place.groupId ?? chain.text("group_id");
   const groupIndex = last.number("group_index") ?? place.groupIndex ?? chain.number("group_index");
-  const taskId = last.text("task_id") ?? chain.text("task_id");
   return {
     ...(chord === undefined ? {} : { chord }),
     ...(groupId === undefined ? {} : { group_id: groupId }),
     ...(groupIndex === undefined ? {} : { group_index: groupIndex }),
-    ...(taskId === undefined ? {} : { task_id: taskId }),
   };
 }
 

@@ -1,12 +1,11 @@
 import { TidingsError } from "../../core/errors.ts";
-import { isRecord } from "../message/is-record.ts";
 import type { TaskMessage } from "../message/message.ts";
 import type { TaskCall } from "../prepare-call.ts";
 import type { TaskChild } from "../results/task-record.ts";
 import { fromSignatureOptions } from "../signature-options.ts";
 import { Signature } from "../signature.ts";
 import { toChainSteps } from "./chain-steps.ts";
-import { derivedId } from "./derived-id.ts";
+import { resultOf } from "./freeze.ts";
 import { flatten, toTasks } from "./members.ts";
 
 /** Where in a workflow a signature stands. */
@@ -15,8 +14,6 @@ export interface Place {
   readonly args: readonly unknown[];
   readonly rootId: string;
   readonly parentId: string;
-  /** What its ids are made from, where it has none. */
-  readonly seed: string;
   /** What comes after it, the next one last. */
   readonly chain?: readonly unknown[] | undefined;
   /** The body of the chord that it is a part of. */
@@ -27,10 +24,10 @@ export interface Place {
 
 /** The header of a chord that is about to be sent. */
 export interface ChordHeader {
-  readonly groupId: string;
+  /** What its results are made of. */
+  readonly group: TaskChild;
   /** How many tasks must end before the body is sent. */
   readonly size: number;
-  readonly members: readonly TaskChild[];
 }
 
 /** What a signature comes to. */
@@ -43,9 +40,11 @@ export interface Expansion {
   readonly children: readonly TaskChild[];
 }
 
+export const NOTHING: Expansion = { calls: [], headers: [], children: [] };
+
 /**
- * Returns the calls that a signature stands for: one for a task, each member of a group or of the header
- * of a chord, the first one of a chain.
+ * Returns the calls that a frozen signature stands for: one for a task, each member of a group or of the
+ * header of a chord, the first one of a chain.
  *
  * @throws {TidingsError} MESSAGE_INVALID when it cannot be read.
  */
@@ -66,17 +65,25 @@ export function expandSignature(signature: Signature, place: Place): Expansion {
   }
 }
 
+/** Puts several expansions together. */
+export function join(expansions: readonly Expansion[]): Expansion {
+  return {
+    calls: expansions.flatMap(({ calls }) => calls),
+    headers: expansions.flatMap(({ headers }) => headers),
+    children: expansions.flatMap(({ children }) => children),
+  };
+}
+
 function expandTask(signature: Signature, place: Place): Expansion {
   const { task, kwargs } = signature;
+  const { rootId, parentId } = place;
   const own = fromSignatureOptions(signature.options);
-  const { taskId: id = derivedId(place.seed), rootId, parentId } = { ...own, ...place };
   const call: TaskCall = {
     task,
     args: signature.withResult(place.args).args,
     kwargs,
     options: {
       ...own,
-      taskId: id,
       rootId,
       parentId,
       groupId: own.groupId ?? place.groupId,
@@ -92,7 +99,7 @@ function expandTask(signature: Signature, place: Place): Expansion {
       ...toStamps(signature),
     },
   };
-  return { calls: [call], headers: [], children: [{ id }] };
+  return { calls: [call], headers: [], children: [resultOf(signature)] };
 }
 
 /** "options keys seen: stamped_headers + stamp names". */
@@ -109,75 +116,58 @@ function expandChain(signature: Signature, place: Place): Expansion {
   if (!first) return NOTHING;
   const before = place.chain ?? signature.list("chain") ?? [];
   const chain = [...before, ...others.toReversed().map((step) => step.toJSON())];
-  const { args, rootId, parentId, seed } = place;
-  return expandSignature(first, { args, rootId, parentId, seed: `${seed}/0`, chain });
+  const { args, rootId, parentId } = place;
+  return expandSignature(first, { args, rootId, parentId, chain });
 }
 
 /** "N messages, same `group`, `group_index` 0…": groups inside it are flattened. */
 function expandGroup(signature: Signature, place: Place): Expansion {
-  const { options, kwargs } = signature;
-  const chord = place.chord ?? options["chord"] ?? undefined;
-  // As a part of a chord's header it counts under the chord's own id.
+  const chord = place.chord ?? signature.options["chord"] ?? undefined;
+  // As a part of a chord's header it counts under the id of that one.
   const outerId = chord === undefined ? undefined : (place.groupId ?? signature.text("group_id"));
-  const groupId = outerId ?? signature.text("task_id") ?? derivedId(place.seed);
-  const expansions = flatten(toTasks(kwargs["tasks"])).map((member, index) =>
+  const outerIndex = place.groupIndex ?? signature.number("group_index");
+  const members = flatten([signature]).map((member, index) =>
     expandSignature(member, {
       ...place,
       chord,
-      groupId,
-      groupIndex:
-        outerId === undefined ? index : (place.groupIndex ?? signature.number("group_index")),
-      seed: `${place.seed}/${index}`,
+      groupId: outerId ?? signature.text("task_id"),
+      groupIndex: outerId === undefined ? index : outerIndex,
     }),
   );
-  const { calls, headers, children } = join(expansions);
-  return { calls, headers, children: [{ id: groupId, members: children }] };
+  return { ...join(members), children: [resultOf(signature)] };
 }
 
 /** Sends its header; each member carries the body, which whoever ends last sends. */
 function expandChord(signature: Signature, place: Place): Expansion {
-  const { options, kwargs } = signature;
-  const { header, body } = kwargs;
-  const tasks = flatten(toTasks(header));
-  if (tasks.length === 0) {
-    const own = Signature.from(body).withOptions(bodyOptions(options, place));
-    return expandSignature(own, { ...place, args: [[]], chain: undefined });
-  }
-  const groupId =
-    (isRecord(header) && Signature.from(header).text("task_id")) || derivedId(place.seed);
-  const own = Signature.from(body);
-  const chord = own.withOptions({
-    ...bodyOptions(options, place),
-    task_id: own.text("task_id") ?? signature.text("task_id") ?? derivedId(`${place.seed}/body`),
-  });
-  const { args, rootId, parentId, seed } = place;
-  const { calls, headers, children } = join(
-    tasks.map((member, groupIndex) =>
-      expandSignature(member, {
-        args,
-        rootId,
-        parentId,
-        seed: `${seed}/${groupIndex}`,
-        chord: chord.toJSON(),
-        groupId,
-        groupIndex,
-      }),
+  const header = Signature.from(signature.kwargs["header"]);
+  const body = Signature.from(signature.kwargs["body"]);
+  const own = body.withOptions(bodyOptions(signature, body, place));
+  const { args, rootId, parentId } = place;
+  const members = flatten([header]);
+  if (members.length === 0) return expandSignature(own, { args: [[]], rootId, parentId });
+  const groupId = header.text("task_id");
+  const chord = own.toJSON();
+  const { calls, headers } = join(
+    members.map((member, groupIndex) =>
+      expandSignature(member, { args, rootId, parentId, chord, groupId, groupIndex }),
     ),
   );
-  const size = tasks.reduce((sum, member) => sum + countParts(member), 0);
-  return {
-    calls,
-    headers: [...headers, { groupId, size, members: children }],
-    children: [{ id: groupId, members: children }],
-  };
+  const group = resultOf(header);
+  const size = members.reduce((sum, member) => sum + countParts(member), 0);
+  return { calls, headers: [...headers, { group, size }], children: [group] };
 }
 
 /** What is said of a chord is meant for its body, since that ends last. */
-function bodyOptions(options: Signature["options"], place: Place): Signature["options"] {
-  const { task_id: _, ...others } = options;
+function bodyOptions(chord: Signature, body: Signature, place: Place): Signature["options"] {
+  const { task_id: _, ...others } = chord.options;
+  const after = [
+    ...(place.chain ?? []),
+    ...(chord.list("chain") ?? []),
+    ...(body.list("chain") ?? []),
+  ];
   return {
     ...others,
-    ...(place.chain && place.chain.length > 0 ? { chain: place.chain } : {}),
+    ...(after.length > 0 ? { chain: after } : {}),
     ...(place.chord === undefined ? {} : { chord: place.chord }),
     ...(place.groupId === undefined
       ? {}
@@ -189,25 +179,16 @@ function bodyOptions(options: Signature["options"], place: Place): Signature["op
 function countParts(signature: Signature): number {
   switch (signature.kind) {
     case "group":
-      return toTasks(signature.kwargs["tasks"]).reduce((sum, task) => sum + countParts(task), 0);
-    case "chain": {
-      const counts = toTasks(signature.kwargs["tasks"]).map(countParts);
-      return counts.findLast((count) => count > 0) ?? 0;
-    }
+      return toTasks(signature).reduce((sum, task) => sum + countParts(task), 0);
+    case "chain":
+      return (
+        toTasks(signature)
+          .map(countParts)
+          .findLast((count) => count > 0) ?? 0
+      );
     case "chord":
       return countParts(Signature.from(signature.kwargs["body"]));
     default:
       return 1;
   }
-}
-
-const NOTHING: Expansion = { calls: [], headers: [], children: [] };
-
-/** Puts several expansions together. */
-export function join(expansions: readonly Expansion[]): Expansion {
-  return {
-    calls: expansions.flatMap(({ calls }) => calls),
-    headers: expansions.flatMap(({ headers }) => headers),
-    children: expansions.flatMap(({ children }) => children),
-  };
 }

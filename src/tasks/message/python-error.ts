@@ -25,6 +25,8 @@ export function toPythonError(
   switch (type) {
     case "TASK_CANCELLED":
       return celeryError("TaskRevokedError", revokedReason(message));
+    case "ChordError":
+      return celeryError(type, message);
     case "TASK_NOT_REGISTERED":
       return celeryError("NotRegistered", taskName ?? message);
     case "TASK_TIME_LIMIT":

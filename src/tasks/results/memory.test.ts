@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 
+import { chordsCases } from "../../testing/cases/chords.ts";
 import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { MemoryResults } from "./memory.ts";
 import { pendingRecord } from "./task-record.ts";
 
 describe("MemoryResults", () => {
-  for (const { name, run } of [...resultsCases, ...resultsRemovalCases]) {
+  for (const { name, run } of [...resultsCases, ...resultsRemovalCases, ...chordsCases]) {
     test(name, () => expect(run(() => new MemoryResults())).resolves.toBeUndefined());
   }
 

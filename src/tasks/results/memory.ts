@@ -1,5 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
+import type { ChordStore } from "../chords/chord-store.ts";
+import { MemoryChords } from "../chords/memory.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
 import { Notifier } from "../notifier.ts";
@@ -19,6 +21,7 @@ export interface MemoryResultsOptions {
  */
 export class MemoryResults implements ResultStore {
   readonly limits: LimitStore = new MemoryLimits();
+  readonly chords: ChordStore;
   readonly #records = new Map<string, TaskRecord>();
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #capacity: number;
@@ -26,6 +29,7 @@ export class MemoryResults implements ResultStore {
 
   constructor({ capacity = 100_000 }: MemoryResultsOptions = {}) {
     this.#capacity = assertPositiveInteger("capacity", capacity);
+    this.chords = new MemoryChords(capacity);
   }
 
   async get(id: string): Promise<TaskRecord | null> {

@@ -3,6 +3,8 @@ import { assertPositiveInteger } from "../../core/options.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
+import type { ChordStore } from "../chords/chord-store.ts";
+import { RedisChords } from "../chords/redis.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
@@ -33,6 +35,7 @@ interface Follower {
 export class RedisResults implements ResultStore {
   readonly redis: RecordWriter;
   readonly limits: LimitStore;
+  readonly chords: ChordStore;
   readonly #redis: TaskRedis;
   readonly #expireSeconds: number;
   readonly #changes = new Notifier<ChangedRecords>();
@@ -44,6 +47,7 @@ export class RedisResults implements ResultStore {
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
     this.#redis = openTaskRedis(url, { tls });
     this.limits = new RedisLimits(this.#redis);
+    this.chords = new RedisChords(this.#redis, this.#expireSeconds);
     this.#leave = this.#redis.redis.onGap(() => this.#changes.announce(null));
     this.redis = {
       place: this.#redis,

@@ -1,4 +1,5 @@
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
+import type { ChordStore } from "../chords/chord-store.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import type { SharedTransaction } from "../transaction.ts";
 import type { TaskRecord } from "./task-record.ts";
@@ -42,6 +43,8 @@ export interface ResultStore extends AsyncDisposable {
   readonly shared?: SharedResults | undefined;
   /** What counts runs and calls, in the same place, for a broker that has none. */
   readonly limits?: LimitStore | undefined;
+  /** Where the parts of chords come together; a store that sends results has none. */
+  readonly chords?: ChordStore | undefined;
   /** What a broker in the same Redis settles with. */
   readonly redis?: RecordWriter | undefined;
 }

@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { afterAll, describe, expect, test } from "vitest";
 
+import { chordsCases } from "../../testing/cases/chords.ts";
 import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { SqliteBroker } from "../brokers/sqlite.ts";
 import { Results } from "./results.ts";
@@ -19,7 +20,7 @@ const newFile = (): string => join(folder, `${files++}.db`);
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("SqliteResults", () => {
-  for (const { name, run } of [...resultsCases, ...resultsRemovalCases]) {
+  for (const { name, run } of [...resultsCases, ...resultsRemovalCases, ...chordsCases]) {
     test(name, () => expect(run(() => new SqliteResults(newFile()))).resolves.toBeUndefined());
   }
 

@@ -1,6 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 
 import { TidingsError } from "../../core/errors.ts";
+import { SqliteChords } from "../chords/sqlite.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { SqliteLimits } from "../limits/sqlite.ts";
 import { Notifier } from "../notifier.ts";
@@ -20,6 +21,7 @@ import { pendingRecord, type TaskRecord } from "./task-record.ts";
  */
 export class SqliteResults implements ResultStore {
   readonly limits: LimitStore;
+  readonly chords: SqliteChords;
   readonly #database: TaskDatabase;
   readonly #get: StatementSync;
   readonly #store: StatementSync;
@@ -32,6 +34,7 @@ export class SqliteResults implements ResultStore {
   constructor(path: string) {
     this.#database = openTaskDatabase(path);
     this.limits = new SqliteLimits(this.#database);
+    this.chords = new SqliteChords(this.#database);
     this.#get = this.#database.prepare("SELECT record, revision FROM tidings_records WHERE id = ?");
     this.#store = this.#database.prepare(`
       INSERT INTO tidings_records (id, runs, finished_at, revision, record) VALUES (?, ?, ?, 1, ?)
@@ -74,7 +77,10 @@ export class SqliteResults implements ResultStore {
 
   async expire(before: number): Promise<number> {
     this.#assertOpen();
-    return this.#database.run(() => Number(this.#expire.run(before, EXPIRE_LIMIT).changes));
+    return this.#database.run(() => {
+      this.chords.expire(before, EXPIRE_LIMIT);
+      return Number(this.#expire.run(before, EXPIRE_LIMIT).changes);
+    });
   }
 
   onChange(listener: (changed: ChangedRecords) => void): () => void {

@@ -2,7 +2,7 @@
 export const SCHEMA_VERSION = 3;
 
 /**
- * The tables of broker, results and control.
+ * The tables of broker, results, chords and control.
  *
  * Every name starts with `tidings_`, so that the file may hold other tables too. `due` finds the next
  * message of a queue and a priority, `leased` the few that workers have, among any number of waiting ones; a message is
@@ -43,6 +43,25 @@ export const SCHEMA: string = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS tidings_records_finished
     ON tidings_records (finished_at) WHERE finished_at IS NOT NULL;
+
+  CREATE TABLE IF NOT EXISTS tidings_chords (
+    group_id TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    finisher TEXT,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS tidings_chord_parts (
+    group_id TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    part TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (group_id, task_id)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS tidings_groups (
+    group_id TEXT PRIMARY KEY,
+    members TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
 
   CREATE TABLE IF NOT EXISTS tidings_control (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

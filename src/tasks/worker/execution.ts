@@ -8,8 +8,9 @@ import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task
 import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
+import { settleAfter } from "./after.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
-import { isIgnored, keptRecord } from "./kept-record.ts";
+import { isIgnored } from "./kept-record.ts";
 import type { TaskPool } from "./pools/pool.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
@@ -81,23 +82,35 @@ export async function execute(
 /** Reads the message; ends here what must not run at all. */
 async function receive(execution: Execution): Promise<Execution> {
   const { context, delivery } = execution;
+  const message = readMessage(execution);
   // A first run has no record yet: nothing to read.
   const isFirst = delivery.runs === 1 && !isRedelivered(delivery.message);
-  const record = isFirst ? execution.record : await findRecord(execution);
-  if (isFinal(record.state)) return { ...execution, outcome: { kind: "stored-before", record } };
-  if (delivery.cancelled)
-    return { ...execution, record, outcome: revoked("the task was cancelled") };
+  const found = isFirst ? execution.record : await findRecord(execution);
+  const known = Error.isError(message)
+    ? { ...execution, record: found }
+    : { ...execution, message, record: withMessage(found, message) };
+  if (isFinal(found.state)) return { ...known, outcome: { kind: "stored-before", record: found } };
+  if (delivery.cancelled) return { ...known, outcome: revoked("the task was cancelled") };
   if (delivery.lostLeases >= context.maxDeliveries) {
     const reason = `given up: its worker died ${delivery.lostLeases} times in the middle of it`;
-    return { ...execution, record, outcome: failure(new TidingsError("TASK_WORKER_LOST", reason)) };
+    return { ...known, outcome: failure(new TidingsError("TASK_WORKER_LOST", reason)) };
   }
+  return Error.isError(message) ? { ...known, outcome: failure(message) } : known;
+}
+
+function withMessage(record: TaskRecord, message: TaskMessage): TaskRecord {
+  const { task: name, retries, parentId, group: groupId } = message;
+  return { ...record, name, retries, parentId, groupId };
+}
+
+/** Returns the message, or why it cannot be read. */
+function readMessage({ context, delivery }: Execution): TaskMessage | Error {
   try {
     const { format, maxMessageBytes } = context.runtime;
     const maxBytes = Math.max(maxMessageBytes, MAX_BODY_BYTES);
-    const message = decodeMessage(delivery.message, { accept: format.accept, maxBytes });
-    return { ...execution, record, message };
+    return decodeMessage(delivery.message, { accept: format.accept, maxBytes });
   } catch (error) {
-    return { ...execution, record, outcome: failure(toError(error)) };
+    return toError(error);
   }
 }
 
@@ -113,10 +126,9 @@ function resolve(execution: Execution): Execution {
   const { message, context } = execution;
   if (!message) return execution;
   const { definitions } = context.runtime;
-  const { task: name, retries, parentId, group: groupId } = message;
+  const { task: name } = message;
   const definition = definitions.get(name);
-  const { worker } = context;
-  const record = { ...execution.record, name, retries, parentId, groupId, worker };
+  const record = { ...execution.record, worker: context.worker };
   if (!definition) {
     return { ...execution, record, outcome: failure(notRegistered(name, definitions)) };
   }
@@ -193,12 +205,11 @@ function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind |
 async function settle(execution: Execution): Promise<Execution> {
   const { context, delivery, interruption, outcome } = execution;
   if (!outcome || outcome.kind === "lost") return execution;
-  const { record, retry } = recordOutcome(execution, outcome);
-  const settlement = { record: keptRecord(execution, record), retry };
+  const ending = recordOutcome(execution, outcome);
   for (let failures = 0; ; failures++) {
     try {
-      const settled = await context.settle(delivery, settlement);
-      return settled ? { ...execution, record } : { ...execution, outcome: { kind: "lost" } };
+      const record = await settleAfter(execution, ending);
+      return record ? { ...execution, record } : { ...execution, outcome: { kind: "lost" } };
     } catch (error) {
       // The work is done: as long as the lease is kept, storing it is worth waiting for.
       if (!isTidingsError(error, "STORAGE_UNAVAILABLE") || interruption.kind) throw error;

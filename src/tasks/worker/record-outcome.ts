@@ -76,7 +76,7 @@ function assertSize(text: string, maxBytes: number): void {
 }
 
 /** Our own errors are known by their code, others by their name. */
-function toTaskError(error: unknown): TaskError {
+export function toTaskError(error: unknown): TaskError {
   if (!Error.isError(error)) return { type: "Error", message: String(error) };
   // "RETRY result with the original exception": why, rather than that it asked.
   if (error instanceof Retry && Error.isError(error.cause)) return toTaskError(error.cause);

@@ -85,4 +85,6 @@ export {
   type TasksOptions,
 } from "./tasks.ts";
 export type { SharedTransaction } from "./transaction.ts";
+export type { ChildrenOptions, PoolOptions } from "./worker/pools/open-pool.ts";
+export type { TimeLimitOptions } from "./worker/time-limits.ts";
 export { Worker, type WorkerOptions } from "./worker/worker.ts";

@@ -1,6 +1,7 @@
 import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
+import { JsonRefusal } from "./message/json-text.ts";
 
 /** How a task is tried again after an error. */
 export interface RetryOptions {
@@ -64,6 +65,7 @@ const DEFAULT_ASKED_RETRIES = 3;
 export function retryDelay(error: Error, retries: number, options: RetryOptions): number | null {
   const asked = error instanceof Retry;
   if (retries >= (options.maxRetries ?? (asked ? DEFAULT_ASKED_RETRIES : 0))) return null;
+  if (error instanceof JsonRefusal) return null;
   if (isTidingsError(error) && FINAL_CODES.has(error.code)) {
     return null;
   }

@@ -128,6 +128,11 @@ export class Tasks implements AsyncDisposable {
     this.queues = openedBroker.contents;
   }
 
+  /** @internal What workers and callers have in common. */
+  get runtime(): TaskRuntime {
+    return this.#runtime;
+  }
+
   /** The names of the registered tasks. */
   get names(): readonly string[] {
     return [...this.#definitions.keys()];

@@ -11,7 +11,9 @@ import type { TaskDefinition } from "../task.ts";
 import { settleAfter } from "./after.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
+import { notRegistered } from "./not-registered.ts";
 import type { TaskPool } from "./pools/pool.ts";
+import { WorkerLost } from "./pools/worker-lost.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
 import {
@@ -43,6 +45,8 @@ export type Outcome =
   | { readonly kind: "handed-back" }
   /** The outcome was stored in an earlier run, which died before it could acknowledge. */
   | { readonly kind: "stored-before"; readonly record: TaskRecord }
+  /** What ran the function died in the middle of it: the task runs again, which counts. */
+  | { readonly kind: "worker-lost"; readonly error: Error }
   /** Another worker has the task. */
   | { readonly kind: "lost" };
 
@@ -176,7 +180,8 @@ async function run(execution: Execution): Promise<Execution> {
   const unwatch = watchTimeLimits(interruption, limits);
   const ended = Promise.try(() => context.pool.run(call)).then(
     (result): Outcome => ({ kind: "success", result }),
-    (error: unknown): Outcome => failure(toError(error)),
+    (error: unknown): Outcome =>
+      error instanceof WorkerLost ? { kind: "worker-lost", error } : failure(toError(error)),
   );
   const overdue = interruption.overdue.then(() => undefined);
   const outcome = await Promise.race([ended, overdue]);
@@ -205,6 +210,7 @@ function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind |
 async function settle(execution: Execution): Promise<Execution> {
   const { context, delivery, interruption, outcome } = execution;
   if (!outcome || outcome.kind === "lost") return execution;
+  if (outcome.kind === "worker-lost") return loseLease(execution);
   const ending = recordOutcome(execution, outcome);
   for (let failures = 0; ; failures++) {
     try {
@@ -220,16 +226,11 @@ async function settle(execution: Execution): Promise<Execution> {
   }
 }
 
-function notRegistered(name: string, known: ReadonlyMap<string, unknown>): TidingsError {
-  const names = [...known.keys()].slice(0, MAX_NAMES_SHOWN).join(", ") || "none";
-  return new TidingsError(
-    "TASK_NOT_REGISTERED",
-    `no task is named ${JSON.stringify(name)}; this worker knows ${names}`,
-  );
+/** Has the task run again as after the death of a worker: its lease runs out, and is counted as lost. */
+async function loseLease(execution: Execution): Promise<Execution> {
+  await execution.context.runtime.broker.renew([execution.delivery], 1);
+  return execution;
 }
-
-/** A list of more names than this helps nobody. */
-const MAX_NAMES_SHOWN = 50;
 
 function failure(error: Error): Outcome {
   return { kind: "failure", error };

@@ -23,6 +23,7 @@ export class Interruption {
   readonly #overdue = Promise.withResolvers<void>();
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isOverdue = false;
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
   #warning: TidingsError | undefined;
@@ -44,6 +45,10 @@ export class Interruption {
   /** Resolves when the task has been interrupted and has not ended in time. */
   get overdue(): Promise<void> {
     return this.#overdue.promise;
+  }
+
+  get isOverdue(): boolean {
+    return this.#isOverdue;
   }
 
   interrupt(kind: InterruptionKind): void {
@@ -80,7 +85,10 @@ export class Interruption {
     if (deadline >= this.#deadline) return;
     this.#deadline = deadline;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#overdue.resolve, graceMs);
+    this.#timer = setTimeout(() => {
+      this.#isOverdue = true;
+      this.#overdue.resolve();
+    }, graceMs);
   }
 }
 

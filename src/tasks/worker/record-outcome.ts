@@ -15,7 +15,7 @@ type RecordedOutcome = Settlement & { readonly record: TaskRecord };
 /** Returns what is recorded of an outcome, and what becomes of the message. */
 export function recordOutcome(
   execution: Execution,
-  outcome: Exclude<Outcome, { readonly kind: "lost" }>,
+  outcome: Exclude<Outcome, { readonly kind: "lost" | "worker-lost" }>,
 ): RecordedOutcome {
   switch (outcome.kind) {
     case "success":
@@ -36,7 +36,7 @@ function recordSuccess(execution: Execution, result: unknown): RecordedOutcome {
   try {
     // A function that returns nothing returns null, as in Python.
     const value = result ?? null;
-    assertSize(toJsonText(value, "the result"), runtime.maxMessageBytes);
+    assertResultSize(toJsonText(value, "the result"), runtime.maxMessageBytes);
     return end(execution, { state: "SUCCESS", result: value, error: null });
   } catch (error) {
     // Running again would not make the result one that can be stored.
@@ -66,7 +66,8 @@ function end({ record }: Execution, outcome: Partial<TaskRecord>): RecordedOutco
   return { record: { ...record, ...outcome, finishedAt: Date.now() }, retry: null };
 }
 
-function assertSize(text: string, maxBytes: number): void {
+/** Throws TASK_TOO_LARGE when a result, as JSON, is larger than it may be. */
+export function assertResultSize(text: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxBytes) return;
   throw new TidingsError(

@@ -15,6 +15,9 @@ export function reportOutcome({ record, message, outcome }: Execution, logger: L
     case "handed-back":
       logger.info(fields, "task handed back");
       return;
+    case "worker-lost":
+      logger.warn({ ...fields, err: outcome.error }, "task was lost; it runs again");
+      return;
     case "lost":
       logger.warn(
         { ...fields, code: "TASK_LEASE_LOST" },

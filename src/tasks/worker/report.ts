@@ -2,8 +2,9 @@ import { assertDuration } from "../../core/options.ts";
 import type { TaskLogLine, TaskProgress, TaskRecord } from "../results/task-record.ts";
 
 /** A task's record is stored at most this often while it runs: 20 times a second. */
-const STORE_INTERVAL_MS = 50;
-const MAX_LOG_LINES = 100;
+export const STORE_INTERVAL_MS = 50;
+/** A record has the last so many lines. */
+export const MAX_LOG_LINES = 100;
 const MAX_LOG_LENGTH = 1_024;
 
 /**
@@ -34,13 +35,8 @@ export class TaskReport {
     return this.#record;
   }
 
-  progress({ done, total, message }: TaskProgress): void {
-    const progress = {
-      done: assertDuration("done", done),
-      total: assertDuration("total", total),
-      ...(message === undefined ? {} : { message: message.slice(0, MAX_LOG_LENGTH) }),
-    };
-    this.#change({ ...this.#record, progress });
+  progress(progress: TaskProgress): void {
+    this.#change({ ...this.#record, progress: checkProgress(progress) });
   }
 
   log(text: string): void {
@@ -71,4 +67,17 @@ export class TaskReport {
     this.#isStoring = false;
     if (!this.#isClosed) this.#timer = setTimeout(() => void this.#flush(), STORE_INTERVAL_MS);
   }
+}
+
+/**
+ * Returns progress as it is stored.
+ *
+ * @throws {TidingsError} OPTION_INVALID when it makes no sense.
+ */
+export function checkProgress({ done, total, message }: TaskProgress): TaskProgress {
+  return {
+    done: assertDuration("done", done),
+    total: assertDuration("total", total),
+    ...(message === undefined ? {} : { message: message.slice(0, MAX_LOG_LENGTH) }),
+  };
 }

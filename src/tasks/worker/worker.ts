@@ -17,15 +17,19 @@ import { Wakeup } from "../wakeup.ts";
 import { execute, type Execution, type ExecutionContext } from "./execution.ts";
 import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
-import { AsyncPool } from "./pools/async.ts";
+import { openPool, type PoolOptions } from "./pools/open-pool.ts";
+import { isPoolChild } from "./pools/pool-child.ts";
+import type { TaskPool } from "./pools/pool.ts";
 import { reportOutcome } from "./report-outcome.ts";
 import { createSettle } from "./settle.ts";
 import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
 
 /** How a worker works. */
 export interface WorkerOptions extends TimeLimitOptions {
-  /** How many tasks run at the same time. @default 10 */
+  /** How many tasks run at the same time. @default 10; as many as there are cores in threads and processes */
   readonly concurrency?: number | undefined;
+  /** Where they run. @default "async" */
+  readonly pool?: PoolOptions | undefined;
   /** The queues it takes from. @default the default queue and those of the registered tasks */
   readonly queues?: readonly string[] | undefined;
   /** Its name in records and logs. @default worker@<host> */
@@ -58,6 +62,7 @@ const EXPIRE_INTERVAL_MS = 60_000;
  * | state | what is true | what leaves it |
  * | --- | --- | --- |
  * | idle | nothing runs | `start` |
+ * | starting | the pool starts what runs tasks | it has, or cannot; `stop` |
  * | running | takes messages while fewer than `concurrency` run | `stop` |
  * | stopping | takes none; leases are kept, tasks end or are handed back | the last one has ended |
  * | stopped | nothing runs, for good | |
@@ -70,7 +75,7 @@ export class Worker implements Service {
   readonly #runtime: TaskRuntime;
   readonly #context: ExecutionContext;
   readonly #leases: Leases;
-  readonly concurrency: number;
+  readonly #pool: TaskPool;
   readonly #queues: readonly string[] | undefined;
   readonly #leaseMs: number;
   readonly #stopTimeoutMs: number;
@@ -81,6 +86,7 @@ export class Worker implements Service {
   readonly #totals = new Map<string, number>();
   readonly #control: ControlNode;
   #state: ServiceState = "idle";
+  #started: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #fetching: Promise<void> = Promise.resolve();
   #dueTimer: NodeJS.Timeout | undefined;
@@ -90,7 +96,8 @@ export class Worker implements Service {
   constructor(
     runtime: TaskRuntime,
     {
-      concurrency = 10,
+      concurrency,
+      pool = "async",
       queues,
       name = `worker@${hostname()}`,
       logger = runtime.logger,
@@ -104,7 +111,7 @@ export class Worker implements Service {
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
     this.#runtime = { ...runtime, logger };
     this.name = name;
-    this.concurrency = assertPositiveInteger("concurrency", concurrency);
+    this.#pool = openPool(pool, { broker: runtime.broker, logger, concurrency });
     this.#queues = queues;
     this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
@@ -113,7 +120,7 @@ export class Worker implements Service {
       runtime: this.#runtime,
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
-      pool: new AsyncPool(concurrency),
+      pool: this.#pool,
       timeLimits,
       maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),
     };
@@ -129,6 +136,11 @@ export class Worker implements Service {
     return this.#state;
   }
 
+  /** How many tasks it runs at the same time. */
+  get concurrency(): number {
+    return this.#pool.size;
+  }
+
   /** The queues it takes from now. */
   get queues(): readonly string[] {
     if (this.#queues) return this.#queues;
@@ -137,15 +149,14 @@ export class Worker implements Service {
     return [...new Set([defaultQueue, ...named])];
   }
 
-  async start(): Promise<void> {
-    if (this.#state !== "idle") return;
-    this.#enter("running");
-    this.#closers.push(this.#runtime.broker.onChange(() => this.#onChange()));
-    const timer = setInterval(() => void this.#check(), this.#leases.intervalMs);
-    this.#closers.push(() => clearInterval(timer));
-    this.#closers.push(() => this.#control.close());
-    void this.#control.listen();
-    this.#fetching = this.#fetch();
+  /**
+   * Starts taking tasks; in a thread or process of a pool it does nothing.
+   *
+   * @throws {TidingsError} APP_LOAD_FAILED when the threads or processes of its pool cannot start.
+   */
+  start(): Promise<void> {
+    if (this.#state === "idle" && !isPoolChild()) this.#started = this.#start();
+    return this.#started;
   }
 
   /** Takes no more tasks, lets running ones end, and hands back those that do not. */
@@ -182,9 +193,28 @@ export class Worker implements Service {
     this.#runtime.logger.debug({ worker: this.name, state }, "worker state");
   }
 
+  async #start(): Promise<void> {
+    this.#enter("starting");
+    try {
+      await this.#pool.start(() => this.#wakeup.wake());
+    } catch (error) {
+      this.#enter("stopped");
+      throw error;
+    }
+    if (this.#state !== "starting") return;
+    this.#enter("running");
+    this.#closers.push(this.#runtime.broker.onChange(() => this.#onChange()));
+    const timer = setInterval(() => void this.#check(), this.#leases.intervalMs);
+    this.#closers.push(() => clearInterval(timer));
+    this.#closers.push(() => this.#control.close());
+    void this.#control.listen();
+    this.#fetching = this.#fetch();
+  }
+
   async #stop({ signal = AbortSignal.timeout(this.#stopTimeoutMs) }: StopOptions): Promise<void> {
     this.#enter("stopping");
     this.#wakeup.wake();
+    await this.#started.catch(() => {}); // whoever started it is told
     const cutOff = (): void => {
       for (const { interruption } of this.#running.values()) interruption.interrupt("stopping");
     };
@@ -192,6 +222,7 @@ export class Worker implements Service {
     signal.addEventListener("abort", cutOff);
     await this.#fetching;
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await this.#pool.stop();
     signal.removeEventListener("abort", cutOff);
     for (const close of this.#closers) close();
     clearTimeout(this.#dueTimer);
@@ -218,8 +249,8 @@ export class Worker implements Service {
   async #takeSome(): Promise<void> {
     const { broker } = this.#runtime;
     const { queues } = this;
-    const limit = this.concurrency - this.#running.size;
-    if (limit === 0) return;
+    const limit = this.#pool.capacity - this.#running.size;
+    if (limit <= 0) return;
     const deliveries = await broker.take({ queues, limit, leaseMs: this.#leaseMs });
     if (this.#state !== "running") {
       await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));

@@ -9,10 +9,18 @@ import { toCurrentTask } from "./to-current-task.ts";
  */
 export class AsyncPool implements TaskPool {
   readonly kind = "async";
-  readonly capacity: number;
+  #size: number;
 
-  constructor(capacity: number) {
-    this.capacity = capacity;
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get capacity(): number {
+    return this.#size;
   }
 
   async start(): Promise<void> {}
@@ -27,6 +35,10 @@ export class AsyncPool implements TaskPool {
     };
     const { args, kwargs } = message;
     return runAs(toCurrentTask(message, facts, voice), () => definition.run(args, kwargs));
+  }
+
+  resize(size: number): void {
+    this.#size = size;
   }
 
   async stop(): Promise<void> {}

@@ -34,11 +34,15 @@ export interface PoolCall {
  */
 export interface TaskPool {
   readonly kind: PoolKind;
-  /** How many tasks it can run at the same time now. */
+  /** How many tasks it is to run at the same time. */
+  readonly size: number;
+  /** How many tasks it can run at the same time now: fewer, when something is being replaced. */
   readonly capacity: number;
-  /** Prepares what runs tasks; rejects when there is nothing that could. */
-  start(): Promise<void>;
+  /** Prepares what runs tasks; rejects when it cannot. Later changes of `capacity` are announced. */
+  start(onChange: () => void): Promise<void>;
   run(call: PoolCall): unknown;
+  /** Changes how many tasks may run; those that run are not ended. */
+  resize(size: number): void;
   /** Ends what ran tasks. Nothing runs any more, or its outcome is no longer waited for. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,90 @@
+/**
+ * The program of a thread or process that runs the tasks of a pool, one at a time.
+ *
+ * @module
+ */
+import { toError } from "../../../core/errors.ts";
+import { runAs } from "../../current-task.ts";
+import { decodeMessage, MAX_BODY_BYTES } from "../../message/decode.ts";
+import { writeTypedJson } from "../../message/typed-json.ts";
+import type { TaskRuntime } from "../../task-runtime.ts";
+import { notRegistered } from "../not-registered.ts";
+import { assertResultSize } from "../record-outcome.ts";
+import type { ToChild } from "./child-messages.ts";
+import { ChildPort } from "./child-port.ts";
+import { ChildVoice } from "./child-voice.ts";
+import { fromErrorMessage, toErrorMessage } from "./error-message.ts";
+import { loadTasks, type LoadedTasks } from "./load-tasks.ts";
+import { becomePoolChild } from "./pool-child.ts";
+import { toCurrentTask } from "./to-current-task.ts";
+
+type RunMessage = Extract<ToChild, { readonly kind: "run" }>;
+
+becomePoolChild();
+const port = ChildPort.open();
+let controller = new AbortController();
+const loaded = await load();
+if (loaded) {
+  port.listen((message) => void handle(message, loaded));
+  port.post({ kind: "ready" });
+}
+
+/** Returns the tasks of the module, or says what is wrong with it and ends. */
+async function load(): Promise<LoadedTasks | undefined> {
+  const [, , moduleUrl = ""] = process.argv;
+  try {
+    return await loadTasks(moduleUrl);
+  } catch (thrown) {
+    port.post({ kind: "unusable", error: toErrorMessage(thrown) });
+    port.end();
+    return undefined;
+  }
+}
+
+async function handle(message: ToChild, module: LoadedTasks): Promise<void> {
+  switch (message.kind) {
+    case "run":
+      return await run(message, module.tasks.runtime);
+    case "abort":
+      return controller.abort(fromErrorMessage(message.reason));
+    case "exit":
+      await module.close();
+      port.end();
+  }
+}
+
+async function run({ encoded, facts }: RunMessage, runtime: TaskRuntime): Promise<void> {
+  controller = new AbortController();
+  const voice = new ChildVoice(controller.signal, (message) => port.post(message));
+  const ended = await call({ encoded, facts, runtime, voice });
+  voice.flush();
+  port.post({ kind: "ended", ...ended, memoryBytes: port.memoryBytes });
+}
+
+interface Call extends Pick<RunMessage, "encoded" | "facts"> {
+  readonly runtime: TaskRuntime;
+  readonly voice: ChildVoice;
+}
+
+type Ended = Pick<Extract<Parameters<ChildPort["post"]>[0], { kind: "ended" }>, "result" | "error">;
+
+/** Calls the function; never rejects. */
+async function call({ encoded, facts, runtime, voice }: Call): Promise<Ended> {
+  const { definitions, format, maxMessageBytes } = runtime;
+  try {
+    const maxBytes = Math.max(maxMessageBytes, MAX_BODY_BYTES);
+    const message = decodeMessage(encoded, { accept: format.accept, maxBytes });
+    const definition = definitions.get(message.task);
+    if (!definition) throw notRegistered(message.task, definitions);
+    const { args, kwargs } = message;
+    const result = await runAs(toCurrentTask(message, facts, voice), () =>
+      definition.run(args, kwargs),
+    );
+    // A function that returns nothing returns null, as in Python.
+    const text = writeTypedJson(result ?? null, "the result");
+    assertResultSize(text, maxMessageBytes);
+    return { result: text, error: null };
+  } catch (thrown) {
+    return { result: null, error: toErrorMessage(toError(thrown)) };
+  }
+}

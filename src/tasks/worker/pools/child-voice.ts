@@ -1,0 +1,52 @@
+import type { TaskProgress } from "../../results/task-record.ts";
+import { checkProgress, MAX_LOG_LINES, STORE_INTERVAL_MS } from "../report.ts";
+import type { FromChild } from "./child-messages.ts";
+import type { TaskVoice } from "./to-current-task.ts";
+
+/**
+ * What a task says in a thread or process, on its way to the pool.
+ *
+ * Sent at once, and then at most as often as it is stored. In between the latest progress counts, and as
+ * many log lines as a record has. A function that never waits is heard all the same.
+ */
+export class ChildVoice implements TaskVoice {
+  readonly signal: AbortSignal;
+  readonly #post: (message: FromChild) => void;
+  #progress: TaskProgress | undefined;
+  #lines: string[] = [];
+  #sentAt = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(signal: AbortSignal, post: (message: FromChild) => void) {
+    this.signal = signal;
+    this.#post = post;
+  }
+
+  progress(progress: TaskProgress): void {
+    this.#progress = checkProgress(progress);
+    this.#say();
+  }
+
+  log(text: string): void {
+    this.#lines.push(text);
+    if (this.#lines.length > MAX_LOG_LINES) this.#lines.shift();
+    this.#say();
+  }
+
+  /** Sends what is left to say. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#progress === undefined && this.#lines.length === 0) return;
+    this.#post({ kind: "said", progress: this.#progress, lines: this.#lines });
+    this.#progress = undefined;
+    this.#lines = [];
+    this.#sentAt = performance.now();
+  }
+
+  #say(): void {
+    const waitMs = this.#sentAt + STORE_INTERVAL_MS - performance.now();
+    if (waitMs <= 0) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), waitMs);
+  }
+}

@@ -1,0 +1,67 @@
+import { ERROR_CODES, TidingsError, toError, type ErrorCode } from "../../../core/errors.ts";
+import { JsonRefusal } from "../../message/json-text.ts";
+import { Retry } from "../../retry.ts";
+
+/** An error on its way between a pool and its threads or processes. */
+export interface ErrorMessage {
+  readonly class: "Error" | "TidingsError" | "Retry" | "JsonRefusal";
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Of a TidingsError. */
+  readonly code: string | undefined;
+  /** Of a Retry. */
+  readonly countdownMs: number | undefined;
+  /** Why a Retry was thrown; other causes stay where they are. */
+  readonly cause: ErrorMessage | undefined;
+}
+
+/** Describes whatever was thrown by values that can be sent. */
+export function toErrorMessage(thrown: unknown): ErrorMessage {
+  const error = toError(thrown);
+  const isRetry = error instanceof Retry;
+  return {
+    class: classOf(error),
+    name: error.name,
+    message: error.message,
+    stack: error.stack,
+    code: error instanceof TidingsError ? error.code : undefined,
+    countdownMs: isRetry ? error.countdownMs : undefined,
+    cause: isRetry && error.cause !== undefined ? toErrorMessage(error.cause) : undefined,
+  };
+}
+
+/** Makes the error again that {@link toErrorMessage} described. */
+export function fromErrorMessage(description: ErrorMessage): Error {
+  const error = construct(description);
+  const { stack } = description;
+  if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack });
+  return error;
+}
+
+function classOf(error: Error): ErrorMessage["class"] {
+  if (error instanceof TidingsError) return "TidingsError";
+  if (error instanceof Retry) return "Retry";
+  return error instanceof JsonRefusal ? "JsonRefusal" : "Error";
+}
+
+function construct({ class: kind, name, message, ...rest }: ErrorMessage): Error {
+  switch (kind) {
+    case "TidingsError":
+      return new TidingsError(toCode(rest.code), message);
+    case "Retry":
+      return new Retry({
+        countdownMs: rest.countdownMs,
+        cause: rest.cause && fromErrorMessage(rest.cause),
+      });
+    case "JsonRefusal":
+      return new JsonRefusal(message);
+    case "Error":
+      return Object.defineProperty(new Error(message), "name", { value: name });
+  }
+}
+
+/** Both ends run the same release: a code that is not known is a mistake of ours. */
+function toCode(code: string | undefined): ErrorCode {
+  return ERROR_CODES.find((known) => known === code) ?? "TASK_FAILED";
+}

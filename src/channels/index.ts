@@ -71,6 +71,7 @@ export {
   type HttpConsumerOptions,
   type HttpContext,
 } from "./http-consumer.ts";
+export { toJsonValue } from "./json-value.ts";
 export { KeptRequest } from "./kept-request.ts";
 export { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 export { refresh, type Refresh } from "./refresh.ts";

@@ -1,4 +1,4 @@
-import { feed, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
+import { feed, toJsonValue, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
 import type { Results, TaskRecord } from "../tasks/index.ts";
 
 /** Where a task feed is, and who may follow it. */
@@ -24,8 +24,20 @@ export function taskFeed(
     path: "/tasks/:id",
     authorize,
     async *events({ params, signal }) {
-      for await (const data of app.results.watch(params.id, { signal })) yield { data };
+      for await (const record of app.results.watch(params.id, { signal })) {
+        yield { data: toJsonRecord(record) };
+      }
     },
     keep: 10,
   });
+}
+
+/** A task may return what JSON cannot carry. */
+function toJsonRecord(record: TaskRecord): TaskRecord {
+  const { custom } = record;
+  return {
+    ...record,
+    result: toJsonValue(record.result),
+    custom: custom && { ...custom, meta: toJsonValue(custom.meta) },
+  };
 }

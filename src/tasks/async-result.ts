@@ -32,7 +32,7 @@ export class AsyncResult<T = unknown> {
   }
 
   /**
-   * Waits for the task to end, and returns what it returned, as JSON carries it.
+   * Waits for the task to end, and returns what it returned, as a message carries it.
    *
    * @throws {TidingsError} TASK_FAILED when it failed; `cause` is `{ type, message }` of its error.
    * @throws {TidingsError} TASK_CANCELLED when it was cancelled or had expired.

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { currentTask } from "./current-task.ts";
+import { Decimal } from "./message/typed-values.ts";
 import { MemoryResults } from "./results/memory.ts";
 import { createTasks, type Tasks, type TasksOptions } from "./tasks.ts";
 
@@ -142,6 +143,21 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
       text: "é 🙂 \u0000",
       list: [1, -2.5, 1e300, null, true, []],
       deep: { a: { b: {} } },
+    };
+    expect(await (await echo.delay(value)).get({ timeoutMs: 5_000 })).toEqual(value);
+  });
+
+  test("carry what typed values carry, both ways", async () => {
+    await using tasks = makeTasks(driver);
+    const echo = tasks.task("tasks.echo", (value: unknown) => value);
+    await using worker = tasks.createWorker();
+    await worker.start();
+    const value = {
+      integer: -(2n ** 70n),
+      numbers: [Number.NaN, -Infinity],
+      date: new Date(5),
+      bytes: new Uint8Array([255]),
+      decimal: new Decimal("0.10"),
     };
     expect(await (await echo.delay(value)).get({ timeoutMs: 5_000 })).toEqual(value);
   });

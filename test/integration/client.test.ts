@@ -147,4 +147,17 @@ describe("followTask", () => {
     for await (const record of records) heard.push(record);
     expect(heard.at(-1)).toMatchObject({ state: "SUCCESS", result: 3, runs: 1 });
   });
+
+  test("yields as JSON what a task returned that JSON cannot carry", async () => {
+    await using server = await serve((app) => {
+      app.task("odd", () => [2n ** 70n, new Uint8Array([255]), new Date(5), Number.NaN]);
+      return { routes: [taskFeed(app)] };
+    });
+    await using worker = server.app.tasks.createWorker({});
+    await worker.start();
+    const { id } = await server.app.sendTask("odd");
+    let last: FollowedTask | undefined;
+    for await (const record of followTask(id, { address: `${server.url}/tasks` })) last = record;
+    expect(last?.result).toEqual([String(2n ** 70n), "/w==", new Date(5).toJSON(), null]);
+  });
 });

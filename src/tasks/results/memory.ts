@@ -5,6 +5,7 @@ import { MemoryChords } from "../chords/memory.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
 import { Notifier } from "../notifier.ts";
+import { readRecordJson, writeRecordJson } from "./record-json.ts";
 import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
@@ -12,6 +13,11 @@ import type { TaskRecord } from "./task-record.ts";
 export interface MemoryResultsOptions {
   /** How many records it holds; beyond, the oldest are forgotten. @default 100_000 */
   readonly capacity?: number | undefined;
+}
+
+/** A record as JSON, so that it is the same here as in every other store. */
+interface StoredRecord extends Pick<TaskRecord, "id" | "runs" | "finishedAt" | "revision"> {
+  readonly text: string;
 }
 
 /**
@@ -22,7 +28,7 @@ export interface MemoryResultsOptions {
 export class MemoryResults implements ResultStore {
   readonly limits: LimitStore = new MemoryLimits();
   readonly chords: ChordStore;
-  readonly #records = new Map<string, TaskRecord>();
+  readonly #records = new Map<string, StoredRecord>();
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #capacity: number;
   #closed = false;
@@ -34,17 +40,17 @@ export class MemoryResults implements ResultStore {
 
   async get(id: string): Promise<TaskRecord | null> {
     this.#assertOpen();
-    return structuredClone(this.#records.get(id) ?? null);
+    const stored = this.#records.get(id);
+    return stored ? readRecordJson(id, stored.text, stored.revision) : null;
   }
 
   async store(record: TaskRecord): Promise<boolean> {
     this.#assertOpen();
-    const { id, runs } = record;
+    const { id, runs, finishedAt } = record;
     const stored = this.#records.get(id);
     if (stored && (stored.finishedAt !== null || stored.runs > runs)) return false;
-    // Through JSON, so that a record is the same here as in every other store.
-    const copy: TaskRecord = JSON.parse(JSON.stringify(record));
-    this.#records.set(id, { ...copy, revision: (stored?.revision ?? 0) + 1 });
+    const revision = (stored?.revision ?? 0) + 1;
+    this.#records.set(id, { id, runs, finishedAt, revision, text: writeRecordJson(record) });
     this.#keepBound();
     this.#changes.announce([id]);
     return true;

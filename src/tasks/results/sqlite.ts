@@ -6,13 +6,14 @@ import type { LimitStore } from "../limits/limit-store.ts";
 import { SqliteLimits } from "../limits/sqlite.ts";
 import { Notifier } from "../notifier.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
+import { readRecordJson, writeRecordJson } from "./record-json.ts";
 import {
   EXPIRE_LIMIT,
   type ChangedRecords,
   type ResultStore,
   type SharedResults,
 } from "./result-store.ts";
-import { pendingRecord, type TaskRecord } from "./task-record.ts";
+import type { TaskRecord } from "./task-record.ts";
 
 /**
  * A result store in an SQLite file.
@@ -51,20 +52,20 @@ export class SqliteResults implements ResultStore {
   get shared(): SharedResults {
     return {
       transaction: this.#database,
-      store: (record) => this.#storeText(record, JSON.stringify(record)),
+      store: (record) => this.#storeText(record, writeRecordJson(record)),
     };
   }
 
   async get(id: string): Promise<TaskRecord | null> {
     this.#assertOpen();
     const row = this.#database.read(() => this.#get.get(id));
-    return row ? readRecord(id, String(row["record"]), Number(row["revision"])) : null;
+    return row ? readRecordJson(id, String(row["record"]), Number(row["revision"])) : null;
   }
 
   async store(record: TaskRecord): Promise<boolean> {
     this.#assertOpen();
     // Written down at once: the caller may go on changing what is inside.
-    const text = JSON.stringify(record);
+    const text = writeRecordJson(record);
     return this.#database.run(() => this.#storeText(record, text));
   }
 
@@ -115,33 +116,4 @@ export class SqliteResults implements ResultStore {
     if (stored) this.#database.touch("records", id);
     return stored;
   }
-}
-
-function readRecord(id: string, text: string, revision: number): TaskRecord {
-  const record = parseRecord(text);
-  // Fields that are younger than the record are as in any record.
-  if (record?.id === id) return { ...pendingRecord(id), ...record, revision };
-  const error = { type: "MESSAGE_INVALID", message: "the stored record cannot be read" };
-  return { ...pendingRecord(id), state: "FAILURE", error, finishedAt: 0, revision };
-}
-
-/** We wrote it, unless somebody else changed the file. */
-function parseRecord(text: string): TaskRecord | null {
-  try {
-    const record: unknown = JSON.parse(text);
-    return isRecordLike(record) ? record : null;
-  } catch {
-    // Reported by the caller as a record that cannot be read.
-    return null;
-  }
-}
-
-function isRecordLike(value: unknown): value is TaskRecord {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "id" in value &&
-    "state" in value &&
-    "logs" in value
-  );
 }

@@ -1,7 +1,7 @@
 import { isTidingsError, TidingsError } from "../../core/errors.ts";
 import type { Settlement } from "../brokers/broker.ts";
 import { encodeRetry } from "../message/encode.ts";
-import { toJsonText } from "../message/json-text.ts";
+import { writeTypedJson } from "../message/typed-json.ts";
 import type { TaskError, TaskRecord } from "../results/task-record.ts";
 import { Retry, retryDelay } from "../retry.ts";
 import type { Execution, Outcome } from "./execution.ts";
@@ -36,7 +36,7 @@ function recordSuccess(execution: Execution, result: unknown): RecordedOutcome {
   try {
     // A function that returns nothing returns null, as in Python.
     const value = result ?? null;
-    assertResultSize(toJsonText(value, "the result"), runtime.maxMessageBytes);
+    assertResultSize(writeTypedJson(value, "the result"), runtime.maxMessageBytes);
     return end(execution, { state: "SUCCESS", result: value, error: null });
   } catch (error) {
     // Running again would not make the result one that can be stored.

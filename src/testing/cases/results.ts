@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { pendingRecord, type ResultStore, type TaskRecord } from "../../tasks/index.ts";
+import { Decimal, pendingRecord, type ResultStore, type TaskRecord } from "../../tasks/index.ts";
 
 /** Makes the result store under test, empty. */
 export type MakeResults = () => ResultStore | Promise<ResultStore>;
@@ -36,6 +36,21 @@ export const resultsCases: readonly ResultsCase[] = [
       const second = record({ state: "SUCCESS", finishedAt: 5, result });
       assert.equal(await results.store(second), true);
       assert.deepEqual(await results.get("one"), { ...second, revision: 2 });
+    },
+  },
+  {
+    name: "keeps what JSON cannot carry, but a message can",
+    async run(make) {
+      await using results = await make();
+      const result = {
+        integer: 2n ** 80n,
+        numbers: [Number.NaN, Infinity],
+        date: new Date(5),
+        bytes: new Uint8Array([255, 0]),
+        decimal: new Decimal("0.10"),
+      };
+      await results.store(record({ state: "SUCCESS", finishedAt: 5, result }));
+      assert.deepEqual((await results.get("one"))?.result, result);
     },
   },
   {

@@ -87,4 +87,4 @@ export {
 export type { SharedTransaction } from "./transaction.ts";
 export type { ChildrenOptions, PoolOptions } from "./worker/pools/open-pool.ts";
 export type { TimeLimitOptions } from "./worker/time-limits.ts";
-export { Worker, type WorkerOptions } from "./worker/worker.ts";
+export { Worker, type WorkerHealth, type WorkerOptions } from "./worker/worker.ts";

@@ -142,6 +142,8 @@ export interface Broker extends AsyncDisposable {
   readonly revoked?: RevokedTasks | undefined;
   /** Calls the listener when there may be something to take or to cancel. */
   onChange(listener: () => void): () => void;
+  /** Makes new connections for taking, since the ones it has may have gone deaf; leases stay. */
+  reconnect?(): Promise<void>;
   /** Ends the use of the broker. */
   close(): Promise<void>;
   /** How an exchange is published to, where there are exchanges. */

@@ -271,6 +271,10 @@ export class RedisBroker implements Broker {
       .map(({ id }) => id);
   }
 
+  reconnect(): Promise<void> {
+    return this.#watch.reconnect();
+  }
+
   onChange(listener: () => void): () => void {
     return this.#changes.subscribe(listener);
   }

@@ -70,6 +70,14 @@ export class QueueWatch {
     return dueAt;
   }
 
+  /** Listens with new connections from the next look. */
+  async reconnect(): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    this.#quiet = undefined;
+    await watch?.close();
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#poll);
     await this.#watch?.close();

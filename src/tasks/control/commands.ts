@@ -8,7 +8,7 @@ export interface ControlledWorker {
   readonly name: string;
   readonly broker: Broker;
   /** How many tasks run at the same time. */
-  readonly concurrency: number;
+  readonly concurrency: () => number;
   readonly queues: () => readonly string[];
   /** The names of the tasks that it knows. */
   readonly taskNames: () => readonly string[];
@@ -121,11 +121,11 @@ function stats({ concurrency, totals, startedAt }: ControlledWorker): unknown {
     uptime: Math.floor((Date.now() - startedAt) / 1_000),
     pool: {
       implementation: "tidings",
-      "max-concurrency": concurrency,
+      "max-concurrency": concurrency(),
       processes: [process.pid],
     },
     broker: {},
-    prefetch_count: concurrency,
+    prefetch_count: concurrency(),
     rusage: {
       utime: usage.userCPUTime / 1_000_000,
       stime: usage.systemCPUTime / 1_000_000,

@@ -1,7 +1,5 @@
 import { hostname } from "node:os";
-import { setImmediate as endOfTick } from "node:timers/promises";
 
-import { backoffMs } from "../../core/backoff.ts";
 import { toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
@@ -13,8 +11,8 @@ import { ControlNode } from "../control/control-node.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
-import { Wakeup } from "../wakeup.ts";
 import { execute, type Execution, type ExecutionContext } from "./execution.ts";
+import { Fetch, type FetchHealth } from "./fetch.ts";
 import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
 import { openPool, type PoolOptions } from "./pools/open-pool.ts";
@@ -42,8 +40,23 @@ export interface WorkerOptions extends TimeLimitOptions {
   readonly maxDeliveries?: number | undefined;
   /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
   readonly stopTimeoutMs?: number | undefined;
+  /**
+   * How long a take may stay without an answer, or find nothing although messages wait, before the worker
+   * takes with new connections. @default 20_000
+   */
+  readonly deafAfterMs?: number | undefined;
   /** Called when somebody asks it to shut down, as Celery's control can. @default stops it */
   readonly onShutdown?: (() => void) | undefined;
+}
+
+/** How a worker is. */
+export interface WorkerHealth extends FetchHealth {
+  readonly state: ServiceState;
+  /** How many tasks run. */
+  readonly running: number;
+  readonly concurrency: number;
+  /** How late the last check of every second came, because the event loop was busy. */
+  readonly loopLagMs: number;
 }
 
 /** What a worker holds of a delivery that runs. */
@@ -77,10 +90,9 @@ export class Worker implements Service {
   readonly #leases: Leases;
   readonly #pool: TaskPool;
   readonly #queues: readonly string[] | undefined;
-  readonly #leaseMs: number;
   readonly #stopTimeoutMs: number;
   readonly #running = new Map<Delivery, RunningTask>();
-  readonly #wakeup = new Wakeup();
+  readonly #fetch: Fetch;
   readonly #closers: (() => void)[] = [];
   /** How often each task has run. */
   readonly #totals = new Map<string, number>();
@@ -88,8 +100,8 @@ export class Worker implements Service {
   #state: ServiceState = "idle";
   #started: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
-  #fetching: Promise<void> = Promise.resolve();
-  #dueTimer: NodeJS.Timeout | undefined;
+  #checkedAt = 0;
+  #loopLagMs = 0;
   #expireAt = 0;
   #isChecking = false;
 
@@ -104,6 +116,7 @@ export class Worker implements Service {
       leaseMs = 10_000,
       maxDeliveries = 20,
       stopTimeoutMs = 30_000,
+      deafAfterMs = 20_000,
       onShutdown = () => void this.stop(),
       ...timeLimits
     }: WorkerOptions = {},
@@ -113,7 +126,7 @@ export class Worker implements Service {
     this.name = name;
     this.#pool = openPool(pool, { broker: runtime.broker, logger, concurrency });
     this.#queues = queues;
-    this.#leaseMs = assertPositiveInteger("leaseMs", leaseMs);
+    assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
     assertTimeLimits(timeLimits);
     this.#context = {
@@ -128,6 +141,16 @@ export class Worker implements Service {
       leaseMs,
       held: () => [...this.#running.keys()],
       onLost: (delivery) => this.#running.get(delivery)?.interruption.interrupt("lease-lost"),
+    });
+    this.#fetch = new Fetch({
+      broker: runtime.broker,
+      logger,
+      leaseMs,
+      deafAfterMs: assertPositiveInteger("deafAfterMs", deafAfterMs),
+      checkMs: this.#leases.intervalMs,
+      queues: () => this.queues,
+      room: () => this.#pool.capacity - this.#running.size,
+      launch: (delivery) => this.#launch(delivery),
     });
     this.#control = new ControlNode(this.#toControlled(onShutdown), logger);
   }
@@ -159,6 +182,17 @@ export class Worker implements Service {
     return this.#started;
   }
 
+  /** How it is. */
+  health(): WorkerHealth {
+    return {
+      ...this.#fetch.health,
+      state: this.#state,
+      running: this.#running.size,
+      concurrency: this.concurrency,
+      loopLagMs: Math.round(this.#loopLagMs),
+    };
+  }
+
   /** Takes no more tasks, lets running ones end, and hands back those that do not. */
   stop(options: StopOptions = {}): Promise<void> {
     if (this.#state === "idle") return Promise.resolve();
@@ -176,7 +210,7 @@ export class Worker implements Service {
     return {
       name: this.name,
       broker,
-      concurrency: this.concurrency,
+      concurrency: () => this.concurrency,
       totals: this.#totals,
       startedAt: Date.now(),
       queues: () => this.queues,
@@ -196,7 +230,7 @@ export class Worker implements Service {
   async #start(): Promise<void> {
     this.#enter("starting");
     try {
-      await this.#pool.start(() => this.#wakeup.wake());
+      await this.#pool.start(() => this.#fetch.wake());
     } catch (error) {
       this.#enter("stopped");
       throw error;
@@ -208,65 +242,24 @@ export class Worker implements Service {
     this.#closers.push(() => clearInterval(timer));
     this.#closers.push(() => this.#control.close());
     void this.#control.listen();
-    this.#fetching = this.#fetch();
+    this.#checkedAt = performance.now();
+    this.#fetch.start();
   }
 
   async #stop({ signal = AbortSignal.timeout(this.#stopTimeoutMs) }: StopOptions): Promise<void> {
     this.#enter("stopping");
-    this.#wakeup.wake();
     await this.#started.catch(() => {}); // whoever started it is told
     const cutOff = (): void => {
       for (const { interruption } of this.#running.values()) interruption.interrupt("stopping");
     };
     if (signal.aborted) cutOff();
     signal.addEventListener("abort", cutOff);
-    await this.#fetching;
+    await this.#fetch.stop();
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
     await this.#pool.stop();
     signal.removeEventListener("abort", cutOff);
     for (const close of this.#closers) close();
-    clearTimeout(this.#dueTimer);
     this.#enter("stopped");
-  }
-
-  /** Takes messages for as long as the worker runs. */
-  async #fetch(): Promise<void> {
-    for (let failures = 0; this.#state === "running";) {
-      try {
-        await this.#takeSome();
-        failures = 0;
-      } catch (error) {
-        const waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 5_000 });
-        this.#runtime.logger.error({ err: error, waitMs }, "messages could not be taken");
-        this.#wakeAfter(waitMs);
-      }
-      await this.#wakeup.wait();
-      // Whatever else this tick brings belongs to the same take.
-      await endOfTick();
-    }
-  }
-
-  async #takeSome(): Promise<void> {
-    const { broker } = this.#runtime;
-    const { queues } = this;
-    const limit = this.#pool.capacity - this.#running.size;
-    if (limit <= 0) return;
-    const deliveries = await broker.take({ queues, limit, leaseMs: this.#leaseMs });
-    if (this.#state !== "running") {
-      await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));
-      return;
-    }
-    for (const delivery of deliveries) this.#launch(delivery);
-    if (deliveries.length === limit) return;
-    const dueAt = await broker.nextDueAt(queues);
-    if (dueAt !== null) this.#wakeAfter(dueAt - Date.now());
-  }
-
-  #wakeAfter(waitMs: number): void {
-    clearTimeout(this.#dueTimer);
-    // Due times further away than the next check are looked at again then.
-    if (waitMs > this.#leases.intervalMs) return;
-    this.#dueTimer = setTimeout(() => this.#wakeup.wake(), Math.max(waitMs, 0));
   }
 
   #launch(delivery: Delivery): void {
@@ -290,7 +283,7 @@ export class Worker implements Service {
     } finally {
       interruption.close();
       this.#running.delete(delivery);
-      this.#wakeup.wake();
+      this.#fetch.wake();
     }
   }
 
@@ -300,15 +293,17 @@ export class Worker implements Service {
   }
 
   #onChange(): void {
-    this.#wakeup.wake();
+    this.#fetch.wake();
     if (this.#running.size > 0) void this.#interruptCancelled();
   }
 
   /** What a worker does every second, whatever happens. */
   async #check(): Promise<void> {
+    this.#measureLag();
+    this.#fetch.check();
+    void this.#control.listen();
     if (this.#isChecking) return;
     this.#isChecking = true;
-    void this.#control.listen();
     try {
       await this.#leases.check();
       await this.#expireRecords();
@@ -318,6 +313,13 @@ export class Worker implements Service {
       this.#isChecking = false;
     }
     this.#onChange();
+  }
+
+  /** How late the timer is: the event loop was busy with something else. */
+  #measureLag(): void {
+    const now = performance.now();
+    this.#loopLagMs = Math.max(now - this.#checkedAt - this.#leases.intervalMs, 0);
+    this.#checkedAt = now;
   }
 
   async #interruptCancelled(): Promise<void> {

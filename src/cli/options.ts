@@ -56,11 +56,14 @@ export function concurrencyOption(): Option {
 export function queuesOption(
   description = "queues to work for, separated by commas (default: those of the tasks)",
 ): Option {
-  return new Option("-Q, --queues <names>", description).argParser((text: string) => {
-    const names = text.split(",").map((name) => name.trim());
-    if (names.every(Boolean)) return names;
-    throw new InvalidArgumentError("Expected names separated by commas.");
-  });
+  return new Option("-Q, --queues <names>", description).argParser(names);
+}
+
+/** Parses names that are separated by commas, for the command line. */
+export function names(text: string): readonly string[] {
+  const list = text.split(",").map((name) => name.trim());
+  if (list.every(Boolean)) return list;
+  throw new InvalidArgumentError("Expected names separated by commas.");
 }
 
 export function logLevelOption(): Option {

@@ -16,7 +16,16 @@ export interface RunOptions {
   readonly start: () => Promise<void>;
   /** Stops everything that has started; when the signal fires, without waiting for what is left. */
   readonly stop: (signal: AbortSignal) => Promise<void>;
+  /** What a second signal, or SIGQUIT, does before the process ends. @default nothing */
+  readonly abort?: (() => Promise<void>) | undefined;
 }
+
+/** The exit codes that the shell expects of a process that a signal has ended. */
+const EXIT_CODES: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
+  SIGINT: 130,
+  SIGQUIT: 131,
+  SIGTERM: 143,
+};
 
 /** After the polite phase, cutting off what is left gets this long before the process just ends. */
 const CUT_OFF_MS = 2_000;
@@ -24,9 +33,9 @@ const CUT_OFF_MS = 2_000;
 /**
  * Starts, waits for SIGINT or SIGTERM, then stops within bounded time.
  *
- * The first signal lets work finish, for at most `stopTimeoutMs`. The second one ends the process at
- * once, with the exit code that the shell expects of a signal. When the start fails, nothing is left
- * running and the error is thrown.
+ * The first signal lets work finish, for at most `stopTimeoutMs`. The second one, or SIGQUIT where there
+ * is something to abort, ends the process at once: what `abort` does may take two seconds, unless there
+ * is a third. When the start fails, nothing is left running and the error is thrown.
  */
 export async function runUntilStopped(options: RunOptions): Promise<void> {
   const { name, logger, stopTimeoutMs, start } = options;
@@ -48,23 +57,23 @@ interface StopSignal extends Disposable {
   readonly received: Promise<NodeJS.Signals>;
 }
 
-function listenForStop({ name, logger, isSupervised = false }: RunOptions): StopSignal {
+function listenForStop(options: RunOptions): StopSignal {
+  const { abort, isSupervised = false } = options;
   const { promise: received, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let isReceived = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isSupervised && (isReceived || signal === "SIGINT")) return;
-    if (isReceived) {
-      logger.warn({ signal }, `second signal, ${name} ends at once`);
-      process.exit(signal === "SIGINT" ? 130 : 143);
-    }
+    if (isReceived) return void exitNow(options, signal);
     isReceived = true;
     resolve(signal);
   };
+  const onQuit = (signal: NodeJS.Signals): void => void exitNow(options, signal);
   // `tidings dev` holds a channel to its processes: when it is gone, however it died, so are they.
   const onDisconnect = (): void => onSignal("SIGTERM");
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   process.on("disconnect", onDisconnect);
+  if (abort) process.on("SIGQUIT", onQuit);
   // It may have gone while the application was loading.
   if (process.send && !process.connected) onDisconnect();
   return {
@@ -72,9 +81,27 @@ function listenForStop({ name, logger, isSupervised = false }: RunOptions): Stop
     [Symbol.dispose]() {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
+      process.off("SIGQUIT", onQuit);
       process.off("disconnect", onDisconnect); // listening would keep this process alive
     },
   };
+}
+
+let isExiting = false;
+
+/** Ends the process, with as little delay as what is to be aborted takes. Never rejects. */
+async function exitNow({ name, logger, abort }: RunOptions, signal: NodeJS.Signals): Promise<void> {
+  const code = EXIT_CODES[signal] ?? 1;
+  if (!isExiting) logger.warn({ signal }, `${name} ends at once`);
+  if (isExiting || !abort) process.exit(code);
+  isExiting = true;
+  setTimeout(() => process.exit(code), CUT_OFF_MS);
+  try {
+    await abort();
+  } catch (error) {
+    logger.error({ err: error }, `${name} could not end in order`);
+  }
+  process.exit(code);
 }
 
 async function stopInTime({ name, logger, stopTimeoutMs, stop }: RunOptions): Promise<void> {

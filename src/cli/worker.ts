@@ -4,28 +4,22 @@ import { TidingsError } from "../core/errors.ts";
 import { printWorkerBanner } from "./banner.ts";
 import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
-import { concurrencyOption, logLevelOption, queuesOption, stopTimeoutOption } from "./options.ts";
+import { logLevelOption, stopTimeoutOption } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
+import { toWorkerOptions, workerOptions, type WorkerArguments } from "./worker-options.ts";
 
-interface WorkerCommandOptions {
-  readonly concurrency: number;
-  readonly queues: readonly string[] | undefined;
-  readonly name: string | undefined;
+interface WorkerCommandOptions extends WorkerArguments {
   readonly logLevel: string;
   readonly stopTimeout: number;
 }
 
 /** `tidings worker`: carries out tasks. */
 export function workerCommand(): Command {
-  return new Command("worker")
+  const command = new Command("worker")
     .description("Carry out an application's tasks.")
-    .argument("<module>", "the file that exports the application")
-    .addOption(concurrencyOption())
-    .addOption(queuesOption())
-    .option("-n, --name <name>", "the worker's name in logs and task records")
-    .addOption(logLevelOption())
-    .addOption(stopTimeoutOption())
-    .action(work);
+    .argument("<module>", "the file that exports the application");
+  for (const option of workerOptions()) command.addOption(option);
+  return command.addOption(logLevelOption()).addOption(stopTimeoutOption()).action(work);
 }
 
 /** Nobody can send to a broker that is in the memory of this process alone. */
@@ -42,7 +36,8 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
   const application = await loadApplication(path);
   await using app = application.app;
   await application.loadTasks();
-  const worker = app.tasks.createWorker({ ...options, logger });
+  const { queues } = app.tasks.createWorker();
+  const worker = app.tasks.createWorker({ ...toWorkerOptions(path, options, queues), logger });
   assertShared(app.drivers.broker);
   if (app.tasks.names.length === 0) logger.warn("the application has no tasks");
   await runUntilStopped({
@@ -54,5 +49,6 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
       printWorkerBanner(application, worker, logger);
     },
     stop: (signal) => worker.stop({ signal }),
+    abort: () => worker.abort(),
   });
 }

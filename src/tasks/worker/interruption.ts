@@ -51,8 +51,9 @@ export class Interruption {
     return this.#isOverdue;
   }
 
-  interrupt(kind: InterruptionKind): void {
-    this.#endWithin(GRACE_MS[kind]);
+  /** `graceMs` is how long the task has to end by itself. */
+  interrupt(kind: InterruptionKind, graceMs: number = GRACE_MS[kind]): void {
+    this.#endWithin(graceMs);
     if (this.#kind === null) {
       this.#kind = kind;
       this.#controller?.abort(toReason(kind));

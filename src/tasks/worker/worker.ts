@@ -17,7 +17,7 @@ import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
 import { openPool, type PoolOptions } from "./pools/open-pool.ts";
 import { isPoolChild } from "./pools/pool-child.ts";
-import type { TaskPool } from "./pools/pool.ts";
+import type { PoolKind, TaskPool } from "./pools/pool.ts";
 import { reportOutcome } from "./report-outcome.ts";
 import { createSettle } from "./settle.ts";
 import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
@@ -164,6 +164,16 @@ export class Worker implements Service {
     return this.#pool.size;
   }
 
+  /** Where they run. */
+  get pool(): PoolKind {
+    return this.#pool.kind;
+  }
+
+  /** How long tasks may run that do not say so themselves. */
+  get timeLimits(): TimeLimitOptions {
+    return this.#context.timeLimits;
+  }
+
   /** The queues it takes from now. */
   get queues(): readonly string[] {
     if (this.#queues) return this.#queues;
@@ -198,6 +208,13 @@ export class Worker implements Service {
     if (this.#state === "idle") return Promise.resolve();
     this.#stopped ??= this.#stop(options);
     return this.#stopped;
+  }
+
+  /** Stops at once: hands back what runs, without waiting for it. */
+  async abort(): Promise<void> {
+    const stopped = this.stop();
+    for (const { interruption } of this.#running.values()) interruption.interrupt("stopping", 0);
+    await stopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

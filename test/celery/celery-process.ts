@@ -106,6 +106,33 @@ export class CeleryCaller extends CeleryProcess {
     return await this.#call("get", id, timeoutSeconds);
   }
 
+  /** Sends a workflow, as `celery_canvas.py` reads it; returns the id of its result, or of the first one. */
+  async canvas(workflow: unknown): Promise<string> {
+    const [id = ""] = await this.canvasIds(workflow);
+    return id;
+  }
+
+  /** The same, for a workflow that ends in a group. */
+  async canvasIds(workflow: unknown): Promise<readonly string[]> {
+    const ids = await this.#call("canvas", workflow);
+    return Array.isArray(ids) ? ids.map(String) : [];
+  }
+
+  /** Sends a group, and has Celery save it; returns its id. */
+  async savedGroup(workflow: unknown): Promise<string> {
+    return String(await this.#call("saved group", workflow));
+  }
+
+  /** The results of a group that Celery has saved. */
+  async group(id: string, timeoutSeconds = 15): Promise<unknown> {
+    return await this.#call("group", id, timeoutSeconds);
+  }
+
+  /** State, info and children of a result. */
+  async tree(id: string): Promise<unknown> {
+    return await this.#call("tree", id);
+  }
+
   async state(id: string): Promise<unknown> {
     return await this.#call("state", id);
   }

@@ -54,3 +54,18 @@ def request(self):
     found["priority"] = self.request.delivery_info.get("priority")
     found["tenant"] = getattr(self.request, "x-tenant", None)
     return found
+
+
+@app.task(name="py.add")
+def add(*numbers):
+    return sum(numbers)
+
+
+@app.task(name="py.sum")
+def total(numbers):
+    return sum(numbers)
+
+
+@app.task(name="py.list")
+def to_list(*values):
+    return list(values)

@@ -4,10 +4,11 @@ import json
 import sys
 from datetime import datetime, timedelta, timezone
 
-from celery.result import AsyncResult
+from celery.result import AsyncResult, GroupResult
 from kombu import Exchange, Queue
 
 from celery_app import app
+from celery_canvas import known, start, start_saved
 
 
 def call(op, *args):
@@ -17,7 +18,16 @@ def call(op, *args):
             options["expires"] = datetime.now(timezone.utc) + timedelta(seconds=options.pop("expires_in"))
         return app.send_task(name, args=positional, kwargs=named, **options).id
     if op == "get":
-        return AsyncResult(args[0], app=app).get(timeout=args[1])
+        return (known.get(args[0]) or AsyncResult(args[0], app=app)).get(timeout=args[1])
+    if op == "canvas":
+        return start(args[0])
+    if op == "saved group":
+        return start_saved(args[0])
+    if op == "group":
+        return (known.get(args[0]) or GroupResult.restore(args[0], app=app)).get(timeout=args[1])
+    if op == "tree":
+        result = AsyncResult(args[0], app=app)
+        return {"state": result.state, "info": result.info, "children": [child.id for child in result.children or []]}
     if op == "state":
         return AsyncResult(args[0], app=app).state
     if op == "revoke":

@@ -22,9 +22,9 @@ export function finishChord({ member, parts, group, rootId }: FinishedChord): Af
   const failed = parts.find(({ state }) => state !== "SUCCESS");
   if (failed) return failChord(member, { error: toChordError(failed), rootId });
   const results = new Map(parts.map(({ id, result }) => [id, result]));
-  const list = group?.members
-    ? group.members.map((child) => collect(child, results))
-    : parts.map(({ result }) => result);
+  // Celery may have saved another group under the same id: that of a body which is a group.
+  const isHeader = group !== null && leavesOf(group).every((id) => results.has(id));
+  const list = isHeader ? collect(group, results) : parts.map(({ result }) => result);
   const place = { args: [list], rootId, parentId: part.id };
   const frozen = freeze(body, `${groupId}/body`);
   return { ...expandSignature(frozen, place), records: [], members: [] };
@@ -56,4 +56,8 @@ function toChordError({ id, error }: ChordPart): TaskError {
 /** The results of a group are a list in the place of one result. */
 function collect({ id, members }: TaskChild, results: ReadonlyMap<string, unknown>): unknown {
   return members ? members.map((member) => collect(member, results)) : (results.get(id) ?? null);
+}
+
+function leavesOf({ id, members }: TaskChild): readonly string[] {
+  return members ? members.flatMap(leavesOf) : [id];
 }

@@ -44,13 +44,14 @@ export function printServerBanner(description: ServerDescription, logger: Logger
 /** Says which tasks a worker carries out, from which queues. */
 export function printWorkerBanner({ app }: Application, worker: Worker, logger: Logger): void {
   const { broker, results } = app.drivers;
-  const { name, concurrency, pool, timeLimits, queues } = worker;
+  const { name, concurrency, autoscale, pool, timeLimits, queues } = worker;
   logger.info(
     {
       application: app.name,
       worker: name,
       pool,
       concurrency,
+      ...(autoscale && { autoscale }),
       ...timeLimits,
       queues,
       tasks: app.tasks.names,

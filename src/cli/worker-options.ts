@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
-import type { PoolOptions, WorkerOptions } from "../tasks/index.ts";
+import type { AutoscaleBounds, PoolOptions, WorkerOptions } from "../tasks/index.ts";
 import { toNodeName } from "./node-name.ts";
 import { integer, names, queuesOption, seconds } from "./options.ts";
 
@@ -14,6 +14,8 @@ export interface WorkerArguments {
   readonly queues: readonly string[] | undefined;
   readonly excludeQueues: readonly string[] | undefined;
   readonly name: string | undefined;
+  readonly autoscale: AutoscaleBounds | undefined;
+  readonly prefetchMultiplier: number | undefined;
   /** In seconds, as Celery has it. */
   readonly timeLimit: number | undefined;
   readonly softTimeLimit: number | undefined;
@@ -35,6 +37,16 @@ export function workerOptions(): readonly Option[] {
     )
       .choices(POOLS)
       .default("async"),
+    new Option(
+      "--autoscale <max,min>",
+      "run more tasks at the same time while some wait, fewer when there are few",
+    )
+      .conflicts("concurrency")
+      .argParser(bounds),
+    new Option(
+      "--prefetch-multiplier <count>",
+      "messages to take for each task that may run (default: 1, none ahead)",
+    ).argParser(integer(1, 1_000)),
     queuesOption(),
     new Option(
       "-X, --exclude-queues <names>",
@@ -71,14 +83,19 @@ export function toWorkerOptions(
   options: WorkerArguments,
   known: readonly string[],
 ): WorkerOptions {
-  const { name, pool, concurrency, timeLimit, softTimeLimit } = options;
+  const { name, pool, autoscale, concurrency, timeLimit, softTimeLimit } = options;
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit > timeLimit) {
     throw contradiction(`--soft-time-limit ${softTimeLimit}`, `--time-limit ${timeLimit}`);
   }
   if (pool === "solo" && concurrency !== undefined && concurrency !== 1) {
     throw contradiction("--pool solo", `--concurrency ${concurrency}`);
   }
+  if (pool === "solo" && autoscale) {
+    throw contradiction("--pool solo", `--autoscale ${autoscale.max},${autoscale.min}`);
+  }
   return {
+    autoscale,
+    prefetchMultiplier: options.prefetchMultiplier,
     name: name === undefined ? undefined : toNodeName(name),
     concurrency: pool === "solo" ? 1 : concurrency,
     pool: toPool(path, options),
@@ -126,6 +143,14 @@ function contradiction(one: string, other: string): TidingsError {
 
 function toMilliseconds(value: number | undefined): number | undefined {
   return value === undefined ? undefined : Math.ceil(value * 1_000);
+}
+
+/** "`--autoscale max,min`"; without a minimum it is 1. */
+function bounds(text: string): AutoscaleBounds {
+  const [max = 0, min = 1, ...rest] = text.split(",").map(Number);
+  const areCounts = [max, min].every((count) => Number.isSafeInteger(count) && count >= 1);
+  if (areCounts && min <= max && rest.length === 0) return { max, min };
+  throw new InvalidArgumentError("Expected two whole numbers, the larger one first: 10,2.");
 }
 
 function positiveSeconds(text: string): number {

@@ -87,4 +87,6 @@ export {
 export type { SharedTransaction } from "./transaction.ts";
 export type { ChildrenOptions, PoolOptions } from "./worker/pools/open-pool.ts";
 export type { TimeLimitOptions } from "./worker/time-limits.ts";
-export { Worker, type WorkerHealth, type WorkerOptions } from "./worker/worker.ts";
+export type { AutoscaleBounds } from "./worker/autoscale.ts";
+export { Worker, type WorkerHealth } from "./worker/worker.ts";
+export type { WorkerOptions } from "./worker/worker-options.ts";

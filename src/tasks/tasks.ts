@@ -35,7 +35,8 @@ import {
   type TaskOptions,
   type TaskSource,
 } from "./task.ts";
-import { Worker, type WorkerOptions } from "./worker/worker.ts";
+import type { WorkerOptions } from "./worker/worker-options.ts";
+import { Worker } from "./worker/worker.ts";
 
 /** What all tasks of a set have in common. */
 export interface TaskSettings extends MessageFormat, ConnectionSettings {

@@ -112,6 +112,10 @@ describe("tidings worker", () => {
     ],
     [["-X", "celery"], "--exclude-queues celery leaves none of the application's own celery"],
     [["--pool", "forks"], "Allowed choices are async, threads, processes, solo"],
+    [["--autoscale", "4,1", "-c", "2"], "cannot be used with option '-c, --concurrency <count>'"],
+    [["--autoscale", "1,4"], "Expected two whole numbers, the larger one first: 10,2."],
+    [["--pool", "solo", "--autoscale", "4"], "`--pool solo` or `--autoscale 4,1`, got both"],
+    [["--prefetch-multiplier", "0"], "Expected a whole number from 1 to 1000."],
     [["--time-limit", "0"], "Expected a number of seconds, more than 0"],
   ])("refuses %j", async (args, message) => {
     await using command = new Tidings(["worker", MODULE, ...args], {

@@ -6,7 +6,7 @@ import { isTidingsError } from "../../core/errors.ts";
 import { currentTask } from "../current-task.ts";
 import type { TaskOptions } from "../task.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
-import type { WorkerOptions } from "./worker.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
 function makeTasks(): Tasks {
   return createTasks({ broker: "memory:", results: "memory:" });

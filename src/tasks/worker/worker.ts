@@ -1,53 +1,24 @@
 import { hostname } from "node:os";
 
-import { toError } from "../../core/errors.ts";
-import type { Logger } from "../../core/logger.ts";
-import { assertPositiveInteger } from "../../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
-import type { Delivery } from "../brokers/broker.ts";
 import { cancelTask } from "../cancel-task.ts";
 import type { ControlledWorker } from "../control/commands.ts";
 import { ControlNode } from "../control/control-node.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
-import { execute, type Execution, type ExecutionContext } from "./execution.ts";
+import { assertBounds, Autoscale, type AutoscaleBounds } from "./autoscale.ts";
+import type { Execution, ExecutionContext } from "./execution.ts";
 import { Fetch, type FetchHealth } from "./fetch.ts";
-import { Interruption } from "./interruption.ts";
 import { Leases } from "./leases.ts";
-import { openPool, type PoolOptions } from "./pools/open-pool.ts";
+import { openPool } from "./pools/open-pool.ts";
 import { isPoolChild } from "./pools/pool-child.ts";
 import type { PoolKind, TaskPool } from "./pools/pool.ts";
-import { reportOutcome } from "./report-outcome.ts";
 import { createSettle } from "./settle.ts";
 import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
-
-/** How a worker works. */
-export interface WorkerOptions extends TimeLimitOptions {
-  /** How many tasks run at the same time. @default 10; as many as there are cores in threads and processes */
-  readonly concurrency?: number | undefined;
-  /** Where they run. @default "async" */
-  readonly pool?: PoolOptions | undefined;
-  /** The queues it takes from. @default the default queue and those of the registered tasks */
-  readonly queues?: readonly string[] | undefined;
-  /** Its name in records and logs. @default worker@<host> */
-  readonly name?: string | undefined;
-  /** @default the logger of the tasks */
-  readonly logger?: Logger | undefined;
-  /** How soon another worker may run the tasks of this one when it dies. @default 10_000 */
-  readonly leaseMs?: number | undefined;
-  /** How often the worker of a task may die before the task is given up. @default 20 */
-  readonly maxDeliveries?: number | undefined;
-  /** How long `stop` lets running tasks go on when it is given no signal. @default 30_000 */
-  readonly stopTimeoutMs?: number | undefined;
-  /**
-   * How long a take may stay without an answer, or find nothing although messages wait, before the worker
-   * takes with new connections. @default 20_000
-   */
-  readonly deafAfterMs?: number | undefined;
-  /** Called when somebody asks it to shut down, as Celery's control can. @default stops it */
-  readonly onShutdown?: (() => void) | undefined;
-}
+import { WorkInHand } from "./work-in-hand.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
 /** How a worker is. */
 export interface WorkerHealth extends FetchHealth {
@@ -57,13 +28,6 @@ export interface WorkerHealth extends FetchHealth {
   readonly concurrency: number;
   /** How late the last check of every second came, because the event loop was busy. */
   readonly loopLagMs: number;
-}
-
-/** What a worker holds of a delivery that runs. */
-interface RunningTask {
-  readonly startedAt: number;
-  readonly interruption: Interruption;
-  readonly ended: Promise<void>;
 }
 
 /** Expired records are looked for this often; at every check while there are more than one removal takes. */
@@ -91,7 +55,8 @@ export class Worker implements Service {
   readonly #pool: TaskPool;
   readonly #queues: readonly string[] | undefined;
   readonly #stopTimeoutMs: number;
-  readonly #running = new Map<Delivery, RunningTask>();
+  readonly #hand: WorkInHand;
+  readonly #autoscale: Autoscale | undefined;
   readonly #fetch: Fetch;
   readonly #closers: (() => void)[] = [];
   /** How often each task has run. */
@@ -108,7 +73,9 @@ export class Worker implements Service {
   constructor(
     runtime: TaskRuntime,
     {
-      concurrency,
+      autoscale,
+      concurrency = autoscale && assertBounds(autoscale).min,
+      prefetchMultiplier = 1,
       pool = "async",
       queues,
       name = `worker@${hostname()}`,
@@ -124,6 +91,9 @@ export class Worker implements Service {
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
     this.#runtime = { ...runtime, logger };
     this.name = name;
+    if (autoscale && concurrency !== autoscale.min) {
+      throw invalidOption("concurrency", "absent when `autoscale` is given", concurrency);
+    }
     this.#pool = openPool(pool, { broker: runtime.broker, logger, concurrency });
     this.#queues = queues;
     assertPositiveInteger("leaseMs", leaseMs);
@@ -137,10 +107,16 @@ export class Worker implements Service {
       timeLimits,
       maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),
     };
+    this.#autoscale = autoscale && new Autoscale(autoscale, this.#pool);
+    this.#hand = new WorkInHand({
+      context: this.#context,
+      prefetchMultiplier: assertPositiveInteger("prefetchMultiplier", prefetchMultiplier),
+      onEnd: (execution) => this.#onEnd(execution),
+    });
     this.#leases = new Leases(runtime.broker, {
       leaseMs,
-      held: () => [...this.#running.keys()],
-      onLost: (delivery) => this.#running.get(delivery)?.interruption.interrupt("lease-lost"),
+      held: () => this.#hand.deliveries,
+      onLost: (delivery) => this.#hand.lose(delivery),
     });
     this.#fetch = new Fetch({
       broker: runtime.broker,
@@ -149,8 +125,8 @@ export class Worker implements Service {
       deafAfterMs: assertPositiveInteger("deafAfterMs", deafAfterMs),
       checkMs: this.#leases.intervalMs,
       queues: () => this.queues,
-      room: () => this.#pool.capacity - this.#running.size,
-      launch: (delivery) => this.#launch(delivery),
+      room: () => this.#hand.room,
+      launch: (delivery) => this.#hand.add(delivery),
     });
     this.#control = new ControlNode(this.#toControlled(onShutdown), logger);
   }
@@ -167,6 +143,11 @@ export class Worker implements Service {
   /** Where they run. */
   get pool(): PoolKind {
     return this.#pool.kind;
+  }
+
+  /** Between which bounds it decides itself how many tasks run; `undefined` when it does not. */
+  get autoscale(): AutoscaleBounds | undefined {
+    return this.#autoscale?.bounds;
   }
 
   /** How long tasks may run that do not say so themselves. */
@@ -197,7 +178,7 @@ export class Worker implements Service {
     return {
       ...this.#fetch.health,
       state: this.#state,
-      running: this.#running.size,
+      running: this.#hand.running.size,
       concurrency: this.concurrency,
       loopLagMs: Math.round(this.#loopLagMs),
     };
@@ -213,12 +194,25 @@ export class Worker implements Service {
   /** Stops at once: hands back what runs, without waiting for it. */
   async abort(): Promise<void> {
     const stopped = this.stop();
-    for (const { interruption } of this.#running.values()) interruption.interrupt("stopping", 0);
+    this.#hand.interrupt(0);
     await stopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** Runs more tasks at the same time from now on; returns how many. */
+  grow(count = 1): number {
+    this.#pool.resize(this.#pool.size + assertPositiveInteger("count", count));
+    this.#onRoom();
+    return this.#pool.size;
+  }
+
+  /** Runs fewer tasks at the same time, at least one; those that run are not ended. Returns how many. */
+  shrink(count = 1): number {
+    this.#pool.resize(Math.max(1, this.#pool.size - assertPositiveInteger("count", count)));
+    return this.#pool.size;
   }
 
   /** What remote control may know of it, and do. */
@@ -233,7 +227,7 @@ export class Worker implements Service {
       queues: () => this.queues,
       taskNames: () => [...definitions.keys()],
       running: () =>
-        [...this.#running].map(([delivery, { startedAt }]) => ({ delivery, startedAt })),
+        [...this.#hand.running].map(([delivery, { startedAt }]) => ({ delivery, startedAt })),
       cancel: (id) => cancelTask(this.#runtime, id),
       shutDown,
     };
@@ -247,7 +241,7 @@ export class Worker implements Service {
   async #start(): Promise<void> {
     this.#enter("starting");
     try {
-      await this.#pool.start(() => this.#fetch.wake());
+      await this.#pool.start(() => this.#onRoom());
     } catch (error) {
       this.#enter("stopped");
       throw error;
@@ -266,52 +260,31 @@ export class Worker implements Service {
   async #stop({ signal = AbortSignal.timeout(this.#stopTimeoutMs) }: StopOptions): Promise<void> {
     this.#enter("stopping");
     await this.#started.catch(() => {}); // whoever started it is told
-    const cutOff = (): void => {
-      for (const { interruption } of this.#running.values()) interruption.interrupt("stopping");
-    };
+    const cutOff = (): void => this.#hand.interrupt();
     if (signal.aborted) cutOff();
     signal.addEventListener("abort", cutOff);
-    await this.#fetch.stop();
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await Promise.all([this.#hand.close(), this.#fetch.stop()]);
     await this.#pool.stop();
     signal.removeEventListener("abort", cutOff);
     for (const close of this.#closers) close();
     this.#enter("stopped");
   }
 
-  #launch(delivery: Delivery): void {
-    const interruption = new Interruption();
-    const ended = this.#run(delivery, interruption);
-    this.#running.set(delivery, { startedAt: Date.now(), interruption, ended });
+  #onEnd(execution: Execution | null): void {
+    const name = execution?.definition?.name;
+    if (name !== undefined) this.#totals.set(name, (this.#totals.get(name) ?? 0) + 1);
+    this.#fetch.wake();
   }
 
-  /** The one place where the end of a task is reported. Never rejects. */
-  async #run(delivery: Delivery, interruption: Interruption): Promise<void> {
-    try {
-      const execution = await execute(this.#context, delivery, interruption);
-      this.#count(execution);
-      reportOutcome(execution, this.#runtime.logger);
-    } catch (error) {
-      const fields = { err: toError(error), id: delivery.id };
-      this.#runtime.logger.error(
-        fields,
-        "the outcome of a task could not be stored; it runs again",
-      );
-    } finally {
-      interruption.close();
-      this.#running.delete(delivery);
-      this.#fetch.wake();
-    }
-  }
-
-  #count({ definition }: Execution): void {
-    if (!definition) return;
-    this.#totals.set(definition.name, (this.#totals.get(definition.name) ?? 0) + 1);
+  /** The pool can run more than before, perhaps. */
+  #onRoom(): void {
+    this.#hand.launchWaiting();
+    this.#fetch.wake();
   }
 
   #onChange(): void {
     this.#fetch.wake();
-    if (this.#running.size > 0) void this.#interruptCancelled();
+    if (this.#hand.deliveries.length > 0) void this.#interruptCancelled();
   }
 
   /** What a worker does every second, whatever happens. */
@@ -323,9 +296,10 @@ export class Worker implements Service {
     this.#isChecking = true;
     try {
       await this.#leases.check();
+      await this.#autoscale?.check(this.#hand.running.size, () => this.#countWaiting());
       await this.#expireRecords();
     } catch (error) {
-      this.#runtime.logger.warn({ err: error }, "leases could not be checked");
+      this.#runtime.logger.warn({ err: error }, "what is checked every second could not be");
     } finally {
       this.#isChecking = false;
     }
@@ -341,13 +315,16 @@ export class Worker implements Service {
 
   async #interruptCancelled(): Promise<void> {
     try {
-      const cancelled = new Set(await this.#runtime.broker.listCancelled());
-      for (const [{ id }, { interruption }] of this.#running) {
-        if (cancelled.has(id)) interruption.interrupt("cancelled");
-      }
+      await this.#hand.cancel(new Set(await this.#runtime.broker.listCancelled()));
     } catch (error) {
       this.#runtime.logger.warn({ err: error }, "cancelled tasks could not be looked for");
     }
+  }
+
+  async #countWaiting(): Promise<number> {
+    const { contents } = this.#runtime.broker;
+    const counts = await Promise.all(this.queues.map((queue) => contents.count(queue)));
+    return counts.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
   async #expireRecords(): Promise<void> {

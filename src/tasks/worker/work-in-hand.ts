@@ -1,0 +1,131 @@
+import { toError } from "../../core/errors.ts";
+import type { Delivery } from "../brokers/broker.ts";
+import { execute, type Execution, type ExecutionContext } from "./execution.ts";
+import { Interruption } from "./interruption.ts";
+import { reportOutcome } from "./report-outcome.ts";
+
+/** What a worker holds of a delivery that runs. */
+export interface RunningTask {
+  readonly startedAt: number;
+  readonly interruption: Interruption;
+  readonly ended: Promise<void>;
+}
+
+/** How to make {@link WorkInHand}. */
+export interface WorkInHandOptions {
+  readonly context: ExecutionContext;
+  /** How many messages are taken for each task that may run. */
+  readonly prefetchMultiplier: number;
+  /** A task has ended: there is room for another one. */
+  readonly onEnd: (execution: Execution | null) => void;
+}
+
+/**
+ * The deliveries that a worker holds: those that run, and those that were taken ahead and wait for it.
+ *
+ * Bound: what the pool can run, times `prefetchMultiplier`.
+ */
+export class WorkInHand {
+  readonly #options: WorkInHandOptions;
+  readonly #running = new Map<Delivery, RunningTask>();
+  readonly #waiting = new Set<Delivery>();
+  #isClosed = false;
+
+  constructor(options: WorkInHandOptions) {
+    this.#options = options;
+  }
+
+  get running(): ReadonlyMap<Delivery, RunningTask> {
+    return this.#running;
+  }
+
+  /** All deliveries whose leases are to be kept. */
+  get deliveries(): readonly Delivery[] {
+    return [...this.#running.keys(), ...this.#waiting];
+  }
+
+  /** How many more may be taken. */
+  get room(): number {
+    const { context, prefetchMultiplier } = this.#options;
+    return context.pool.capacity * prefetchMultiplier - this.#running.size - this.#waiting.size;
+  }
+
+  /** Runs a delivery, now or when others have ended. */
+  add(delivery: Delivery): void {
+    if (this.#running.size < this.#options.context.pool.capacity) this.#launch(delivery);
+    else this.#waiting.add(delivery);
+  }
+
+  /** Runs what waits, as far as the pool can. */
+  launchWaiting(): void {
+    if (this.#isClosed) return;
+    for (const delivery of this.#waiting) {
+      if (this.#running.size >= this.#options.context.pool.capacity) return;
+      this.#waiting.delete(delivery);
+      this.#launch(delivery);
+    }
+  }
+
+  /** Another worker has it. */
+  lose(delivery: Delivery): void {
+    this.#waiting.delete(delivery);
+    this.#running.get(delivery)?.interruption.interrupt("lease-lost");
+  }
+
+  /** Interrupts what runs, and gives back what waits: whoever takes it again sees that it is cancelled. */
+  async cancel(ids: ReadonlySet<string>): Promise<void> {
+    for (const [{ id }, { interruption }] of this.#running) {
+      if (ids.has(id)) interruption.interrupt("cancelled");
+    }
+    await this.#putBack([...this.#waiting].filter(({ id }) => ids.has(id)));
+  }
+
+  /** Has everything that runs end soon, to run again elsewhere. */
+  interrupt(graceMs?: number): void {
+    for (const { interruption } of this.#running.values()) {
+      interruption.interrupt("stopping", graceMs);
+    }
+  }
+
+  /** Begins nothing more: gives back what waits, and resolves when nothing runs any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#putBack([...this.#waiting]);
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  async #putBack(deliveries: readonly Delivery[]): Promise<void> {
+    const { broker, logger } = this.#options.context.runtime;
+    for (const delivery of deliveries) this.#waiting.delete(delivery);
+    try {
+      await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));
+    } catch (error) {
+      logger.warn({ err: error }, "messages could not be given back; their leases run out");
+    }
+  }
+
+  #launch(delivery: Delivery): void {
+    const interruption = new Interruption();
+    const ended = this.#run(delivery, interruption);
+    this.#running.set(delivery, { startedAt: Date.now(), interruption, ended });
+  }
+
+  /** The one place where the end of a task is reported. Never rejects. */
+  async #run(delivery: Delivery, interruption: Interruption): Promise<void> {
+    const { context, onEnd } = this.#options;
+    const { logger } = context.runtime;
+    let execution: Execution | null = null;
+    try {
+      execution = await execute(context, delivery, interruption);
+      reportOutcome(execution, logger);
+    } catch (error) {
+      const fields = { err: toError(error), id: delivery.id };
+      logger.error(fields, "the outcome of a task could not be stored; it runs again");
+    } finally {
+      interruption.close();
+      this.#running.delete(delivery);
+      this.launchWaiting();
+      onEnd(execution);
+    }
+  }
+}

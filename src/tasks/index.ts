@@ -49,6 +49,8 @@ export type {
 } from "./limits/limit-store.ts";
 export { MemoryLimits, type MemoryLimitsOptions } from "./limits/memory.ts";
 export type { ChordPart, ChordStore } from "./chords/chord-store.ts";
+export type { ErrorClass, ErrorMatch } from "./error-match.ts";
+export { Ignore } from "./ignore.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";
@@ -70,6 +72,7 @@ export {
   type TaskRecord,
   type TaskWorker,
 } from "./results/task-record.ts";
+export { Reject, type RejectRequest } from "./reject.ts";
 export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
 export type { Route, RoutedCall, RouteFunction } from "./routes.ts";
 export { SentPartlyError, type SendOutcome } from "./send-many.ts";

@@ -17,6 +17,26 @@ describe("retryDelay", () => {
     expect(retryDelay(error, 2, { maxRetries: 2, retryDelayMs: 5 })).toBeNull();
   });
 
+  test("tries only the errors again that are meant, 3 times unless told otherwise", () => {
+    const options = { autoRetryFor: [RangeError, (thrown: Error) => thrown.message === "again"] };
+    expect(retryDelay(new RangeError("x"), 2, options)).toBe(1_000);
+    expect(retryDelay(new RangeError("x"), 3, options)).toBeNull();
+    expect(retryDelay(new Error("again"), 0, options)).toBe(1_000);
+    expect(retryDelay(new Error("other"), 0, options)).toBeNull();
+    expect(retryDelay(new Retry(), 0, options)).toBe(1_000);
+  });
+
+  test("knows an error that has lost its class by its name", () => {
+    const lost = Object.defineProperty(new Error("x"), "name", { value: "RangeError" });
+    expect(retryDelay(lost, 0, { autoRetryFor: [RangeError] })).toBe(1_000);
+  });
+
+  test("does not try the errors again that are not meant", () => {
+    const options = { maxRetries: Infinity, dontAutoRetryFor: [TypeError] };
+    expect(retryDelay(new TypeError("x"), 0, options)).toBeNull();
+    expect(retryDelay(new RangeError("x"), 1_000_000, options)).toBe(1_000);
+  });
+
   test("doubles the wait up to its bound, evenly spread", () => {
     const random = (): number => 0.5;
     const options = { maxRetries: 20, retryBackoff: { baseMs: 100, maxMs: 1_000, random } };

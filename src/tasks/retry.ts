@@ -1,6 +1,7 @@
 import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertErrorMatches, matchesError, type ErrorMatch } from "./error-match.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 
 /** How a task is tried again after an error. */
@@ -9,9 +10,14 @@ export interface RetryOptions {
    * How often it is tried again.
    *
    * Without it, errors are not retried, and a thrown {@link Retry} at most 3 times (Celery's default).
+   * `Infinity` for as often as it takes.
    * @default 0
    */
   readonly maxRetries?: number | undefined;
+  /** Only these errors are tried again; 3 times, unless `maxRetries` says otherwise. @default all errors */
+  readonly autoRetryFor?: readonly ErrorMatch[] | undefined;
+  /** These errors are not tried again. @default none */
+  readonly dontAutoRetryFor?: readonly ErrorMatch[] | undefined;
   /** The wait before each retry. @default 1000 */
   readonly retryDelayMs?: number | undefined;
   /** Waits that double, with full jitter, instead of `retryDelayMs`. @default false */
@@ -64,23 +70,37 @@ const DEFAULT_ASKED_RETRIES = 3;
  */
 export function retryDelay(error: Error, retries: number, options: RetryOptions): number | null {
   const asked = error instanceof Retry;
-  if (retries >= (options.maxRetries ?? (asked ? DEFAULT_ASKED_RETRIES : 0))) return null;
+  const isOnDemand = asked || options.autoRetryFor !== undefined;
+  if (retries >= (options.maxRetries ?? (isOnDemand ? DEFAULT_ASKED_RETRIES : 0))) return null;
   if (error instanceof JsonRefusal) return null;
   if (isTidingsError(error) && FINAL_CODES.has(error.code)) {
     return null;
   }
+  if (!asked && !isMeant(error, options)) return null;
   if (asked && error.countdownMs !== undefined) return error.countdownMs;
   const { retryBackoff = false, retryDelayMs = DEFAULT_DELAY_MS } = options;
   if (retryBackoff === false) return retryDelayMs;
   return backoffMs(retries, retryBackoff === true ? {} : retryBackoff);
 }
 
+function isMeant(error: Error, { autoRetryFor, dontAutoRetryFor = [] }: RetryOptions): boolean {
+  if (matchesError(error, dontAutoRetryFor)) return false;
+  return autoRetryFor === undefined || matchesError(error, autoRetryFor);
+}
+
 /** Throws OPTION_INVALID when options of retries make no sense. */
-export function assertRetryOptions({ maxRetries, retryDelayMs, retryBackoff }: RetryOptions): void {
-  if (maxRetries !== undefined && !(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
-    throw invalidOption("maxRetries", "an integer of 0 or more", maxRetries);
+export function assertRetryOptions(options: RetryOptions): void {
+  const { maxRetries, retryDelayMs, retryBackoff } = options;
+  if (maxRetries !== undefined && !isCount(maxRetries)) {
+    throw invalidOption("maxRetries", "an integer of 0 or more, or Infinity", maxRetries);
   }
+  assertErrorMatches("autoRetryFor", options.autoRetryFor);
+  assertErrorMatches("dontAutoRetryFor", options.dontAutoRetryFor);
   if (retryDelayMs !== undefined) assertDuration("retryDelayMs", retryDelayMs);
   // What is wrong with a backoff shows when it is used once.
   if (typeof retryBackoff === "object") backoffMs(0, retryBackoff);
+}
+
+function isCount(value: number): boolean {
+  return value === Infinity || (Number.isSafeInteger(value) && value >= 0);
 }

@@ -18,6 +18,8 @@ export interface TaskRuntime {
   readonly maxMessageBytes: number;
   readonly format: MessageFormat;
   readonly resultExpiresMs: number;
+  /** Whether records tell where a task failed. */
+  readonly tracebacks: boolean;
   /** Fires when the tasks are closed. */
   readonly closing: AbortSignal;
   /** The registered tasks by name. */

@@ -4,6 +4,7 @@ import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
+import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
@@ -11,6 +12,8 @@ import type { Signature } from "./signature.ts";
 export interface TaskOptions extends RetryOptions, CallOptions {
   /** Whether its failures are recorded even when `ignoreResult` is set. @default false */
   readonly storeErrorsEvenIfIgnored?: boolean | undefined;
+  /** Errors that are to be expected: the log tells of them as of news, not as of errors. @default none */
+  readonly throws?: readonly ErrorMatch[] | undefined;
 }
 
 /** The options of a task that takes one argument, described by a schema. */
@@ -114,6 +117,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   }
   assertCallOptions(options);
   assertRetryOptions(options);
+  assertErrorMatches("throws", options.throws);
   const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
   const { input } = options;
   if (input === undefined) {

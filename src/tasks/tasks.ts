@@ -50,6 +50,8 @@ export interface TaskSettings extends MessageFormat, ConnectionSettings {
   readonly maxMessageBytes?: number | undefined;
   /** How long the record of a task that ended is kept, in milliseconds. @default 86_400_000 */
   readonly resultExpiresMs?: number | undefined;
+  /** Whether records tell where a task failed: names of functions and files, for all who may read them. @default false */
+  readonly tracebacks?: boolean | undefined;
 }
 
 /** How to make {@link Tasks}. */
@@ -123,6 +125,7 @@ export class Tasks implements AsyncDisposable {
       maxMessageBytes,
       format: toMessageFormat(options),
       resultExpiresMs,
+      tracebacks: options.tracebacks ?? false,
     };
     this.results = new Results(openedResults);
     this.control = new Control(openedBroker.control);

@@ -26,6 +26,7 @@ export function toPythonError(
     case "TASK_CANCELLED":
       return celeryError("TaskRevokedError", revokedReason(message));
     case "ChordError":
+    case "MaxRetriesExceededError":
       return celeryError(type, message);
     case "TASK_NOT_REGISTERED":
       return celeryError("NotRegistered", taskName ?? message);

@@ -1,9 +1,11 @@
 import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
+import { Ignore } from "../ignore.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { isRedelivered } from "../message/redelivered.ts";
+import { Reject } from "../reject.ts";
 import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task-record.ts";
 import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
@@ -41,6 +43,10 @@ export type Outcome =
   | { readonly kind: "success"; readonly result: unknown }
   | { readonly kind: "failure"; readonly error: Error }
   | { readonly kind: "revoked"; readonly error: Error }
+  /** The task wants nothing to be recorded. */
+  | { readonly kind: "ignored" }
+  /** The task does not want its message. */
+  | { readonly kind: "rejected"; readonly error: Reject }
   /** The worker stops: the message goes back. */
   | { readonly kind: "handed-back" }
   /** The outcome was stored in an earlier run, which died before it could acknowledge. */
@@ -180,8 +186,7 @@ async function run(execution: Execution): Promise<Execution> {
   const unwatch = watchTimeLimits(interruption, limits);
   const ended = Promise.try(() => context.pool.run(call)).then(
     (result): Outcome => ({ kind: "success", result }),
-    (error: unknown): Outcome =>
-      error instanceof WorkerLost ? { kind: "worker-lost", error } : failure(toError(error)),
+    toOutcome,
   );
   const overdue = interruption.overdue.then(() => undefined);
   const outcome = await Promise.race([ended, overdue]);
@@ -230,6 +235,13 @@ async function settle(execution: Execution): Promise<Execution> {
 async function loseLease(execution: Execution): Promise<Execution> {
   await execution.context.runtime.broker.renew([execution.delivery], 1);
   return execution;
+}
+
+/** What the function threw says how it ended. */
+function toOutcome(thrown: unknown): Outcome {
+  if (thrown instanceof WorkerLost) return { kind: "worker-lost", error: thrown };
+  if (thrown instanceof Ignore) return { kind: "ignored" };
+  return thrown instanceof Reject ? { kind: "rejected", error: thrown } : failure(toError(thrown));
 }
 
 function failure(error: Error): Outcome {

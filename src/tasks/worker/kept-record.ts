@@ -14,6 +14,8 @@ export function isIgnored({ message, definition }: Execution): boolean {
 
 /** The record of how a run ended, if it is to be kept. */
 export function keptRecord(execution: Execution, record: TaskRecord): TaskRecord | null {
+  const { outcome } = execution;
+  if (outcome?.kind === "ignored" || outcome?.kind === "rejected") return null;
   if (!isIgnored(execution)) return record;
   const keepsErrors = execution.definition?.options.storeErrorsEvenIfIgnored === true;
   return keepsErrors && record.error ? record : null;

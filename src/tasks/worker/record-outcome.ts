@@ -1,7 +1,8 @@
 import { isTidingsError, TidingsError } from "../../core/errors.ts";
-import type { Settlement } from "../brokers/broker.ts";
+import type { PutBackOptions, Settlement } from "../brokers/broker.ts";
 import { encodeRetry } from "../message/encode.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
+import type { Reject } from "../reject.ts";
 import type { TaskError, TaskRecord } from "../results/task-record.ts";
 import { Retry, retryDelay } from "../retry.ts";
 import type { Execution, Outcome } from "./execution.ts";
@@ -24,11 +25,45 @@ export function recordOutcome(
       return recordFailure(execution, outcome.error);
     case "revoked":
       return end(execution, { state: "REVOKED", error: toTaskError(outcome.error) });
+    case "ignored":
+      return { record: execution.record, retry: null };
+    case "rejected":
+      return { record: execution.record, retry: toRequeue(execution, outcome.error) };
     case "handed-back":
       return { record: execution.record, retry: {} };
     case "stored-before":
       return { record: outcome.record, retry: null };
   }
+}
+
+/** As a message of its own it goes to the end of the queue. */
+function toRequeue(
+  { delivery }: Execution,
+  { requeue, countdownMs }: Reject,
+): PutBackOptions | null {
+  if (!requeue) return null;
+  const dueAt = countdownMs === 0 ? {} : { dueAt: Math.ceil(Date.now() + countdownMs) };
+  return { message: delivery.message, ...dueAt };
+}
+
+function toFailure({ context, record }: Execution, error: Error): Partial<TaskRecord> {
+  const traceback = context.runtime.tracebacks ? (error.stack ?? null) : null;
+  return {
+    state: "FAILURE",
+    error: isGivenUp(error) ? givenUp(record) : toTaskError(error),
+    traceback: traceback?.slice(0, MAX_ERROR_LENGTH) ?? null,
+  };
+}
+
+/** Whether a task asked for one more try than there are, and did not say why. */
+function isGivenUp(error: Error): boolean {
+  return error instanceof Retry && !Error.isError(error.cause);
+}
+
+/** "raises `exc` (or MaxRetriesExceededError) when exhausted" */
+function givenUp({ id, name, retries }: TaskRecord): TaskError {
+  const message = `can't retry ${name ?? "a task"} (${id}) after ${retries} retries`;
+  return { type: "MaxRetriesExceededError", message };
 }
 
 function recordSuccess(execution: Execution, result: unknown): RecordedOutcome {
@@ -48,12 +83,13 @@ function recordFailure(execution: Execution, error: Error): RecordedOutcome {
   const { message, definition, delivery, record } = execution;
   const retries = message?.retries ?? 0;
   const delay = definition ? retryDelay(error, retries, definition.options) : null;
-  if (delay === null) return end(execution, { state: "FAILURE", error: toTaskError(error) });
+  if (delay === null) return end(execution, toFailure(execution, error));
   const dueAt = Math.ceil(Date.now() + delay);
   return {
     record: {
       ...record,
       state: "RETRY",
+      custom: null,
       error: toTaskError(error),
       retries: retries + 1,
       retryAt: dueAt,
@@ -63,7 +99,7 @@ function recordFailure(execution: Execution, error: Error): RecordedOutcome {
 }
 
 function end({ record }: Execution, outcome: Partial<TaskRecord>): RecordedOutcome {
-  return { record: { ...record, ...outcome, finishedAt: Date.now() }, retry: null };
+  return { record: { ...record, custom: null, ...outcome, finishedAt: Date.now() }, retry: null };
 }
 
 /** Throws TASK_TOO_LARGE when a result, as JSON, is larger than it may be. */

@@ -1,17 +1,26 @@
 import type { Logger } from "../../core/logger.ts";
-import type { TaskRecord } from "../results/task-record.ts";
+import { matchesError } from "../error-match.ts";
 import type { Execution } from "./execution.ts";
 
 /** Tells the operator how a run ended: names and errors, never arguments or results. */
-export function reportOutcome({ record, message, outcome }: Execution, logger: Logger): void {
+export function reportOutcome(execution: Execution, logger: Logger): void {
+  const { record, message, outcome } = execution;
   const fields = { task: message?.shadow ?? record.name, id: record.id, runs: record.runs };
   switch (outcome?.kind) {
     case "failure":
-      reportFailure({ ...fields, err: outcome.error }, record, logger);
+      reportFailure({ ...fields, err: outcome.error }, execution, logger);
       return;
     case "revoked":
       logger.info({ ...fields, reason: outcome.error.message }, "task revoked");
       return;
+    case "ignored":
+      logger.info(fields, "task ignored");
+      return;
+    case "rejected": {
+      const { requeue, message: reason } = outcome.error;
+      logger.info({ ...fields, reason, requeue }, "task rejected");
+      return;
+    }
     case "handed-back":
       logger.info(fields, "task handed back");
       return;
@@ -31,7 +40,13 @@ export function reportOutcome({ record, message, outcome }: Execution, logger: L
   }
 }
 
-function reportFailure(fields: object, { state, retryAt }: TaskRecord, logger: Logger): void {
-  if (state !== "RETRY") logger.error(fields, "task failed");
+function reportFailure(
+  fields: { readonly err: Error },
+  { record: { state, retryAt }, definition }: Execution,
+  logger: Logger,
+): void {
+  if (matchesError(fields.err, definition?.options.throws ?? [])) {
+    logger.info(fields, "task failed, as it may");
+  } else if (state !== "RETRY") logger.error(fields, "task failed");
   else logger.warn({ ...fields, retryAt }, "task failed and will be tried again");
 }

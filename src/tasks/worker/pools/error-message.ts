@@ -1,17 +1,21 @@
 import { ERROR_CODES, TidingsError, toError, type ErrorCode } from "../../../core/errors.ts";
+import { Ignore } from "../../ignore.ts";
 import { JsonRefusal } from "../../message/json-text.ts";
+import { Reject } from "../../reject.ts";
 import { Retry } from "../../retry.ts";
 
 /** An error on its way between a pool and its threads or processes. */
 export interface ErrorMessage {
-  readonly class: "Error" | "TidingsError" | "Retry" | "JsonRefusal";
+  readonly class: "Error" | "TidingsError" | "Retry" | "JsonRefusal" | "Ignore" | "Reject";
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
   /** Of a TidingsError. */
   readonly code: string | undefined;
-  /** Of a Retry. */
+  /** Of a Retry or Reject. */
   readonly countdownMs: number | undefined;
+  /** Of a Reject. */
+  readonly requeue: boolean | undefined;
   /** Why a Retry was thrown; other causes stay where they are. */
   readonly cause: ErrorMessage | undefined;
 }
@@ -26,7 +30,8 @@ export function toErrorMessage(thrown: unknown): ErrorMessage {
     message: error.message,
     stack: error.stack,
     code: error instanceof TidingsError ? error.code : undefined,
-    countdownMs: isRetry ? error.countdownMs : undefined,
+    countdownMs: isRetry || error instanceof Reject ? error.countdownMs : undefined,
+    requeue: error instanceof Reject ? error.requeue : undefined,
     cause: isRetry && error.cause !== undefined ? toErrorMessage(error.cause) : undefined,
   };
 }
@@ -42,6 +47,8 @@ export function fromErrorMessage(description: ErrorMessage): Error {
 function classOf(error: Error): ErrorMessage["class"] {
   if (error instanceof TidingsError) return "TidingsError";
   if (error instanceof Retry) return "Retry";
+  if (error instanceof Ignore) return "Ignore";
+  if (error instanceof Reject) return "Reject";
   return error instanceof JsonRefusal ? "JsonRefusal" : "Error";
 }
 
@@ -56,6 +63,10 @@ function construct({ class: kind, name, message, ...rest }: ErrorMessage): Error
       });
     case "JsonRefusal":
       return new JsonRefusal(message);
+    case "Ignore":
+      return new Ignore(message);
+    case "Reject":
+      return new Reject({ reason: message, requeue: rest.requeue, countdownMs: rest.countdownMs });
     case "Error":
       return Object.defineProperty(new Error(message), "name", { value: name });
   }

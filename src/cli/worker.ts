@@ -2,13 +2,14 @@ import { Command } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
 import { printWorkerBanner } from "./banner.ts";
+import { healthOptions, HealthServer, type HealthServerOptions } from "./health-server.ts";
 import { loadApplication } from "./load-application.ts";
 import { createLogger } from "./logger.ts";
 import { logLevelOption, stopTimeoutOption } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import { toWorkerOptions, workerOptions, type WorkerArguments } from "./worker-options.ts";
 
-interface WorkerCommandOptions extends WorkerArguments {
+interface WorkerCommandOptions extends WorkerArguments, HealthServerOptions {
   readonly logLevel: string;
   readonly stopTimeout: number;
 }
@@ -18,7 +19,7 @@ export function workerCommand(): Command {
   const command = new Command("worker")
     .description("Carry out an application's tasks.")
     .argument("<module>", "the file that exports the application");
-  for (const option of workerOptions()) command.addOption(option);
+  for (const option of [...workerOptions(), ...healthOptions()]) command.addOption(option);
   return command.addOption(logLevelOption()).addOption(stopTimeoutOption()).action(work);
 }
 
@@ -37,7 +38,12 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
   await using app = application.app;
   await application.loadTasks();
   const { queues } = app.tasks.createWorker();
-  const worker = app.tasks.createWorker({ ...toWorkerOptions(path, options, queues), logger });
+  const worker = app.tasks.createWorker({
+    ...toWorkerOptions(path, options, queues),
+    logger,
+    onShutdown: () => process.kill(process.pid, "SIGTERM"),
+  });
+  await using health = new AsyncDisposableStack();
   assertShared(app.drivers.broker);
   if (app.tasks.names.length === 0) logger.warn("the application has no tasks");
   await runUntilStopped({
@@ -45,6 +51,11 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
     logger,
     stopTimeoutMs: options.stopTimeout * 1000,
     async start() {
+      if (options.healthPort !== undefined) {
+        const subject = { worker, queues: app.tasks.queues };
+        const server = health.use(await HealthServer.start(subject, options));
+        logger.info({ url: server.url }, "worker health");
+      }
       await worker.start();
       printWorkerBanner(application, worker, logger);
     },

@@ -126,7 +126,25 @@ describe("a fetch", () => {
     broker.silence = undefined;
     await expect.poll(() => worker.health().failure).toBeNull();
     expect(worker.health()).toMatchObject({ answeredAt: expect.any(Number), restarts: 0 });
-    expect(lines).toEqual(["messages could not be taken", "messages can be taken again"]);
+    expect(lines).toEqual([
+      "messages could not be taken; it is tried again",
+      "messages can be taken again",
+    ]);
+  });
+
+  test("says that the broker does not answer, before it gives up a take", async () => {
+    const { logger, lines } = keepLogs();
+    const broker = new DeafBroker();
+    const release = Promise.withResolvers<Taken>();
+    broker.silence = () => release.promise;
+    await using tasks = createTasks({ broker, results: "memory:", logger });
+    await using worker = tasks.createWorker({ leaseMs: 60 });
+    await worker.start();
+    await expect.poll(() => lines, { timeout: 5_000 }).toHaveLength(1);
+    expect(worker.health().failure?.message).toBe("the broker has not answered for 2 s");
+    broker.silence = undefined;
+    release.resolve([]);
+    await expect.poll(() => worker.health().failure).toBeNull();
   });
 
   test("does not keep a worker from stopping", async () => {

@@ -1,13 +1,15 @@
 import { setImmediate as endOfTick } from "node:timers/promises";
 
 import { backoffMs } from "../../core/backoff.ts";
-import { toError } from "../../core/errors.ts";
+import { TidingsError, toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Broker, Delivery } from "../brokers/broker.ts";
 import { Wakeup } from "../wakeup.ts";
 
-/** While the broker cannot be asked, this is said so often. */
+/** While the broker cannot be asked, the same is said so often. */
 const REMIND_MS = 30_000;
+/** A broker that has been asked for so long is said not to answer. */
+const SILENCE_MS = 2_000;
 
 /** How to make a {@link Fetch}. */
 export interface FetchOptions {
@@ -29,7 +31,7 @@ export interface FetchOptions {
 export interface FetchHealth {
   /** When the broker last answered, in milliseconds since 1970; `null` when it never has. */
   readonly answeredAt: number | null;
-  /** For how long it has been asked without an answer. */
+  /** For how long it has been asked without an answer, over restarts. */
   readonly silentMs: number;
   /** Why messages cannot be taken, if that is so. */
   readonly failure: Error | null;
@@ -58,6 +60,10 @@ export class Fetch {
   #dueTimer: NodeJS.Timeout | undefined;
   /** Since when the broker has been asked, while it is. */
   #askedAt: number | undefined;
+  /** How many checks have seen that: an event loop that stood still must not count as a silent broker. */
+  #silentChecks = 0;
+  /** Since when it has not answered, over restarts. */
+  #silentSince: number | undefined;
   #answeredAt: number | null = null;
   /** When a message was found, or the fetch started, or there was no room. */
   #heardAt = 0;
@@ -65,7 +71,7 @@ export class Fetch {
   #isLooking = false;
   #failure: Error | null = null;
   #failingSince = 0;
-  #saidAt = -Infinity;
+  #saidAt = 0;
   #restarts = 0;
 
   constructor(options: FetchOptions) {
@@ -100,7 +106,7 @@ export class Fetch {
   get health(): FetchHealth {
     return {
       answeredAt: this.#answeredAt,
-      silentMs: this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt,
+      silentMs: this.#silentSince === undefined ? 0 : performance.now() - this.#silentSince,
       failure: this.#failure,
       restarts: this.#restarts,
     };
@@ -112,8 +118,12 @@ export class Fetch {
     if (!this.#round) return;
     const { deafAfterMs, room } = this.#options;
     const now = performance.now();
-    if (this.#askedAt !== undefined && now - this.#askedAt > deafAfterMs) {
-      this.#restart({ silentMs: Math.round(now - this.#askedAt) });
+    const silentMs = this.#askedAt === undefined ? 0 : now - this.#askedAt;
+    this.#silentChecks = silentMs === 0 ? 0 : this.#silentChecks + 1;
+    if (this.#silentChecks > 1 && silentMs > deafAfterMs) {
+      this.#restart({ silentMs: Math.round(silentMs) });
+    } else if (this.#silentChecks > 1 && silentMs > SILENCE_MS && !this.#failure) {
+      this.#fail(silence());
     } else if (this.#failure || room() <= 0) this.#hear();
     else if (now - this.#heardAt > deafAfterMs) void this.#look(this.#round);
   }
@@ -127,9 +137,9 @@ export class Fetch {
         this.#succeed();
       } catch (error) {
         if (this.#round !== round) return;
-        this.#askedAt = undefined;
+        this.#endSilence();
         const waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 5_000 });
-        this.#fail(toError(error), waitMs);
+        this.#fail(toError(error));
         this.#wakeAfter(waitMs);
       }
       await this.#wakeup.wait();
@@ -144,6 +154,8 @@ export class Fetch {
     const limit = room();
     if (limit <= 0) return;
     this.#askedAt = performance.now();
+    this.#silentChecks = 0;
+    this.#silentSince ??= this.#askedAt;
     const deliveries = await broker.take({ queues, limit, leaseMs });
     if (this.#round !== round) {
       await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));
@@ -153,7 +165,7 @@ export class Fetch {
     for (const delivery of deliveries) launch(delivery);
     const dueAt = deliveries.length === limit ? null : await broker.nextDueAt(queues);
     if (this.#round !== round) return;
-    this.#askedAt = undefined;
+    this.#endSilence();
     this.#answeredAt = Date.now();
     if (dueAt !== null) this.#wakeAfter(dueAt - this.#answeredAt);
   }
@@ -165,24 +177,29 @@ export class Fetch {
     this.#dueTimer = setTimeout(() => this.wake(), Math.max(waitMs, 0));
   }
 
+  #endSilence(): void {
+    this.#askedAt = undefined;
+    this.#silentSince = undefined;
+  }
+
   #hear(): void {
     this.#heardAt = performance.now();
     this.#isSuspect = false;
   }
 
-  #fail(error: Error, waitMs: number): void {
+  #fail(error: Error): void {
     const now = performance.now();
     if (!this.#failure) this.#failingSince = now;
+    const isNew = this.#failure?.message !== error.message;
     this.#failure = error;
-    if (now - this.#saidAt < REMIND_MS) return;
+    if (!isNew && now - this.#saidAt < REMIND_MS) return;
     this.#saidAt = now;
-    this.#options.logger.error({ err: error, waitMs }, "messages could not be taken");
+    this.#options.logger.error({ err: error }, "messages could not be taken; it is tried again");
   }
 
   #succeed(): void {
     if (!this.#failure) return;
     this.#failure = null;
-    this.#saidAt = -Infinity;
     const afterMs = Math.round(performance.now() - this.#failingSince);
     this.#options.logger.info({ afterMs }, "messages can be taken again");
   }
@@ -229,4 +246,9 @@ export class Fetch {
       logger.warn({ err: error }, "the broker could not make new connections");
     }
   }
+}
+
+function silence(): TidingsError {
+  const message = `the broker has not answered for ${SILENCE_MS / 1_000} s`;
+  return new TidingsError("STORAGE_UNAVAILABLE", message);
 }

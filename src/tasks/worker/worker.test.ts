@@ -197,7 +197,7 @@ describe("a worker", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     expect(await (await noop.delay()).get({ timeoutMs: 10_000 })).toBe("done");
-    expect(lines.map(([line]) => line)).toContain("messages could not be taken");
+    expect(lines.map(([line]) => line)).toContain("messages could not be taken; it is tried again");
   });
 
   test("removes the records that have expired", async () => {

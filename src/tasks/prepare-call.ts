@@ -137,6 +137,7 @@ function encode(
     return encodeMessage(message, {
       serializer: serializer ?? format.serializer,
       compression: compression ?? format.compression,
+      typedValues: format.typedValues,
       maxBytes,
     });
   } catch (error) {

@@ -7,6 +7,7 @@ from celery import Celery
 
 app = Celery("celery_app", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
 app.conf.update(
+    accept_content=["json", "yaml"],
     broker_transport_options={"visibility_timeout": 3600},
     worker_prefetch_multiplier=1,
     task_acks_late=os.environ.get("ACKS_LATE") == "1",
@@ -39,6 +40,11 @@ def slow(seconds):
 @app.task(name="shared.slow")
 def shared(wait_ms):
     return "python"
+
+
+@app.task(name="py.repr")
+def represent(*args, **kwargs):
+    return repr((args, kwargs))
 
 
 @app.task(name="py.time")

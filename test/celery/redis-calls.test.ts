@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { createTasks, RedisBroker, type Tasks } from "../../src/tasks/index.ts";
+import { createTasks, Decimal, RedisBroker, type Tasks } from "../../src/tasks/index.ts";
 import { decodeMessage } from "../../src/tasks/message/decode.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
@@ -76,6 +76,36 @@ describe("a call of ours on Redis", () => {
     }
   });
 
+  test("in YAML is read by a Python task", async () => {
+    const text = ["yes", "012", "2026-11-20", "1:30", "<<", "é 🙂 \u0085\u2028", ""];
+    const numbers = [2n ** 70n, 1e21, 1.5e-7, -0.5, Number.NaN];
+    const values = [new Date(5), new Uint8Array([255, 0]), { deep: [true, null] }];
+    const sent = await tasks.sendTask("py.repr", [text, numbers, values], {
+      queue: "python",
+      serializer: "yaml",
+    });
+    expect(await sent.get({ timeoutMs: 15_000 })).toBe(
+      "((['yes', '012', '2026-11-20', '1:30', '<<', 'é 🙂 \\x85\\u2028', ''], " +
+        "[1180591620717411303424, 1e+21, 1.5e-07, -0.5, nan], " +
+        "[datetime.datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=datetime.timezone.utc), " +
+        "b'\\xff\\x00', {'deep': [True, None]}]), {})",
+    );
+  });
+
+  test("has text instead of typed values for a Celery that does not know them", async () => {
+    const url = server.url;
+    await using plain = createTasks({ broker: url, results: url, typedValues: false });
+    const call = [new Date(5), new Decimal("1.10")];
+    const sent = await plain.sendTask("py.repr", call, { queue: "python" });
+    const repr = "(('1970-01-01T00:00:00.005Z', '1.10'), {})";
+    expect(await sent.get({ timeoutMs: 15_000 })).toBe(repr);
+    plain.task("ts.date", () => call);
+    await using worker = plain.createWorker({ queues: ["plain"] });
+    await worker.start();
+    const id = await caller.send("ts.date", [], { queue: "plain" });
+    expect(await caller.get(id)).toEqual(["1970-01-01T00:00:00.005Z", "1.10"]);
+  });
+
   test("comes before others of a Python worker's queue when its priority does", async () => {
     const order = await Promise.all(
       // Waits in the queue behind a task that runs.
@@ -125,6 +155,15 @@ describe("a call of Python's on Redis", () => {
       ignoreResult: true,
     });
     expect(message?.expires).toBeGreaterThan(Date.now() + 50_000);
+  });
+
+  test("in YAML is read by us", async () => {
+    const values = ["yes", "é 🙂\nnext", 2 ** 40, 1.5, null, { deep: [true, []] }];
+    const id = await caller.send("ts.any", values, { queue: "yaml", serializer: "yaml" });
+    await using broker = new RedisBroker(server.url);
+    const [delivery] = await broker.take({ queues: ["yaml"], limit: 1, leaseMs: 1_000 });
+    const message = delivery && decodeMessage(delivery.message, { accept: ["yaml"] });
+    expect(message).toMatchObject({ id, args: values });
   });
 
   test("is taken by us in the order of its priority", async () => {

@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { isRecord } from "../message/is-record.ts";
 import { parseIsoTime, toIsoTime } from "../message/iso-time.ts";
 import { fromPythonError, toPythonError } from "../message/python-error.ts";
-import { readTypedJson, writeTypedJson } from "../message/typed-json.ts";
+import { readTypedJson, writeTypedJson, type TypedJsonOptions } from "../message/typed-json.ts";
 import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { isFinal, TASK_STATES, type TaskState } from "../states.ts";
 import { fromResultTuple, toResultTuple } from "./result-tuple.ts";
@@ -22,7 +22,7 @@ const REVISION = '"revision":';
  * What Celery has no field for stands in `tidings`, which Python ignores, with the revision as its last
  * field.
  */
-export function writeRecord(record: TaskRecord): RecordText {
+export function writeRecord(record: TaskRecord, options: TypedJsonOptions = {}): RecordText {
   const { id, state, result } = record;
   const isSuccess = state === "SUCCESS";
   const meta = {
@@ -36,7 +36,7 @@ export function writeRecord(record: TaskRecord): RecordText {
     tidings: toOwnFields(record),
     task_id: id,
   };
-  const text = writeTypedJson(meta, "the record");
+  const text = writeTypedJson(meta, "the record", options);
   const end = text.lastIndexOf(REVISION) + REVISION.length;
   return { head: text.slice(0, end), tail: text.slice(end + 1) };
 }

@@ -11,7 +11,7 @@ import type {
   TaskMessage,
   TimeLimits,
 } from "./message.ts";
-import { deserialize, SERIALIZERS } from "./serializer.ts";
+import { ACCEPTED, deserialize } from "./serializer.ts";
 
 /** Larger bodies are refused, unless one's own may be larger. */
 export const MAX_BODY_BYTES = 16_777_216;
@@ -105,7 +105,7 @@ type MessageBody = readonly [
 function readBody(
   message: EncodedMessage,
   { compression }: Headers,
-  { accept = SERIALIZERS, maxBytes = MAX_BODY_BYTES }: DecodeOptions,
+  { accept = ACCEPTED, maxBytes = MAX_BODY_BYTES }: DecodeOptions,
 ): unknown {
   const { byteLength } = message.body;
   if (byteLength > maxBytes) {

@@ -25,7 +25,7 @@ export interface EncodeOptions extends Omit<MessageFormat, "accept"> {
  */
 export function encodeMessage(
   message: OutgoingMessage,
-  { serializer = "json", compression, maxBytes = Infinity }: EncodeOptions = {},
+  { serializer = "json", compression, maxBytes = Infinity, typedValues }: EncodeOptions = {},
 ): EncodedMessage {
   const { id, args = [], kwargs = {}, embed = {}, expires = null } = message;
   const { callbacks = null, errbacks = null, chain = null, chord = null } = embed;
@@ -36,6 +36,7 @@ export function encodeMessage(
       ["embed", { callbacks, errbacks, chain, chord }],
     ],
     serializer,
+    { typedValues },
   );
   assertSize(message.task, serialized.body.byteLength, maxBytes);
   const compressed = compression && compress(serialized.body, compression);

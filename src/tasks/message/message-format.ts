@@ -1,14 +1,15 @@
 import { invalidOption } from "../../core/options.ts";
 import { COMPRESSIONS, type Compression } from "./compression.ts";
-import { SERIALIZERS, type Serializer } from "./serializer.ts";
+import { ACCEPTED, SERIALIZERS, type Serializer } from "./serializer.ts";
+import type { TypedJsonOptions } from "./typed-json.ts";
 
 /** How messages are written, and which are read. */
-export interface MessageFormat {
-  /** How arguments are written. MessagePack has bytes, but neither dates nor decimals. @default "json" */
+export interface MessageFormat extends TypedJsonOptions {
+  /** How arguments are written. MessagePack has no dates, and only JSON has decimals. @default "json" */
   readonly serializer?: Serializer | undefined;
   /** How they are compressed. @default not at all */
   readonly compression?: Compression | undefined;
-  /** What workers read. Never pickle. @default both serializers */
+  /** What workers read. Never pickle. @default JSON, MessagePack, and what `serializer` names */
   readonly accept?: readonly Serializer[] | undefined;
 }
 
@@ -17,12 +18,15 @@ export interface MessageFormat {
  *
  * @throws {TidingsError} OPTION_INVALID for a name that is not known.
  */
-export function toMessageFormat({ serializer, compression, accept }: MessageFormat): MessageFormat {
+export function toMessageFormat(format: MessageFormat): MessageFormat {
+  const { serializer, compression, accept, typedValues } = format;
   if (serializer !== undefined) assertOneOf("serializer", SERIALIZERS, serializer);
   if (compression !== undefined) assertOneOf("compression", COMPRESSIONS, compression);
   if (accept?.length === 0) throw invalidOption("accept", "a list that is not empty", accept);
   for (const name of accept ?? []) assertOneOf("accept", SERIALIZERS, name);
-  return { serializer, compression, accept };
+  const names =
+    serializer && !ACCEPTED.includes(serializer) ? [...ACCEPTED, serializer] : undefined;
+  return { serializer, compression, typedValues, accept: accept ?? names };
 }
 
 function assertOneOf(name: string, known: readonly string[], value: string): void {

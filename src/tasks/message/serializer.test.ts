@@ -14,18 +14,19 @@ const call = {
   kwargs: { deep: [true] },
 };
 
-describe.each(["json", "msgpack"] as const)("a message in %s", (serializer) => {
+describe.each(["json", "msgpack", "yaml"] as const)("a message in %s", (serializer) => {
   test.each([undefined, "zlib", "brotli", "zstd"] as const)(
     "compressed by %s decodes to the same call",
     (compression) => {
       const message = encodeMessage(call, { serializer, compression });
-      expect(decodeMessage(message)).toMatchObject(call);
+      expect(decodeMessage(message, { accept: [serializer] })).toMatchObject(call);
     },
   );
 
   test("carries integers beyond 2^53, NaN and bytes", () => {
     const args = [2n ** 60n, -(2n ** 60n), Number.NaN, new Uint8Array([1, 255])];
-    expect(decodeMessage(encodeMessage({ ...call, args }, { serializer })).args).toEqual(args);
+    const message = encodeMessage({ ...call, args }, { serializer });
+    expect(decodeMessage(message, { accept: [serializer] }).args).toEqual(args);
   });
 
   test("is refused where it is not accepted", () => {
@@ -34,6 +35,73 @@ describe.each(["json", "msgpack"] as const)("a message in %s", (serializer) => {
     expect(() => decodeMessage(message, { accept })).toThrow(
       expect.objectContaining({ code: "MESSAGE_NOT_ACCEPTED" }),
     );
+  });
+});
+
+describe("YAML", () => {
+  function read(text: string): unknown {
+    const body = Buffer.from(`[[${text}], {}, {}]`);
+    const message = withBody(body, { contentType: "application/x-yaml" });
+    return decodeMessage(message, { accept: ["yaml"] }).args[0];
+  }
+
+  test("is read only where it is accepted", () => {
+    const message = encodeMessage(call, { serializer: "yaml" });
+    expect(message).toMatchObject({
+      contentType: "application/x-yaml",
+      contentEncoding: "utf-8",
+    });
+    expect(() => decodeMessage(message)).toThrow(
+      expect.objectContaining({ code: "MESSAGE_NOT_ACCEPTED" }),
+    );
+  });
+
+  test("carries dates, and decimals as text", () => {
+    const args = [new Date(5), [new Decimal("1.10")]];
+    const message = encodeMessage({ ...call, args }, { serializer: "yaml" });
+    expect(decodeMessage(message, { accept: ["yaml"] }).args).toEqual([new Date(5), ["1.10"]]);
+  });
+
+  test("is what PyYAML writes", () => {
+    expect(read("2026-11-20 20:59:05.004000+00:00")).toEqual(new Date("2026-11-20T20:59:05.004Z"));
+    expect(read("!!binary //8=")).toEqual(new Uint8Array([255, 255]));
+    expect(read("[yes, 'yes', 0o7, 017, .nan, 1_000, null]")).toEqual([
+      true,
+      "yes",
+      "0o7",
+      15,
+      Number.NaN,
+      1_000,
+      null,
+    ]);
+  });
+
+  test.each([
+    ["an object of Python's", "!!python/object/apply:os.system [ls]"],
+    ["a tag that we do not know", "!own 1"],
+    ["text that ends early", "[1"],
+    ["an alias of nothing", "*a"],
+    [
+      "aliases that blow up",
+      `[&a [x,x,x,x,x,x,x,x,x], ${"bcdefghi"
+        .split("")
+        .map((name, index) => `&${name} [${`*${"abcdefgh"[index]},`.repeat(9)}]`)
+        .join()}]`,
+    ],
+    ["levels without end", "[".repeat(20_000)],
+  ])("refuses %s", (_name, text) => {
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: "MESSAGE_INVALID" }));
+  });
+});
+
+describe("JSON for Celery before 5.3", () => {
+  test("has text for dates and decimals, and no bytes", () => {
+    const args = [new Date(5), [new Decimal("1.10")], 2n ** 64n, Number.NaN];
+    const options = { typedValues: false };
+    const message = encodeMessage({ ...call, args }, options);
+    expect(decodeMessage(message).args).toEqual([new Date(5).toJSON(), ["1.10"], ...args.slice(2)]);
+    const bytes = { ...call, args: [[new Uint8Array([1])]] };
+    expect(() => encodeMessage(bytes, options)).toThrow("expected no bytes in arguments");
   });
 });
 

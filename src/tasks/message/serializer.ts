@@ -3,14 +3,18 @@ import { decode, encode } from "@msgpack/msgpack";
 import { TidingsError } from "../../core/errors.ts";
 import { isRecord } from "./is-record.ts";
 import { hasTypedValues } from "./json-text.ts";
-import { readTypedJson, writeTypedJson } from "./typed-json.ts";
+import { readTypedJson, writeTypedJson, type TypedJsonOptions } from "./typed-json.ts";
 import { hasTypedForm } from "./typed-values.ts";
+import { readYaml, writeYaml } from "./yaml.ts";
 
 /** How the body of a message can be written. */
-export const SERIALIZERS = ["json", "msgpack"] as const;
+export const SERIALIZERS = ["json", "msgpack", "yaml"] as const;
 
 /** One of {@link SERIALIZERS}. */
 export type Serializer = (typeof SERIALIZERS)[number];
+
+/** What is read unless it is said otherwise. YAML takes long to read. */
+export const ACCEPTED: readonly Serializer[] = ["json", "msgpack"];
 
 /** A body, and what the message says of it. */
 export interface SerializedBody {
@@ -22,7 +26,7 @@ export interface SerializedBody {
 interface Format {
   readonly contentType: string;
   readonly contentEncoding: string;
-  readonly write: (parts: readonly BodyPart[]) => Uint8Array;
+  readonly write: (parts: readonly BodyPart[], options: TypedJsonOptions) => Uint8Array;
   readonly read: (body: SerializedBody) => unknown;
 }
 
@@ -33,8 +37,7 @@ const FORMATS: Readonly<Record<Serializer, Format>> = {
   json: {
     contentType: "application/json",
     contentEncoding: "utf-8",
-    write: (parts) =>
-      Buffer.from(`[${parts.map(([name, value]) => writeTypedJson(value, name)).join()}]`),
+    write: writeJson,
     read: readJson,
   },
   msgpack: {
@@ -43,11 +46,18 @@ const FORMATS: Readonly<Record<Serializer, Format>> = {
     write: writeMsgpack,
     read: readMsgpack,
   },
+  yaml: {
+    contentType: "application/x-yaml",
+    contentEncoding: "utf-8",
+    write: writeYamlBody,
+    read: readYamlBody,
+  },
 };
 
 const BY_CONTENT_TYPE: ReadonlyMap<string, Serializer> = new Map([
   [FORMATS.json.contentType, "json"],
   [FORMATS.msgpack.contentType, "msgpack"],
+  [FORMATS.yaml.contentType, "yaml"],
 ]);
 
 /**
@@ -55,9 +65,13 @@ const BY_CONTENT_TYPE: ReadonlyMap<string, Serializer> = new Map([
  *
  * @throws {JsonRefusal} when a part cannot be carried.
  */
-export function serialize(parts: readonly BodyPart[], serializer: Serializer): SerializedBody {
+export function serialize(
+  parts: readonly BodyPart[],
+  serializer: Serializer,
+  options: TypedJsonOptions = {},
+): SerializedBody {
   const { contentType, contentEncoding, write } = FORMATS[serializer];
-  return { body: write(parts), contentType, contentEncoding };
+  return { body: write(parts, options), contentType, contentEncoding };
 }
 
 /**
@@ -80,6 +94,11 @@ export function deserialize(body: SerializedBody, accept: readonly Serializer[])
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function writeJson(parts: readonly BodyPart[], options: TypedJsonOptions): Uint8Array {
+  const texts = parts.map(([name, value]) => writeTypedJson(value, name, options));
+  return Buffer.from(`[${texts.join()}]`);
+}
 
 function readJson({ body, contentEncoding }: SerializedBody): unknown {
   try {
@@ -113,6 +132,21 @@ function readMsgpack({ body }: SerializedBody): unknown {
   }
 }
 
+/** YAML has bytes and dates, but no decimals: those become text. */
+function writeYamlBody(parts: readonly BodyPart[]): Uint8Array {
+  for (const [name, value] of parts) hasTypedValues(value, name);
+  return Buffer.from(writeYaml(parts.map(([, value]) => value)));
+}
+
+function readYamlBody({ body }: SerializedBody): unknown {
+  try {
+    return toNumbers(readYaml(utf8.decode(body)));
+  } catch (error) {
+    const message = "expected the body of a task message to be YAML without tags of its own";
+    throw new TidingsError("MESSAGE_INVALID", message, { cause: error });
+  }
+}
+
 function toPlain(value: unknown): unknown {
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (hasTypedForm(value)) return JSON.parse(JSON.stringify(value));
@@ -130,6 +164,7 @@ function toNumbers(value: unknown): unknown {
 
 function mapFields(value: object, map: (field: unknown) => unknown): unknown {
   if (Array.isArray(value)) return value.map(map);
-  if (!isRecord(value) || value instanceof Uint8Array) return value;
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (!isRecord(value) || value instanceof Date) return value;
   return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, map(field)]));
 }

@@ -1,7 +1,13 @@
 import { readPythonJson } from "../../core/read-python-json.ts";
 import { isRecord } from "./is-record.ts";
-import { hasTypedValues } from "./json-text.ts";
-import { fromTypedValue, toTypedValue } from "./typed-values.ts";
+import { hasTypedValues, JsonRefusal } from "./json-text.ts";
+import { fromTypedValue, toTypedValue, type TypedValue } from "./typed-values.ts";
+
+/** How typed JSON is written. */
+export interface TypedJsonOptions {
+  /** Without them, dates, decimals and UUIDs are text, as Celery before 5.3 writes them. @default true */
+  readonly typedValues?: boolean | undefined;
+}
 
 /**
  * Writes JSON as Celery reads it: dates, bytes, decimals and UUIDs as typed values, `NaN` and `Infinity`
@@ -12,8 +18,13 @@ import { fromTypedValue, toTypedValue } from "./typed-values.ts";
  *
  * @throws {JsonRefusal} with the path of the value that cannot be carried; `name` is what errors call it.
  */
-export function writeTypedJson(value: unknown, name: string): string {
-  return hasTypedValues(value, name) ? write(value) : JSON.stringify(value);
+export function writeTypedJson(
+  value: unknown,
+  name: string,
+  { typedValues = true }: TypedJsonOptions = {},
+): string {
+  if (!hasTypedValues(value, name)) return JSON.stringify(value);
+  return write(value, typedValues ? toTypedValue : (typed) => refuseBytes(typed, name));
 }
 
 /**
@@ -29,17 +40,24 @@ export function readTypedJson(text: string): unknown {
   return text.includes('"__type__"') ? revive(value) : value;
 }
 
+/** What is no typed value is written as its `toJSON` says; bytes have none. */
+function refuseBytes(value: object, name: string): undefined {
+  if (!(value instanceof Uint8Array)) return undefined;
+  throw new JsonRefusal(`expected no bytes in ${name}, which need \`typedValues\``);
+}
+
 /** Writes what has been checked. */
-function write(value: unknown): string {
+function write(value: unknown, toTyped: (value: object) => TypedValue | undefined): string {
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map((item) => write(item, toTyped)).join(",")}]`;
   if (value instanceof Date && Number.isNaN(value.getTime())) return "null";
-  const typed = toTypedValue(value);
+  const typed = toTyped(value);
   if (typed) return JSON.stringify(typed);
   if ("toJSON" in value && typeof value.toJSON === "function") return JSON.stringify(value);
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${write(field)}`).join(",")}}`;
+  const texts = fields.map(([key, field]) => `${JSON.stringify(key)}:${write(field, toTyped)}`);
+  return `{${texts.join(",")}}`;
 }
 
 function revive(value: unknown): unknown {

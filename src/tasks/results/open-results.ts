@@ -1,5 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
+import type { TypedJsonOptions } from "../message/typed-json.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import { MemoryResults } from "./memory.ts";
 import { RedisResults } from "./redis.ts";
@@ -7,7 +8,7 @@ import type { ResultStore } from "./result-store.ts";
 import { SqliteResults } from "./sqlite.ts";
 
 /** What a URL of results does not say. */
-export interface OpenResultsOptions extends Pick<ConnectionSettings, "tls"> {
+export interface OpenResultsOptions extends Pick<ConnectionSettings, "tls">, TypedJsonOptions {
   /** How long Redis keeps a record; elsewhere the workers remove it. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
 }

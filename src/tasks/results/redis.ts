@@ -8,12 +8,13 @@ import { RedisChords } from "../chords/redis.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
+import type { TypedJsonOptions } from "../message/typed-json.ts";
 import { Notifier } from "../notifier.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** How to make {@link RedisResults}. */
-export interface RedisResultsOptions extends Pick<ConnectionSettings, "tls"> {
+export interface RedisResultsOptions extends Pick<ConnectionSettings, "tls">, TypedJsonOptions {
   /** How long a record is kept after its last change. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
 }
@@ -38,12 +39,14 @@ export class RedisResults implements ResultStore {
   readonly chords: ChordStore;
   readonly #redis: TaskRedis;
   readonly #expireSeconds: number;
+  readonly #format: TypedJsonOptions;
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #followed = new Map<string, Follower>();
   readonly #leave: () => void;
   #closed = false;
 
-  constructor(url: string, { expiresMs = 86_400_000, tls }: RedisResultsOptions = {}) {
+  constructor(url: string, { expiresMs = 86_400_000, tls, typedValues }: RedisResultsOptions = {}) {
+    this.#format = { typedValues };
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
     this.#redis = openTaskRedis(url, { tls });
     this.limits = new RedisLimits(this.#redis);
@@ -153,7 +156,7 @@ export class RedisResults implements ResultStore {
 
   #toWrite(record: TaskRecord): RecordWrite {
     return {
-      ...writeRecord(record),
+      ...writeRecord(record, this.#format),
       id: record.id,
       key: keyOf(record.id),
       runs: record.runs,

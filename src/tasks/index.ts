@@ -44,6 +44,7 @@ export type {
   Limit,
   LimitStore,
   RateLimit,
+  Refusal,
   SlotLimit,
   WaitingTask,
 } from "./limits/limit-store.ts";

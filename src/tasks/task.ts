@@ -5,11 +5,12 @@ import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
 import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
+import { toLimitRules, type LimitOptions, type LimitRule } from "./limits/limit-options.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
 /** How a task behaves, and how its calls are sent. */
-export interface TaskOptions extends RetryOptions, CallOptions {
+export interface TaskOptions extends RetryOptions, CallOptions, LimitOptions {
   /** Whether its failures are recorded even when `ignoreResult` is set. @default false */
   readonly storeErrorsEvenIfIgnored?: boolean | undefined;
   /** Errors that are to be expected: the log tells of them as of news, not as of errors. @default none */
@@ -88,6 +89,8 @@ export type LastOf<T extends readonly unknown[]> = T extends readonly [unknown, 
 export interface TaskDefinition {
   readonly name: string;
   readonly options: TaskOptions;
+  /** What its runs must get past. */
+  readonly limits: readonly LimitRule[];
   /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the schema, if there is one. */
   readonly checkArguments: ((args: readonly unknown[]) => Promise<void>) | undefined;
   /** Calls the function with what a message carries. */
@@ -118,12 +121,14 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   assertCallOptions(options);
   assertRetryOptions(options);
   assertErrorMatches("throws", options.throws);
+  const limits = toLimitRules(name, options);
   const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
   const { input } = options;
   if (input === undefined) {
     return {
       name,
       options,
+      limits,
       checkArguments: undefined,
       run: (args, kwargs) => call(...withKeywords(args, kwargs)),
     };
@@ -134,6 +139,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   return {
     name,
     options,
+    limits,
     checkArguments: async (args) => void (await checkInput(name, input, args[0])),
     run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
   };

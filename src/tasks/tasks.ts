@@ -11,6 +11,7 @@ import { cancelTask } from "./cancel-task.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
+import { assertLimits } from "./limits/find-limits.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
 import type { PreparedCall, TaskCall } from "./prepare-call.ts";
@@ -174,6 +175,8 @@ export class Tasks implements AsyncDisposable {
       const message = `a task named \`${name}\` is registered already; names are used once`;
       throw new TidingsError("APP_INVALID_DEFINITION", message);
     }
+    if (definition.limits.some(({ scope }) => scope === "global"))
+      assertLimits(this.#runtime, name);
     this.#definitions.set(name, definition);
     return this.#toTask(definition);
   }

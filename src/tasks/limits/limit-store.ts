@@ -30,10 +30,17 @@ export interface Entrant {
   readonly lookMs: number;
 }
 
+/** Why a run may not begin. */
+export interface Refusal {
+  /** The limit that refused it. */
+  readonly limit: Limit;
+  /** After how many milliseconds to ask again. */
+  readonly waitMs: number;
+}
+
 /** A slot that a run has. */
 export interface HeldSlot {
   readonly key: string;
-  readonly id: string;
   readonly holder: string;
 }
 
@@ -63,11 +70,10 @@ export interface KeyHolder {
  *
  * `src/testing/cases/limits.ts` checks each sentence against every driver.
  *
- * - `admit` MUST let a run past all of its limits, or past none; it returns `null`, or after how many
- *   milliseconds the task is to ask again.
+ * - `admit` MUST let a run past all of its limits, or past none.
  * - A key MUST never have more holders than `slots`. A slot MUST hold for `leaseMs` after `admit` or the
- *   last `renew`, by the clock of the store and nobody else's; then it is free. A task that asks again
- *   takes over its own slot.
+ *   last `renew`, by the clock of the store and nobody else's; then it is free. A second run of a task
+ *   needs a slot of its own.
  * - Whoever has lost a slot MUST be told by `renew`; its `release` then frees nothing.
  * - In any stretch of time, no more runs MUST be admitted than the rate allows in it, one more, and
  *   those of its slack ({@link import("./turns.ts").slackMs}).
@@ -75,16 +81,19 @@ export interface KeyHolder {
  *   is their turn is passed over after `HEAD_START_MS`. Of one key, `MAX_LINE` are known in their order.
  * - Whoever waits for longer than `lookMs` MUST be asked back earlier, to notice changes; all of them
  *   together `LOOKS_PER_SECOND` times a second.
- * - `release` and `reclaim` MUST return who may come in, so that it need not wait for its time;
- *   `release` does so for a slot that is not held, too. When those do not come within `CALL_MS`, `reclaim`
- *   MUST return those after them.
+ * - `release` and `reclaim` MUST return who may come in, so that it need not wait for its time. When those
+ *   do not come within `CALL_MS`, `reclaim` MUST return those after them.
+ * - `wait` MUST do the same for a slot that became free while the message of a task was put back, and keep
+ *   the place of that task, or give it one if it was passed over meanwhile.
  * - `claim` MUST give a key to one task, and return who has it; the one who has it may make it firm, and
  *   last longer. `replace` MUST give it to another, and return who had it. A claim ends with its time.
  * - `unclaim` MUST do nothing when another has the key.
  */
 export interface LimitStore {
-  /** Admits a run, or says after how many milliseconds to ask again. */
-  admit(entrant: Entrant): Promise<number | null>;
+  /** Admits a run, or says why not. */
+  admit(entrant: Entrant): Promise<Refusal | null>;
+  /** Notes that a task waits in the broker now; returns who may come in. */
+  wait(task: WaitingTask, key: string): Promise<readonly WaitingTask[]>;
   /** Extends slots; returns those that are lost. */
   renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]>;
   /** Frees slots; returns who may come in. */
@@ -114,7 +123,7 @@ export const CALL_MORE = 10;
 export const MAX_LINE = 10_000;
 
 /** How often those who wait look again, all together. */
-export const LOOKS_PER_SECOND = 100;
+export const LOOKS_PER_SECOND = 20;
 
 /** Who waits for a key is forgotten when nobody has asked for it for so long. */
 export const FORGET_MS = 3_600_000;

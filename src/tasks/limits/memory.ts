@@ -2,6 +2,7 @@ import {
   CALL_MORE,
   CALL_MS,
   FORGET_MS,
+  HEAD_START_MS,
   MAX_LINE,
   type Claim,
   type Entrant,
@@ -9,6 +10,7 @@ import {
   type KeyHolder,
   type Limit,
   type LimitStore,
+  type Refusal,
   type WaitingTask,
 } from "./limit-store.ts";
 import { nextLook, rateTurn, slotTurn, type Turn } from "./turns.ts";
@@ -17,12 +19,14 @@ import { nextLook, rateTurn, slotTurn, type Turn } from "./turns.ts";
 export interface MemoryLimitsOptions {
   /** The time in milliseconds, for tests. @default Date.now */
   readonly now?: (() => number) | undefined;
+  /** How long a turn of a rate is kept for who is next. @default 100 */
+  readonly headStartMs?: number | undefined;
 }
 
-/** Who has a slot, and until when. */
-interface Holder {
-  readonly holder: string;
-  until: number;
+/** A task that waits. */
+interface Waiting extends WaitingTask {
+  /** Numbers grow along a line. */
+  readonly number: number;
 }
 
 /** What is known of one limit. */
@@ -30,13 +34,17 @@ interface LimitState {
   slots: number;
   nextAt: number;
   freedAt: number;
-  readonly holders: Map<string, Holder>;
-  /** The queues of those who wait, by id, in their order. */
-  readonly line: Map<string, string>;
+  /** Until when each of them has its slot. */
+  readonly holders: Map<string, number>;
+  /** Those who wait, by id, in their order. */
+  readonly line: Map<string, Waiting>;
+  lastNumber: number;
   /** When somebody asked last. */
   askedAt: number;
-  /** Who may come in and has been told so: how many, and when. */
-  called: { readonly at: number; readonly count: number } | undefined;
+  /** When somebody was called last, if anybody was. */
+  calledAt: number | undefined;
+  /** Up to which number they have been called. */
+  calledTo: number;
 }
 
 /**
@@ -47,47 +55,62 @@ interface LimitState {
  */
 export class MemoryLimits implements LimitStore {
   readonly #now: () => number;
+  readonly #headStartMs: number;
   readonly #limits = new Map<string, LimitState>();
   readonly #claims = new Map<string, Claim & { readonly until: number }>();
   #lookAt = 0;
 
-  constructor({ now = Date.now }: MemoryLimitsOptions = {}) {
+  constructor({ now = Date.now, headStartMs = HEAD_START_MS }: MemoryLimitsOptions = {}) {
     this.#now = now;
+    this.#headStartMs = headStartMs;
   }
 
-  async admit(entrant: Entrant): Promise<number | null> {
+  async admit(entrant: Entrant): Promise<Refusal | null> {
     const now = this.#now();
     const turns = entrant.limits.map((limit) => this.#turnOf(entrant, limit));
     const refusing = turns.findIndex(({ waitMs }) => waitMs !== 0);
-    if (refusing !== -1) return this.#refuse(entrant, refusing, turns[refusing]?.waitMs ?? null);
+    const refused = entrant.limits[refusing];
+    if (refused) {
+      return { limit: refused, waitMs: this.#refuse(entrant, refused, turns[refusing]?.waitMs) };
+    }
     for (const [index, limit] of entrant.limits.entries()) {
       const state = this.#stateOf(limit.key);
       state.line.delete(entrant.id);
-      dropFirst(state.line, turns[index]?.passedOver ?? 0);
+      const passedOver = [...state.line.values()].slice(0, turns[index]?.passedOver);
+      // Of those who wait for a slot, whoever was not called does not know that it is free.
+      for (const { id, number } of passedOver) {
+        if (limit.kind === "rate" || number <= state.calledTo) state.line.delete(id);
+      }
       if (limit.kind === "rate") state.nextAt = turns[index]?.nextAt ?? now;
-      else state.holders.set(entrant.id, { holder: entrant.holder, until: now + entrant.leaseMs });
+      else state.holders.set(entrant.holder, now + entrant.leaseMs);
     }
     return null;
   }
 
+  async wait(task: WaitingTask, key: string): Promise<readonly WaitingTask[]> {
+    this.#join(task, key);
+    const state = this.#stateOf(key);
+    // Whoever called it meanwhile has not found it.
+    const number = state.line.get(task.id)?.number ?? Infinity;
+    state.calledTo = Math.min(state.calledTo, number - 1);
+    return this.#callNext(state);
+  }
+
   async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
     const now = this.#now();
-    return slots.filter(({ key, id, holder }) => {
-      const held = this.#limits.get(key)?.holders.get(id);
-      if (held?.holder !== holder || held.until <= now) return true;
-      held.until = now + leaseMs;
+    return slots.filter(({ key, holder }) => {
+      const holders = this.#limits.get(key)?.holders;
+      if ((holders?.get(holder) ?? 0) <= now) return true;
+      holders?.set(holder, now + leaseMs);
       return false;
     });
   }
 
   async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
-    return slots.flatMap(({ key, id, holder }) => {
+    return slots.flatMap(({ key, holder }) => {
       const state = this.#limits.get(key);
       if (!state) return [];
-      if (state.holders.get(id)?.holder === holder) {
-        state.holders.delete(id);
-        state.freedAt = this.#now();
-      }
+      if (state.holders.delete(holder)) state.freedAt = this.#now();
       return this.#callNext(state);
     });
   }
@@ -97,7 +120,7 @@ export class MemoryLimits implements LimitStore {
     const next: WaitingTask[] = [];
     for (const [key, state] of this.#limits) {
       if (this.#dropDead(state)) next.push(...this.#callNext(state));
-      if (state.called && state.called.at <= now - CALL_MS) next.push(...this.#callOthers(state));
+      if ((state.calledAt ?? now) <= now - CALL_MS) next.push(...this.#callOthers(state));
       const { holders, line, nextAt, askedAt } = state;
       const isAwaited = line.size > 0 && now - askedAt < FORGET_MS;
       if (holders.size === 0 && nextAt <= now && !isAwaited) this.#limits.delete(key);
@@ -136,8 +159,10 @@ export class MemoryLimits implements LimitStore {
       freedAt: 0,
       holders: new Map(),
       line: new Map(),
+      lastNumber: 0,
       askedAt: 0,
-      called: undefined,
+      calledAt: undefined,
+      calledTo: 0,
     };
     this.#limits.set(key, state);
     return state;
@@ -148,37 +173,47 @@ export class MemoryLimits implements LimitStore {
     const state = this.#stateOf(limit.key);
     state.askedAt = now;
     const rank = rankOf(id, state.line);
-    if (limit.kind === "rate") return rateTurn({ ...limit, nextAt: state.nextAt, rank, now });
+    if (limit.kind === "rate") {
+      const { nextAt } = state;
+      const turn = rateTurn({ ...limit, nextAt, rank, now, headStartMs: this.#headStartMs });
+      if (turn.waitMs !== 0) state.nextAt = turn.nextAt;
+      return turn;
+    }
     state.slots = limit.slots;
     this.#dropDead(state);
-    // Who asks again has its slot already.
-    const free = state.holders.has(id) ? Infinity : limit.slots - state.holders.size;
+    const free = limit.slots - state.holders.size;
     return slotTurn({ free, freedAt: state.freedAt, rank, now });
   }
 
   /** Notes who waits for the limit that refused it; nobody keeps a place in two lines. */
-  #refuse({ id, queue, limits, lookMs }: Entrant, refusing: number, waitMs: number | null): number {
+  #refuse(entrant: Entrant, refusing: Limit, waitMs: number | null = null): number {
     const now = this.#now();
-    for (const [index, { key }] of limits.entries()) {
-      const { line } = this.#stateOf(key);
-      if (index !== refusing) line.delete(id);
-      else if (line.size < MAX_LINE) line.set(id, queue);
+    for (const limit of entrant.limits) {
+      if (limit === refusing) this.#join(entrant, limit.key);
+      else this.#stateOf(limit.key).line.delete(entrant.id);
     }
-    if (waitMs !== null && waitMs <= lookMs) return waitMs;
-    const { at, next } = nextLook(this.#lookAt, now + lookMs);
+    if (waitMs !== null && waitMs <= entrant.lookMs) return waitMs;
+    const { at, next } = nextLook(this.#lookAt, now + entrant.lookMs);
     if (waitMs !== null && now + waitMs <= at) return waitMs;
     this.#lookAt = next;
     return Math.ceil(at - now);
+  }
+
+  #join({ id, queue }: WaitingTask, key: string): void {
+    const state = this.#stateOf(key);
+    if (state.line.size >= MAX_LINE || state.line.has(id)) return;
+    state.line.set(id, { id, queue, number: ++state.lastNumber });
   }
 
   /** Frees slots that ran out; returns whether there were any. */
   #dropDead(state: LimitState): boolean {
     const now = this.#now();
     let found = false;
-    for (const [id, { until }] of state.holders) {
+    for (const [holder, until] of state.holders) {
       if (until > now) continue;
-      state.holders.delete(id);
+      state.holders.delete(holder);
       state.freedAt = now;
+      state.calledAt ??= now;
       found = true;
     }
     return found;
@@ -186,24 +221,26 @@ export class MemoryLimits implements LimitStore {
 
   /** Whoever was called and has not come loses its place. */
   #callOthers(state: LimitState): readonly WaitingTask[] {
-    if (state.holders.size < state.slots) dropFirst(state.line, state.called?.count ?? 0);
+    if (state.holders.size < state.slots) {
+      for (const { id, number } of state.line.values()) {
+        if (number > state.calledTo) break;
+        state.line.delete(id);
+      }
+    }
     return this.#callNext(state, CALL_MORE);
   }
 
   #callNext(state: LimitState, more = 0): readonly WaitingTask[] {
     const free = state.slots - state.holders.size;
-    const next = free > 0 ? [...state.line].slice(0, free + more) : [];
-    state.called = next.length > 0 ? { at: this.#now(), count: next.length } : undefined;
-    return next.map(([id, queue]) => ({ id, queue }));
+    const next = free > 0 ? [...state.line.values()].slice(0, free + more) : [];
+    state.calledAt = next.length > 0 ? this.#now() : undefined;
+    state.calledTo = Math.max(state.calledTo, next.at(-1)?.number ?? 0);
+    return next.map(({ id, queue }) => ({ id, queue }));
   }
 }
 
-function dropFirst(line: Map<string, string>, count: number): void {
-  for (const id of [...line.keys()].slice(0, count)) line.delete(id);
-}
-
 /** How many wait before a task. */
-function rankOf(id: string, line: ReadonlyMap<string, string>): number {
+function rankOf(id: string, line: ReadonlyMap<string, unknown>): number {
   if (!line.has(id)) return line.size;
   let rank = 0;
   for (const other of line.keys()) {

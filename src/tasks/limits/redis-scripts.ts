@@ -14,32 +14,40 @@ import {
  *
  * Of each key there are: `held`, who has a slot and until when (sorted set); `line`, who waits with its
  * number (sorted set); `state`, its number of slots, when one was freed, when a rate is due next, the last
- * number of the line, the holder `h:<id>` of each slot and the queue `q:<id>` of each who waits (hash).
- * The slots of all keys are in one more sorted set, as `<key> <id>`; so are the keys that somebody was called for.
+ * number of the line, up to which number they were called, and the queue `q:<id>` of each who waits (hash).
+ * The slots of all keys are in one more sorted set, as `<key> <holder>`; so are the keys that somebody was called for.
  */
 const SLOTS = `
-local function free(key, id, now)
-  redis.call("ZREM", key .. ".held", id)
-  redis.call("ZREM", KEYS[1], key .. " " .. id)
-  redis.call("HDEL", key .. ".state", "h:" .. id)
-  redis.call("HSET", key .. ".state", "freed", now)
+local function free(key, holder, now)
+  redis.call("ZREM", KEYS[1], key .. " " .. holder)
+  if redis.call("ZREM", key .. ".held", holder) == 1 then redis.call("HSET", key .. ".state", "freed", now) end
 end
 local function freeDead(key, now)
-  for _, id in ipairs(redis.call("ZRANGEBYSCORE", key .. ".held", "-inf", now)) do free(key, id, now) end
+  local dead = redis.call("ZRANGEBYSCORE", key .. ".held", "-inf", now)
+  for _, holder in ipairs(dead) do free(key, holder, now) end
+  if #dead > 0 then redis.call("ZADD", KEYS[3], "NX", now, key) end
 end
 local function leave(key, id)
   redis.call("ZREM", key .. ".line", id)
   redis.call("HDEL", key .. ".state", "q:" .. id)
 end
+local function join(key, id, queue)
+  local line = key .. ".line"
+  if redis.call("ZCARD", line) >= ${MAX_LINE} or redis.call("ZSCORE", line, id) then return end
+  redis.call("ZADD", line, redis.call("HINCRBY", key .. ".state", "number", 1), id)
+  redis.call("HSET", key .. ".state", "q:" .. id, queue)
+end
+local function fieldOf(key, name) return tonumber(redis.call("HGET", key .. ".state", name) or 0) end
 local function callNext(key, replies, now, more)
-  local free = tonumber(redis.call("HGET", key .. ".state", "slots") or 0) - redis.call("ZCARD", key .. ".held")
+  local free = fieldOf(key, "slots") - redis.call("ZCARD", key .. ".held")
   local ids = free > 0 and redis.call("ZRANGE", key .. ".line", 0, free + more - 1) or {}
   if #ids == 0 then
     redis.call("ZREM", KEYS[3], key)
     return
   end
   redis.call("ZADD", KEYS[3], now, key)
-  redis.call("HSET", key .. ".state", "called", #ids)
+  local last = tonumber(redis.call("ZSCORE", key .. ".line", ids[#ids]))
+  if last > fieldOf(key, "called") then redis.call("HSET", key .. ".state", "called", last) end
   for _, id in ipairs(ids) do
     replies[#replies + 1] = id
     replies[#replies + 1] = redis.call("HGET", key .. ".state", "q:" .. id)
@@ -52,7 +60,7 @@ end`;
  * KEYS       the slots of all keys; when the next of those who wait looks; who has been called
  * ARGV[1…6]  the time in ms, or ""; the id; its queue; the holder; the lease in ms; the look in ms
  * ARGV[7…]   for each limit: its key; "slots" or "rate"; how many slots or runs; in how many ms
- * returns    after how many ms to ask again, or -1 when it is admitted
+ * returns    nothing when it is admitted; or after how many ms to ask again, and the index of the limit
  */
 export const ADMIT: RedisScript = {
   source: `
@@ -64,19 +72,19 @@ local function rankOf(key)
 end
 local function rateTurn(key, count, per)
   local interval, rank = per / count, rankOf(key)
-  local due = tonumber(redis.call("HGET", key .. ".state", "next") or 0)
+  local due = math.min(tonumber(redis.call("HGET", key .. ".state", "next") or 0), now + interval)
   local slack = math.min(math.max(interval / 2, 20), 100)
   local start = math.max(due, now - slack)
   local tokens = start > now and 0 or math.floor((now - start) / interval) + 1
   local passed = tokens > 0 and now - due >= ${HEAD_START_MS} and tokens or 0
   if tokens > rank then return 0, 0, start + interval end
   if passed > 0 then return 0, passed, start + interval end
+  redis.call("HSET", key .. ".state", "next", string.format("%.3f", due))
   return math.max(math.ceil(start + rank * interval - now), 1)
 end
 local function slotTurn(key, slots)
   freeDead(key, now)
   redis.call("HSET", key .. ".state", "slots", slots)
-  if redis.call("ZSCORE", key .. ".held", id) then return 0, 0 end
   local open = slots - redis.call("ZCARD", key .. ".held")
   if open > rankOf(key) then return 0, 0 end
   local freed = tonumber(redis.call("HGET", key .. ".state", "freed") or 0)
@@ -93,10 +101,8 @@ local function refuse(refusing, wait)
     local key = ARGV[index]
     if index ~= refusing then
       leave(key, id)
-    elseif redis.call("ZCARD", key .. ".line") < ${MAX_LINE} and not redis.call("ZSCORE", key .. ".line", id) then
-      local number = redis.call("HINCRBY", key .. ".state", "number", 1)
-      redis.call("ZADD", key .. ".line", number, id)
-      redis.call("HSET", key .. ".state", "q:" .. id, queue)
+    else
+      join(key, id, queue)
     end
     keep(key, tonumber(redis.call("HGET", key .. ".state", "next") or 0))
   end
@@ -113,26 +119,50 @@ for index = 7, #ARGV, 4 do
   local wait, passed, due
   if ARGV[index + 1] == "rate" then wait, passed, due = rateTurn(key, amount, per)
   else wait, passed = slotTurn(key, amount) end
-  if wait ~= 0 then return refuse(index, wait) end
+  if wait ~= 0 then return { refuse(index, wait), (index - 7) / 4 } end
   turns[index] = { passed, due }
 end
 for index, turn in pairs(turns) do
   local key, passed, due = ARGV[index], turn[1], turn[2]
   leave(key, id)
   if passed > 0 then
-    for _, other in ipairs(redis.call("ZRANGE", key .. ".line", 0, passed - 1)) do leave(key, other) end
+    -- Of those who wait for a slot, whoever was not called does not know that it is free.
+    local last = due and "+inf" or fieldOf(key, "called")
+    local others = redis.call("ZRANGEBYSCORE", key .. ".line", "-inf", last, "LIMIT", 0, passed)
+    for _, other in ipairs(others) do leave(key, other) end
   end
   if due then
     redis.call("HSET", key .. ".state", "next", string.format("%.3f", due))
   else
     local deadline = string.format("%d", now + lease)
-    redis.call("ZADD", key .. ".held", deadline, id)
-    redis.call("ZADD", KEYS[1], deadline, key .. " " .. id)
-    redis.call("HSET", key .. ".state", "h:" .. id, holder)
+    redis.call("ZADD", key .. ".held", deadline, holder)
+    redis.call("ZADD", KEYS[1], deadline, key .. " " .. holder)
   end
   keep(key, due)
 end
-return -1
+return {}
+`,
+};
+
+/**
+ * Keeps the place of a task whose message has been put back, and lists who may come in.
+ *
+ * KEYS       the slots of all keys; the looks; who has been called
+ * ARGV[1…4]  the time in ms, or ""; the key; the id; its queue
+ * returns    for each who may come in: its id; its queue
+ */
+export const WAIT: RedisScript = {
+  source: `
+${readNow("ARGV[1]")}
+${SLOTS}
+local replies = {}
+join(ARGV[2], ARGV[3], ARGV[4])
+-- Whoever called it meanwhile has not found it.
+local number = tonumber(redis.call("ZSCORE", ARGV[2] .. ".line", ARGV[3]) or "inf")
+if number <= fieldOf(ARGV[2], "called") then redis.call("HSET", ARGV[2] .. ".state", "called", number - 1) end
+callNext(ARGV[2], replies, now, 0)
+for _, name in ipairs({ ".line", ".state" }) do redis.call("PEXPIRE", ARGV[2] .. name, ${FORGET_MS}) end
+return replies
 `,
 };
 
@@ -141,20 +171,19 @@ return -1
  *
  * KEYS       the slots of all keys; the looks; who has been called
  * ARGV[1…2]  the lease in ms; the time in ms, or ""
- * ARGV[3…]   for each slot: its key; the id; the holder
+ * ARGV[3…]   for each slot: its key; the holder
  * returns    for each slot, 1 if it is held still
  */
 export const RENEW_SLOTS: RedisScript = {
   source: `
 ${readNow("ARGV[2]")}
 local replies, deadline = {}, string.format("%d", now + ARGV[1])
-for index = 3, #ARGV, 3 do
-  local key, id = ARGV[index], ARGV[index + 1]
-  local ends = tonumber(redis.call("ZSCORE", key .. ".held", id) or 0)
-  local isHeld = ends > now and redis.call("HGET", key .. ".state", "h:" .. id) == ARGV[index + 2]
+for index = 3, #ARGV, 2 do
+  local key, holder = ARGV[index], ARGV[index + 1]
+  local isHeld = tonumber(redis.call("ZSCORE", key .. ".held", holder) or 0) > now
   if isHeld then
-    redis.call("ZADD", key .. ".held", deadline, id)
-    redis.call("ZADD", KEYS[1], deadline, key .. " " .. id)
+    redis.call("ZADD", key .. ".held", deadline, holder)
+    redis.call("ZADD", KEYS[1], deadline, key .. " " .. holder)
     for _, name in ipairs({ ".held", ".line", ".state" }) do redis.call("PEXPIRE", key .. name, ${FORGET_MS}) end
   end
   replies[#replies + 1] = isHeld and 1 or 0
@@ -168,7 +197,7 @@ return replies
  *
  * KEYS     the slots of all keys; the looks; who has been called
  * ARGV[1]  the time in ms, or ""
- * ARGV[2…] for each slot: its key; the id; the holder
+ * ARGV[2…] for each slot: its key; the holder
  * returns  for each who may come in: its id; its queue
  */
 export const RELEASE_SLOTS: RedisScript = {
@@ -176,9 +205,9 @@ export const RELEASE_SLOTS: RedisScript = {
 ${readNow("ARGV[1]")}
 ${SLOTS}
 local replies = {}
-for index = 2, #ARGV, 3 do
-  local key, id = ARGV[index], ARGV[index + 1]
-  if redis.call("HGET", key .. ".state", "h:" .. id) == ARGV[index + 2] then free(key, id, now) end
+for index = 2, #ARGV, 2 do
+  local key = ARGV[index]
+  free(key, ARGV[index + 1], now)
   callNext(key, replies, now, 0)
 end
 return replies
@@ -199,17 +228,14 @@ ${readNow("ARGV[1]")}
 ${SLOTS}
 local replies = {}
 for _, member in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", now, "LIMIT", 0, 100)) do
-  local key, id = string.match(member, "^(%S+) (.*)$")
-  redis.call("ZREM", KEYS[1], member)
-  local ends = redis.call("ZSCORE", key .. ".held", id)
-  if ends and tonumber(ends) <= now then free(key, id, now) end
+  local key, holder = string.match(member, "^(%S+) (%S+)$")
+  free(key, holder, now)
   callNext(key, replies, now, 0)
 end
 for _, key in ipairs(redis.call("ZRANGEBYSCORE", KEYS[3], "-inf", now - ${CALL_MS}, "LIMIT", 0, 100)) do
-  local free = tonumber(redis.call("HGET", key .. ".state", "slots") or 0) - redis.call("ZCARD", key .. ".held")
-  local count = tonumber(redis.call("HGET", key .. ".state", "called") or 0)
-  if free > 0 and count > 0 then
-    for _, id in ipairs(redis.call("ZRANGE", key .. ".line", 0, count - 1)) do leave(key, id) end
+  if fieldOf(key, "slots") > redis.call("ZCARD", key .. ".held") then
+    local called = redis.call("ZRANGEBYSCORE", key .. ".line", "-inf", fieldOf(key, "called"))
+    for _, id in ipairs(called) do leave(key, id) end
   end
   callNext(key, replies, now, ${CALL_MORE})
 end

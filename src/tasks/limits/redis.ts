@@ -7,6 +7,7 @@ import type {
   KeyHolder,
   Limit,
   LimitStore,
+  Refusal,
   WaitingTask,
 } from "./limit-store.ts";
 import {
@@ -16,6 +17,7 @@ import {
   RELEASE_SLOTS,
   RENEW_SLOTS,
   UNCLAIM,
+  WAIT,
 } from "./redis-scripts.ts";
 
 /** The slots of all keys; when the next of those who wait looks; the keys that somebody was called for. */
@@ -37,7 +39,7 @@ export class RedisLimits implements LimitStore {
     this.#now = now;
   }
 
-  async admit({ id, queue, holder, limits, leaseMs, lookMs }: Entrant): Promise<number | null> {
+  async admit({ id, queue, holder, limits, leaseMs, lookMs }: Entrant): Promise<Refusal | null> {
     const reply = await this.#run(ADMIT, SHARED_KEYS, [
       this.#timeWord,
       id,
@@ -47,7 +49,14 @@ export class RedisLimits implements LimitStore {
       String(lookMs),
       ...limits.flatMap(toWords),
     ]);
-    return Number(reply) < 0 ? null : Number(reply);
+    const [waitMs, refusing] = toList(reply);
+    const limit = limits[Number(refusing)];
+    return limit ? { limit, waitMs: Number(waitMs) } : null;
+  }
+
+  async wait({ id, queue }: WaitingTask, key: string): Promise<readonly WaitingTask[]> {
+    const words = [this.#timeWord, limitKey(key), id, queue];
+    return toWaiting(await this.#run(WAIT, SHARED_KEYS, words));
   }
 
   async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
@@ -116,8 +125,8 @@ function toWords(limit: Limit): readonly string[] {
   return [limitKey(limit.key), limit.kind, String(amount), String(perMs)];
 }
 
-function toSlotWords({ key, id, holder }: HeldSlot): readonly string[] {
-  return [limitKey(key), id, holder];
+function toSlotWords({ key, holder }: HeldSlot): readonly string[] {
+  return [limitKey(key), holder];
 }
 
 function toWaiting(reply: RedisReply): readonly WaitingTask[] {

@@ -11,16 +11,15 @@ export const LIMIT_TABLES: readonly string[] = [
     freed_at REAL NOT NULL DEFAULT 0,
     asked_at REAL NOT NULL,
     called_at REAL,
-    called INTEGER NOT NULL DEFAULT 0
+    called_to INTEGER NOT NULL DEFAULT 0
   ) STRICT`,
   `CREATE INDEX IF NOT EXISTS tidings_limits_called ON tidings_limits (called_at)
     WHERE called_at IS NOT NULL`,
   `CREATE TABLE IF NOT EXISTS tidings_limit_slots (
     key TEXT NOT NULL,
-    id TEXT NOT NULL,
     holder TEXT NOT NULL,
     ends_at REAL NOT NULL,
-    PRIMARY KEY (key, id)
+    PRIMARY KEY (key, holder)
   ) STRICT`,
   `CREATE INDEX IF NOT EXISTS tidings_limit_slots_end ON tidings_limit_slots (ends_at)`,
   `CREATE TABLE IF NOT EXISTS tidings_limit_lines (
@@ -43,7 +42,6 @@ type StatementName =
   | "meet"
   | "state"
   | "rank"
-  | "held"
   | "count"
   | "dead"
   | "dropDead"
@@ -57,6 +55,7 @@ type StatementName =
   | "passOver"
   | "next"
   | "call"
+  | "uncall"
   | "called"
   | "claim"
   | "replace"
@@ -79,19 +78,18 @@ export function prepareLimits(database: TaskDatabase): LimitStatements {
     rank: database.prepare(`
       SELECT count(*) AS rank FROM tidings_limit_lines WHERE key = ? AND number < coalesce(
         (SELECT number FROM tidings_limit_lines WHERE key = ? AND id = ?), 9e15)`),
-    held: database.prepare(`SELECT 1 FROM tidings_limit_slots WHERE key = ? AND id = ?`),
     count: database.prepare(`SELECT count(*) AS held FROM tidings_limit_slots WHERE key = ?`),
     dead: database.prepare(`
       SELECT DISTINCT key FROM tidings_limit_slots WHERE ends_at <= ? LIMIT 100`),
     dropDead: database.prepare(`DELETE FROM tidings_limit_slots WHERE key = ? AND ends_at <= ?`),
     free: database.prepare(`UPDATE tidings_limits SET freed_at = ? WHERE key = ?`),
     hold: database.prepare(`
-      INSERT OR REPLACE INTO tidings_limit_slots (key, id, holder, ends_at) VALUES (?, ?, ?, ?)`),
+      INSERT INTO tidings_limit_slots (key, holder, ends_at) VALUES (?, ?, ?)`),
     renew: database.prepare(`
       UPDATE tidings_limit_slots SET ends_at = ?
-      WHERE key = ? AND id = ? AND holder = ? AND ends_at > ?`),
+      WHERE key = ? AND holder = ? AND ends_at > ?`),
     release: database.prepare(`
-      DELETE FROM tidings_limit_slots WHERE key = ? AND id = ? AND holder = ?`),
+      DELETE FROM tidings_limit_slots WHERE key = ? AND holder = ?`),
     advance: database.prepare(`UPDATE tidings_limits SET next_at = ? WHERE key = ?`),
     wait: database.prepare(`
       INSERT INTO tidings_limit_lines (key, id, queue)
@@ -100,10 +98,16 @@ export function prepareLimits(database: TaskDatabase): LimitStatements {
     leave: database.prepare(`DELETE FROM tidings_limit_lines WHERE key = ? AND id = ?`),
     passOver: database.prepare(`
       DELETE FROM tidings_limit_lines WHERE number IN (
-        SELECT number FROM tidings_limit_lines WHERE key = ? ORDER BY number LIMIT ?)`),
+        SELECT number FROM tidings_limit_lines WHERE key = ? AND number <= ?
+        ORDER BY number LIMIT ?)`),
     next: database.prepare(`
-      SELECT id, queue FROM tidings_limit_lines WHERE key = ? ORDER BY number LIMIT ?`),
-    call: database.prepare(`UPDATE tidings_limits SET called_at = ?, called = ? WHERE key = ?`),
+      SELECT id, queue, number FROM tidings_limit_lines WHERE key = ? ORDER BY number LIMIT ?`),
+    call: database.prepare(`
+      UPDATE tidings_limits SET called_at = ?, called_to = max(called_to, ?) WHERE key = ?`),
+    uncall: database.prepare(`
+      UPDATE tidings_limits SET called_to = min(called_to, coalesce(
+        (SELECT number - 1 FROM tidings_limit_lines WHERE key = ? AND id = ?), called_to))
+      WHERE key = ?`),
     called: database.prepare(`
       SELECT key FROM tidings_limits WHERE called_at IS NOT NULL AND called_at <= ? LIMIT 100`),
     claim: database.prepare(`

@@ -12,6 +12,7 @@ import {
   type KeyHolder,
   type Limit,
   type LimitStore,
+  type Refusal,
   type WaitingTask,
 } from "./limit-store.ts";
 import { LIMIT_TABLES, prepareLimits, type LimitStatements } from "./sqlite-statements.ts";
@@ -35,11 +36,14 @@ export class SqliteLimits implements LimitStore {
     this.#now = now;
   }
 
-  admit(entrant: Entrant): Promise<number | null> {
+  admit(entrant: Entrant): Promise<Refusal | null> {
     return this.#database.run(() => {
       const turns = entrant.limits.map((limit) => this.#turnOf(entrant.id, limit));
       const refusing = turns.findIndex(({ waitMs }) => waitMs !== 0);
-      if (refusing !== -1) return this.#refuse(entrant, refusing, turns[refusing]?.waitMs ?? null);
+      const refused = entrant.limits[refusing];
+      if (refused) {
+        return { limit: refused, waitMs: this.#refuse(entrant, refused, turns[refusing]?.waitMs) };
+      }
       for (const [index, limit] of entrant.limits.entries()) {
         const turn = turns[index];
         if (turn) this.#enter(entrant, limit, turn);
@@ -48,13 +52,21 @@ export class SqliteLimits implements LimitStore {
     });
   }
 
+  wait({ id, queue }: WaitingTask, key: string): Promise<readonly WaitingTask[]> {
+    return this.#database.run(() => {
+      this.#ask.wait.run(key, id, queue, key, MAX_LINE);
+      // Whoever called it meanwhile has not found it.
+      this.#ask.uncall.run(key, id, key);
+      return this.#callNext(key);
+    });
+  }
+
   async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
     if (slots.length === 0) return [];
     return this.#database.run(() => {
       const now = this.#now();
       return slots.filter(
-        ({ key, id, holder }) =>
-          this.#ask.renew.run(now + leaseMs, key, id, holder, now).changes === 0,
+        ({ key, holder }) => this.#ask.renew.run(now + leaseMs, key, holder, now).changes === 0,
       );
     });
   }
@@ -62,8 +74,8 @@ export class SqliteLimits implements LimitStore {
   async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
     if (slots.length === 0) return [];
     return this.#database.run(() =>
-      slots.flatMap(({ key, id, holder }) => {
-        const { changes } = this.#ask.release.run(key, id, holder);
+      slots.flatMap(({ key, holder }) => {
+        const { changes } = this.#ask.release.run(key, holder);
         if (changes > 0) this.#ask.free.run(this.#now(), key);
         return this.#callNext(key);
       }),
@@ -84,9 +96,9 @@ export class SqliteLimits implements LimitStore {
         next.push(...this.#callNext(key));
       }
       for (const key of called) {
-        const { free, called: count } = this.#seats(key);
+        const { free, calledTo } = this.#seats(key);
         // Whoever was called and has not come loses its place.
-        if (free > 0) this.#ask.passOver.run(key, count);
+        if (free > 0) this.#ask.passOver.run(key, calledTo, MAX_LINE);
         next.push(...this.#callNext(key, CALL_MORE));
       }
       return next;
@@ -129,31 +141,36 @@ export class SqliteLimits implements LimitStore {
   #turnOf(id: string, { key, ...limit }: Limit): Turn {
     const now = this.#now();
     this.#ask.meet.run(key, limit.kind === "slots" ? limit.slots : 0, now);
-    const state = this.#ask.state.get(key);
     const rank = toNumber(this.#ask.rank.get(key, key, id), "rank");
     if (limit.kind === "rate") {
-      return rateTurn({ ...limit, nextAt: toNumber(state, "next_at"), rank, now });
+      const nextAt = toNumber(this.#ask.state.get(key), "next_at");
+      const turn = rateTurn({ ...limit, nextAt, rank, now });
+      if (turn.waitMs !== 0 && turn.nextAt !== nextAt) this.#ask.advance.run(turn.nextAt, key);
+      return turn;
     }
     this.#dropDead(key);
-    // Who asks again has its slot already.
-    const isHeld = this.#ask.held.get(key, id) !== undefined;
-    const free = isHeld ? Infinity : limit.slots - toNumber(this.#ask.count.get(key), "held");
-    return slotTurn({ free, freedAt: toNumber(this.#ask.state.get(key), "freed_at"), rank, now });
+    const { free, freedAt } = this.#seats(key);
+    return slotTurn({ free, freedAt, rank, now });
   }
 
   #enter({ id, holder, leaseMs }: Entrant, { kind, key }: Limit, turn: Turn): void {
     this.#ask.leave.run(key, id);
-    if (turn.passedOver > 0) this.#ask.passOver.run(key, Math.min(turn.passedOver, MAX_LINE));
+    if (turn.passedOver > 0) {
+      // Of those who wait for a slot, whoever was not called does not know that it is free.
+      const last = kind === "rate" ? Number.MAX_SAFE_INTEGER : this.#seats(key).calledTo;
+      this.#ask.passOver.run(key, last, Math.min(turn.passedOver, MAX_LINE));
+    }
     if (kind === "rate") this.#ask.advance.run(turn.nextAt, key);
-    else this.#ask.hold.run(key, id, holder, this.#now() + leaseMs);
+    else this.#ask.hold.run(key, holder, this.#now() + leaseMs);
   }
 
   /** Notes who waits for the limit that refused it; nobody keeps a place in two lines. */
-  #refuse({ id, queue, limits, lookMs }: Entrant, refusing: number, waitMs: number | null): number {
+  #refuse(entrant: Entrant, refusing: Limit, waitMs: number | null = null): number {
+    const { id, queue, lookMs } = entrant;
     const now = this.#now();
-    for (const [index, { key }] of limits.entries()) {
-      if (index === refusing) this.#ask.wait.run(key, id, queue, key, MAX_LINE);
-      else this.#ask.leave.run(key, id);
+    for (const limit of entrant.limits) {
+      if (limit === refusing) this.#ask.wait.run(limit.key, id, queue, limit.key, MAX_LINE);
+      else this.#ask.leave.run(limit.key, id);
     }
     if (waitMs !== null && waitMs <= lookMs) return waitMs;
     const lookAt = toNumber(this.#ask.state.get(LOOKS), "next_at");
@@ -166,7 +183,9 @@ export class SqliteLimits implements LimitStore {
 
   #dropDead(key: string): void {
     const now = this.#now();
-    if (this.#ask.dropDead.run(key, now).changes > 0) this.#ask.free.run(now, key);
+    if (this.#ask.dropDead.run(key, now).changes === 0) return;
+    this.#ask.free.run(now, key);
+    this.#ask.call.run(now, 0, key);
   }
 
   #listKeys(statement: "dead" | "called", before: number): readonly string[] {
@@ -174,16 +193,20 @@ export class SqliteLimits implements LimitStore {
     return rows.map((row) => String(row["key"]));
   }
 
-  #seats(key: string): { readonly free: number; readonly called: number } {
+  #seats(key: string): Seats {
     const state = this.#ask.state.get(key);
     const held = toNumber(this.#ask.count.get(key), "held");
-    return { free: toNumber(state, "slots") - held, called: toNumber(state, "called") };
+    return {
+      free: toNumber(state, "slots") - held,
+      freedAt: toNumber(state, "freed_at"),
+      calledTo: toNumber(state, "called_to"),
+    };
   }
 
   #callNext(key: string, more = 0): readonly WaitingTask[] {
     const { free } = this.#seats(key);
     const rows = free > 0 ? this.#ask.next.all(key, free + more) : [];
-    this.#ask.call.run(rows.length > 0 ? this.#now() : null, rows.length, key);
+    this.#ask.call.run(rows.length > 0 ? this.#now() : null, toNumber(rows.at(-1), "number"), key);
     return rows.map((row) => ({ id: String(row["id"]), queue: String(row["queue"]) }));
   }
 
@@ -194,6 +217,14 @@ export class SqliteLimits implements LimitStore {
     this.#ask.forgetLines.run();
     this.#ask.forgetClaims.run(now);
   }
+}
+
+/** The slots of a key. */
+interface Seats {
+  readonly free: number;
+  readonly freedAt: number;
+  /** Up to which number those who wait have been called. */
+  readonly calledTo: number;
 }
 
 /** The row that keeps when the next of those who wait looks. */

@@ -19,6 +19,8 @@ export interface RateState {
   /** How many wait before it. */
   readonly rank: number;
   readonly now: number;
+  /** How long a turn is kept for who is next. @default HEAD_START_MS */
+  readonly headStartMs?: number | undefined;
 }
 
 /** What is known of slots when a task asks. */
@@ -38,17 +40,17 @@ export function slackMs({ count, perMs }: Pick<RateState, "count" | "perMs">): n
 
 /** A bucket of tokens, seen as the time at which the next one is due. */
 export function rateTurn(state: RateState): Turn {
-  const { count, perMs, rank, now } = state;
+  const { count, perMs, rank, now, headStartMs = HEAD_START_MS } = state;
   const intervalMs = perMs / count;
-  const start = Math.max(state.nextAt, now - slackMs(state));
+  // It is never further away, unless the rate has been changed, or the clock.
+  const dueAt = Math.min(state.nextAt, now + intervalMs);
+  const start = Math.max(dueAt, now - slackMs(state));
   const tokens = start > now ? 0 : Math.floor((now - start) / intervalMs) + 1;
   const nextAt = start + intervalMs;
   if (tokens > rank) return { waitMs: 0, passedOver: 0, nextAt };
-  if (tokens > 0 && now - state.nextAt >= HEAD_START_MS) {
-    return { waitMs: 0, passedOver: tokens, nextAt };
-  }
+  if (tokens > 0 && now - dueAt >= headStartMs) return { waitMs: 0, passedOver: tokens, nextAt };
   const waitMs = Math.max(Math.ceil(start + rank * intervalMs - now), 1);
-  return { waitMs, passedOver: 0, nextAt: state.nextAt };
+  return { waitMs, passedOver: 0, nextAt: dueAt };
 }
 
 const OPEN = { waitMs: 0, nextAt: 0 } as const;

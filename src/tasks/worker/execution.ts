@@ -2,6 +2,7 @@ import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
 import { Ignore } from "../ignore.ts";
+import type { RunLimits, Wait } from "../limits/run-limits.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { isRedelivered } from "../message/redelivered.ts";
@@ -10,6 +11,7 @@ import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task
 import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
+import { admit, leave } from "./admit.ts";
 import { settleAfter } from "./after.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
@@ -30,6 +32,7 @@ export interface ExecutionContext {
   readonly runtime: TaskRuntime;
   readonly worker: TaskWorker;
   readonly settle: Settle;
+  readonly limits: RunLimits;
   /** Where functions run. */
   readonly pool: TaskPool;
   /** For tasks that have none of their own. */
@@ -47,6 +50,8 @@ export type Outcome =
   | { readonly kind: "ignored" }
   /** The task does not want its message. */
   | { readonly kind: "rejected"; readonly error: Reject }
+  /** It is not its turn: the message waits in the broker. */
+  | { readonly kind: "waiting"; readonly wait: Wait }
   /** The worker stops: the message goes back. */
   | { readonly kind: "handed-back" }
   /** The outcome was stored in an earlier run, which died before it could acknowledge. */
@@ -68,10 +73,12 @@ export interface Execution {
   readonly report?: TaskReport | undefined;
   /** Once it is there, the steps up to `run` have nothing left to do. */
   readonly outcome?: Outcome | undefined;
+  /** The end of the function, when that was given up. Never rejects. */
+  readonly goesOn?: Promise<unknown> | undefined;
 }
 
 /**
- * Runs one delivery: receive → resolve → start → run → settle.
+ * Runs one delivery: receive → resolve → admit → start → run → settle.
  *
  * Rejects only when the outcome could not be stored; the message then stays leased, and runs again.
  */
@@ -82,11 +89,16 @@ export async function execute(
 ): Promise<Execution> {
   const record = { ...pendingRecord(delivery.id), queue: delivery.queue, runs: delivery.runs };
   let execution: Execution = { context, delivery, interruption, record };
-  for (const step of [receive, resolve, start]) {
+  for (const step of [receive, resolve, admit, start]) {
     execution = await step(execution);
     if (execution.outcome) return settle(execution);
   }
-  return settle(await run(execution));
+  execution = await run(execution);
+  try {
+    return await settle(execution);
+  } finally {
+    if (context.limits.holds(delivery)) await leave(execution);
+  }
 }
 
 /** Reads the message; ends here what must not run at all. */
@@ -199,6 +211,7 @@ async function run(execution: Execution): Promise<Execution> {
     outcome: isTimedOut
       ? failure(timeLimitError(limits.hardMs ?? 0))
       : withInterruption(outcome, interruption.kind),
+    goesOn: outcome ? undefined : ended,
   };
 }
 
@@ -216,6 +229,10 @@ async function settle(execution: Execution): Promise<Execution> {
   const { context, delivery, interruption, outcome } = execution;
   if (!outcome || outcome.kind === "lost") return execution;
   if (outcome.kind === "worker-lost") return loseLease(execution);
+  if (outcome.kind === "waiting") {
+    await context.limits.putBack(delivery, outcome.wait);
+    return execution;
+  }
   const ending = recordOutcome(execution, outcome);
   for (let failures = 0; ; failures++) {
     try {

@@ -16,7 +16,7 @@ type RecordedOutcome = Settlement & { readonly record: TaskRecord };
 /** Returns what is recorded of an outcome, and what becomes of the message. */
 export function recordOutcome(
   execution: Execution,
-  outcome: Exclude<Outcome, { readonly kind: "lost" | "worker-lost" }>,
+  outcome: Exclude<Outcome, { readonly kind: "lost" | "worker-lost" | "waiting" }>,
 ): RecordedOutcome {
   switch (outcome.kind) {
     case "success":

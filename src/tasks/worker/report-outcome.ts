@@ -33,6 +33,9 @@ export function reportOutcome(execution: Execution, logger: Logger): void {
         "task was taken over; its outcome is dropped",
       );
       return;
+    case "waiting":
+      logger.debug({ ...fields, waitMs: outcome.wait.waitMs }, "task waits for its turn");
+      return;
     case "stored-before":
     case "success":
     case undefined:

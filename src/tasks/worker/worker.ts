@@ -5,6 +5,8 @@ import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
 import { cancelTask } from "../cancel-task.ts";
 import type { ControlledWorker } from "../control/commands.ts";
 import { ControlNode } from "../control/control-node.ts";
+import type { RateLimitOptions } from "../limits/limit-options.ts";
+import { RunLimits } from "../limits/run-limits.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
@@ -101,6 +103,10 @@ export class Worker implements Service {
     assertTimeLimits(timeLimits);
     this.#context = {
       runtime: this.#runtime,
+      limits: new RunLimits(this.#runtime, {
+        leaseMs,
+        onLost: (delivery) => this.#hand.lose(delivery),
+      }),
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
       pool: this.#pool,
@@ -198,6 +204,11 @@ export class Worker implements Service {
     await stopped;
   }
 
+  /** Changes how often this worker runs a task; `null` is as often as it can. */
+  setRateLimit(task: string, rate: string | RateLimitOptions | null): void {
+    this.#context.limits.setRate(task, rate);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -271,7 +282,8 @@ export class Worker implements Service {
   }
 
   #onEnd(execution: Execution | null): void {
-    const name = execution?.definition?.name;
+    const hasRun = execution?.outcome?.kind !== "waiting";
+    const name = hasRun ? execution?.definition?.name : undefined;
     if (name !== undefined) this.#totals.set(name, (this.#totals.get(name) ?? 0) + 1);
     this.#fetch.wake();
   }
@@ -295,6 +307,7 @@ export class Worker implements Service {
     if (this.#isChecking) return;
     this.#isChecking = true;
     try {
+      await this.#context.limits.check();
       await this.#leases.check();
       await this.#autoscale?.check(this.#hand.running.size, () => this.#countWaiting());
       await this.#expireRecords();

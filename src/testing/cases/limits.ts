@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { Entrant, HeldSlot, Limit, LimitStore } from "../../tasks/index.ts";
+import type { Entrant, HeldSlot, Limit, LimitStore, WaitingTask } from "../../tasks/index.ts";
 
 /** What a limit store under test is made with: a clock that the case moves. */
 export interface LimitsCaseOptions {
@@ -30,13 +30,13 @@ export const limitsCases: readonly LimitsCase[] = [
     async run(make) {
       const limits = await make(makeClock());
       const limit = slots(2);
-      assert.equal(await limits.admit(entrant("a", limit)), null);
-      assert.equal(await limits.admit(entrant("b", limit)), null);
-      assert.ok(Number(await limits.admit(entrant("c", limit))) > 0);
-      assert.equal(await limits.admit(entrant("c", slots(1, "other"))), null);
-      assert.deepEqual(await limits.release([slot("a")]), [{ id: "c", queue: "celery" }]);
-      assert.equal(await limits.admit(entrant("c", limit)), null);
-      assert.ok(Number(await limits.admit(entrant("d", limit))) > 0);
+      assert.equal(await ask(limits, entrant("a", limit)), null);
+      assert.equal(await ask(limits, entrant("b", limit)), null);
+      assert.ok(Number(await ask(limits, entrant("c", limit))) > 0);
+      assert.equal(await ask(limits, entrant("c", slots(1, "other"))), null);
+      assert.deepEqual(await limits.release([slot("a")]), [waiting("c")]);
+      assert.equal(await ask(limits, entrant("c", limit)), null);
+      assert.ok(Number(await ask(limits, entrant("d", limit))) > 0);
     },
   },
   {
@@ -44,15 +44,15 @@ export const limitsCases: readonly LimitsCase[] = [
     async run(make) {
       const clock = makeClock();
       const limits = await make(clock);
-      await limits.admit(entrant("a", slots(1)));
+      await ask(limits, entrant("a", slots(1)));
       clock.move(9_000);
       assert.deepEqual(await limits.renew([slot("a")], 10_000), []);
       clock.move(9_000);
-      assert.ok(Number(await limits.admit(entrant("b", slots(1)))) > 0);
+      assert.ok(Number(await ask(limits, entrant("b", slots(1)))) > 0);
       assert.deepEqual(await limits.reclaim(), []);
       clock.move(1_000);
-      assert.deepEqual(await limits.reclaim(), [{ id: "b", queue: "celery" }]);
-      assert.equal(await limits.admit(entrant("b", slots(1))), null);
+      assert.deepEqual(await limits.reclaim(), [waiting("b")]);
+      assert.equal(await ask(limits, entrant("b", slots(1))), null);
       assert.deepEqual(await limits.renew([slot("a"), slot("b")], 10_000), [slot("a")]);
     },
   },
@@ -61,33 +61,39 @@ export const limitsCases: readonly LimitsCase[] = [
     async run(make) {
       const clock = makeClock();
       const limits = await make(clock);
-      await limits.admit(entrant("a", slots(1)));
+      await ask(limits, entrant("a", slots(1)));
       clock.move(10_000);
       assert.deepEqual(await limits.renew([slot("a")], 10_000), [slot("a")]);
     },
   },
   {
-    name: "lets a task that asks again take over its slot, and ignores who had it",
+    name: "wants a slot for each run, those of one task too",
     async run(make) {
       const limits = await make(makeClock());
-      await limits.admit(entrant("a", slots(1)));
-      assert.equal(await limits.admit({ ...entrant("a", slots(1)), holder: "second" }), null);
-      assert.deepEqual(await limits.renew([slot("a")], 10_000), [slot("a")]);
-      assert.deepEqual(await limits.release([slot("a")]), []);
-      assert.ok(Number(await limits.admit(entrant("b", slots(1)))) > 0);
+      await ask(limits, entrant("a", slots(2)));
+      const again = { ...entrant("a", slots(2)), holder: "second" };
+      assert.equal(await ask(limits, again), null);
+      assert.ok(Number(await ask(limits, { ...again, holder: "third" })) > 0);
       const second = { ...slot("a"), holder: "second" };
-      assert.deepEqual(await limits.release([second]), [{ id: "b", queue: "celery" }]);
+      assert.deepEqual(await limits.release([second]), [waiting("a")]);
+      assert.deepEqual(await limits.renew([slot("a"), second], 10_000), [second]);
     },
   },
   {
-    name: "says who may come in when nothing is released, too",
+    name: "keeps the place of who waits, and says who may come in meanwhile",
     async run(make) {
-      const limits = await make(makeClock());
-      await limits.admit(entrant("a", slots(1)));
-      await limits.admit(entrant("b", slots(1)));
-      assert.deepEqual(await limits.release([slot("b")]), []);
+      const clock = makeClock();
+      const limits = await make(clock);
+      await ask(limits, entrant("a", slots(1)));
+      await ask(limits, entrant("b", slots(1)));
+      assert.deepEqual(await limits.wait(waiting("b"), "key"), []);
       await limits.release([slot("a")]);
-      assert.deepEqual(await limits.release([slot("b")]), [{ id: "b", queue: "celery" }]);
+      assert.deepEqual(await limits.wait(waiting("b"), "key"), [waiting("b")]);
+      clock.move(100);
+      // It passes over the other, which is just being put back.
+      assert.equal(await ask(limits, entrant("c", slots(1))), null);
+      assert.deepEqual(await limits.wait(waiting("b"), "key"), []);
+      assert.deepEqual(await limits.release([slot("c")]), [waiting("b")]);
     },
   },
   {
@@ -95,13 +101,13 @@ export const limitsCases: readonly LimitsCase[] = [
     async run(make) {
       const clock = makeClock();
       const limits = await make(clock);
-      for (const id of ["a", "b", "c"]) await limits.admit(entrant(id, slots(1)));
+      for (const id of ["a", "b", "c"]) await ask(limits, entrant(id, slots(1)));
       await limits.release([slot("a")]);
-      assert.ok(Number(await limits.admit(entrant("new", slots(1)))) > 0);
-      assert.ok(Number(await limits.admit(entrant("c", slots(1)))) > 0);
+      assert.ok(Number(await ask(limits, entrant("new", slots(1)))) > 0);
+      assert.ok(Number(await ask(limits, entrant("c", slots(1)))) > 0);
       clock.move(100);
-      assert.equal(await limits.admit(entrant("c", slots(1))), null);
-      assert.deepEqual(await limits.release([slot("c")]), [{ id: "new", queue: "celery" }]);
+      assert.equal(await ask(limits, entrant("c", slots(1))), null);
+      assert.deepEqual(await limits.release([slot("c")]), [waiting("new")]);
     },
   },
   {
@@ -110,7 +116,7 @@ export const limitsCases: readonly LimitsCase[] = [
       const clock = makeClock();
       const limits = await make(clock);
       const names = range(14).map((n) => `task-${n}`);
-      for (const id of names) await limits.admit(entrant(id, slots(1)));
+      for (const id of names) await ask(limits, entrant(id, slots(1)));
       const called = async (): Promise<readonly string[]> =>
         (await limits.reclaim()).map(({ id }) => id);
       await limits.release([slot("task-0")]);
@@ -120,7 +126,7 @@ export const limitsCases: readonly LimitsCase[] = [
       assert.deepEqual(await called(), names.slice(2, 13));
       clock.move(1_000);
       assert.deepEqual(await called(), names.slice(13));
-      assert.equal(await limits.admit(entrant("task-13", slots(1))), null);
+      assert.equal(await ask(limits, entrant("task-13", slots(1))), null);
       clock.move(1_000);
       assert.deepEqual(await called(), []);
     },
@@ -148,7 +154,7 @@ export const limitsCases: readonly LimitsCase[] = [
       const limits = await make(clock);
       const limit = rate(100, 60_000);
       const names = range(6).map((n) => `task-${n}`);
-      for (const id of names) await limits.admit(entrant(id, limit));
+      for (const id of names) await ask(limits, entrant(id, limit));
       clock.move(60_000);
       const admitted = await runThrough(limits, { clock, limit, names: names.slice(1) });
       assert.deepEqual(
@@ -159,35 +165,46 @@ export const limitsCases: readonly LimitsCase[] = [
     },
   },
   {
+    name: "goes by the rate that it is asked for",
+    async run(make) {
+      const clock = makeClock();
+      const limits = await make(clock);
+      for (const id of ["a", "b"]) await ask(limits, entrant(id, rate(1, 3_600_000)));
+      assert.equal(await ask(limits, entrant("b", rate(1, 1_000))), 1_000);
+      clock.move(1_000);
+      assert.equal(await ask(limits, entrant("b", rate(1, 1_000))), null);
+    },
+  },
+  {
     name: "keeps a turn of a rate for who is next, and passes over who does not come",
     async run(make) {
       const clock = makeClock();
       const limits = await make(clock);
       const limit = rate(1, 1_000);
-      for (const id of ["a", "b", "c"]) await limits.admit(entrant(id, limit));
+      for (const id of ["a", "b", "c"]) await ask(limits, entrant(id, limit));
       // A turn comes a little early after a quiet time, by the slack of its rate.
       clock.move(900);
-      assert.ok(Number(await limits.admit(entrant("new", limit))) > 0);
-      assert.ok(Number(await limits.admit(entrant("c", limit))) > 0);
+      assert.ok(Number(await ask(limits, entrant("new", limit))) > 0);
+      assert.ok(Number(await ask(limits, entrant("c", limit))) > 0);
       clock.move(100);
-      assert.equal(await limits.admit(entrant("c", limit)), null);
+      assert.equal(await ask(limits, entrant("c", limit)), null);
     },
   },
   {
-    name: "asks those who wait long to look again, a hundred of them each second",
+    name: "asks those who wait long to look again, twenty of them each second",
     async run(make) {
       const clock = makeClock();
       const limits = await make(clock);
       const limit = rate(1, 60_000);
       const waits: number[] = [];
-      for (const n of range(101)) waits.push(Number(await limits.admit(entrant(`t-${n}`, limit))));
-      assert.deepEqual(waits.slice(1, 4), [10_000, 10_010, 10_020]);
-      assert.equal(waits.at(-1), 10_990);
+      for (const n of range(101)) waits.push(Number(await ask(limits, entrant(`t-${n}`, limit))));
+      assert.deepEqual(waits.slice(1, 4), [10_000, 10_050, 10_100]);
+      assert.equal(waits.at(-1), 14_950);
       const slotWaits: number[] = [];
       for (const n of range(3)) {
-        slotWaits.push(Number(await limits.admit(entrant(`s-${n}`, slots(1, "slow")))));
+        slotWaits.push(Number(await ask(limits, entrant(`s-${n}`, slots(1, "slow")))));
       }
-      assert.deepEqual(slotWaits, [0, 11_000, 11_010]);
+      assert.deepEqual(slotWaits, [0, 15_000, 15_050]);
     },
   },
   {
@@ -195,12 +212,12 @@ export const limitsCases: readonly LimitsCase[] = [
     async run(make) {
       const limits = await make(makeClock());
       const both = [slots(1, "room"), rate(1, 1_000, "pace")];
-      assert.equal(await limits.admit(entrant("a", ...both)), null);
-      assert.ok(Number(await limits.admit(entrant("b", slots(1, "empty"), ...both))) > 0);
-      assert.equal(await limits.admit(entrant("c", slots(1, "empty"))), null);
+      assert.equal(await ask(limits, entrant("a", ...both)), null);
+      assert.ok(Number(await ask(limits, entrant("b", slots(1, "empty"), ...both))) > 0);
+      assert.equal(await ask(limits, entrant("c", slots(1, "empty"))), null);
       await limits.release([slot("a", "room")]);
       const refused = entrant("d", slots(1, "room"), rate(1, 1_000, "pace"));
-      assert.ok(Number(await limits.admit(refused)) > 0);
+      assert.ok(Number(await ask(limits, refused)) > 0);
       await limits.release([slot("d", "room")]);
       assert.deepEqual(await limits.renew([slot("d", "room")], 1_000), [slot("d", "room")]);
     },
@@ -278,7 +295,16 @@ function entrant(id: string, ...limits: readonly Limit[]): Entrant {
 }
 
 function slot(id: string, key = "key"): HeldSlot {
-  return { key, id, holder: `${id}-run` };
+  return { key, holder: `${id}-run` };
+}
+
+/** Returns after how many milliseconds to ask again, or `null`. */
+async function ask(limits: LimitStore, one: Entrant): Promise<number | null> {
+  return (await limits.admit(one))?.waitMs ?? null;
+}
+
+function waiting(id: string): WaitingTask {
+  return { id, queue: "celery" };
 }
 
 interface Admitted {
@@ -302,7 +328,7 @@ async function runThrough(
   while (due.size > 0) {
     const [id, at] = [...due].reduce((first, next) => (next[1] < first[1] ? next : first));
     clock.move(Math.max(at - clock.now(), 0));
-    const waitMs = await limits.admit(entrant(id, limit));
+    const waitMs = await ask(limits, entrant(id, limit));
     if (waitMs !== null) {
       due.set(id, clock.now() + waitMs);
       continue;

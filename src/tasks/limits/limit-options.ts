@@ -1,0 +1,120 @@
+import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import { toStoredKey, type CallArguments, type LimitKey } from "./limit-key.ts";
+import type { Limit } from "./limit-store.ts";
+
+/** How often and how much at once a task runs. */
+export interface LimitOptions {
+  /** How often it is run: `"10/s"`, `"100/m"`, `"1000/h"` for each worker, as Celery has it; or in detail. */
+  readonly rateLimit?: string | RateLimitOptions | undefined;
+  /** How many of it run at the same time, in all workers together. */
+  readonly concurrency?: ConcurrencyOptions | undefined;
+}
+
+/** How often a task is run. */
+export interface RateLimitOptions {
+  /** So many runs, evenly spread, */
+  readonly count: number;
+  /** in so many milliseconds. */
+  readonly perMs: number;
+  /** Of each worker by itself, or of all together. @default "worker" */
+  readonly scope?: "worker" | "global" | undefined;
+  /** Calls with different keys do not count together. @default all do */
+  readonly key?: LimitKey | undefined;
+}
+
+/** How many of a task run at the same time. */
+export interface ConcurrencyOptions {
+  /** So many runs at the same time. */
+  readonly limit: number;
+  /** Calls with different keys do not count together. @default all do */
+  readonly key?: LimitKey | undefined;
+}
+
+/** One limit of a task. */
+export interface LimitRule {
+  readonly kind: Limit["kind"];
+  readonly scope: "worker" | "global";
+  /** What a call must get past. */
+  toLimit(call: CallArguments): Limit;
+}
+
+/**
+ * Returns the limits of a task; none for most.
+ *
+ * @throws {TidingsError} OPTION_INVALID when they make no sense.
+ */
+export function toLimitRules(
+  task: string,
+  { rateLimit, concurrency }: LimitOptions,
+): readonly LimitRule[] {
+  return [
+    ...(concurrency === undefined ? [] : [toSlotRule(task, concurrency)]),
+    ...(rateLimit === undefined ? [] : [toRateRule(task, rateLimit)]),
+  ];
+}
+
+/**
+ * Returns the limit that a rate makes, in Celery's words or in detail.
+ *
+ * @throws {TidingsError} OPTION_INVALID when it makes no sense.
+ */
+export function toRateRule(task: string, rateLimit: string | RateLimitOptions): LimitRule {
+  const options = typeof rateLimit === "string" ? parseRate(rateLimit) : checkRate(rateLimit);
+  const { count, perMs, scope = "worker", key = allTogether } = options;
+  const owner = { task, purpose: "rateLimit" };
+  return {
+    kind: "rate",
+    scope,
+    toLimit: ({ args, kwargs }) => ({
+      kind: "rate",
+      key: toStoredKey(owner, key(args, kwargs)),
+      count,
+      perMs,
+    }),
+  };
+}
+
+function toSlotRule(task: string, { limit, key = allTogether }: ConcurrencyOptions): LimitRule {
+  const slots = assertPositiveInteger("concurrency.limit", limit);
+  assertKey("concurrency.key", key);
+  const owner = { task, purpose: "concurrency" };
+  return {
+    kind: "slots",
+    scope: "global",
+    toLimit: ({ args, kwargs }) => ({
+      kind: "slots",
+      key: toStoredKey(owner, key(args, kwargs)),
+      slots,
+    }),
+  };
+}
+
+/** Throws OPTION_INVALID unless it is a function. */
+export function assertKey(name: string, key: unknown): void {
+  if (typeof key !== "function") throw invalidOption(name, "a function", key);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** "The rate limits can be specified in seconds, minutes or hours by appending /s, /m or /h". */
+function parseRate(text: string): RateLimitOptions {
+  const [, digits = "", unit = "s"] = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(text) ?? [];
+  const count = Number(digits);
+  if (count > 0) return { count, perMs: UNIT_MS[unit] ?? 1_000 };
+  throw invalidOption("rateLimit", 'a rate above 0 such as "10/s", "100/m" or "1000/h"', text);
+}
+
+function checkRate(options: RateLimitOptions): RateLimitOptions {
+  const { count, perMs, scope, key } = options;
+  assertPositiveInteger("rateLimit.count", count);
+  assertPositiveInteger("rateLimit.perMs", perMs);
+  if (scope !== undefined && scope !== "worker" && scope !== "global") {
+    throw invalidOption("rateLimit.scope", '"worker" or "global"', scope);
+  }
+  if (key !== undefined) assertKey("rateLimit.key", key);
+  return options;
+}
+
+function allTogether(): string {
+  return "";
+}

@@ -1,7 +1,7 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration } from "../core/options.ts";
 import type { Results } from "./results/results.ts";
-import type { TaskRecord } from "./results/task-record.ts";
+import type { TaskChild, TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
 
 /** How to wait for a result. */
@@ -68,10 +68,31 @@ export class AsyncResult<T = unknown> {
     return this.#source.results.get(this.id);
   }
 
+  /** The task's state as Celery tells it: one of its own, if the task has put one into its record. */
+  async state(): Promise<string> {
+    const { state, custom } = await this.record();
+    return state === "STARTED" ? (custom?.state ?? state) : state;
+  }
+
+  /** The tasks that it has sent, those of a group one by one. */
+  async children(): Promise<readonly AsyncResult[]> {
+    const { children } = await this.record();
+    return children.flatMap(tasksOf).map((id) => new AsyncResult(id, this.#source));
+  }
+
+  /** Removes the task's record. A task that has not ended goes on, and is recorded again. */
+  async forget(): Promise<void> {
+    await this.#source.results.forget(this.id);
+  }
+
   /** Cancels the task; `false` when there is nothing left to cancel. */
   cancel(): Promise<boolean> {
     return this.#source.cancel(this.id);
   }
+}
+
+function tasksOf({ id, members }: TaskChild): readonly string[] {
+  return members ? members.flatMap(tasksOf) : [id];
 }
 
 function ignored(id: string): TidingsError {

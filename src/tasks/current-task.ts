@@ -7,6 +7,12 @@ import type { TaskProgress } from "./results/task-record.ts";
 export interface CurrentTask {
   readonly id: string;
   readonly name: string;
+  /** Its arguments by place, as they came. */
+  readonly args: readonly unknown[];
+  /** Its arguments by name, as they came. */
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  /** What the caller put beside the arguments. */
+  readonly headers: Readonly<Record<string, unknown>>;
   /** The queue it came from; `null` when it was called as a plain function. */
   readonly queue: string | null;
   /** How often it has been retried after an error. */
@@ -17,6 +23,20 @@ export interface CurrentTask {
   readonly rootId: string;
   /** The task that sent this one. */
   readonly parentId: string | null;
+  /** The group that it is a member of. */
+  readonly groupId: string | null;
+  /** Before this time it was not to run. */
+  readonly eta: Date | null;
+  /** After this time it was not to start. */
+  readonly expires: Date | null;
+  /** As the broker counts it. */
+  readonly priority: number | null;
+  /** Who sent it: `gen<pid>@<host>`. */
+  readonly origin: string | null;
+  /** Where its caller waits for results that are sent rather than stored. */
+  readonly replyTo: string | null;
+  /** Who runs it; `null` when it was called as a plain function. */
+  readonly workerName: string | null;
   /** When it is ended, because of its time limit; `null` when it has none. */
   readonly deadline: Date | null;
   /**
@@ -30,11 +50,24 @@ export interface CurrentTask {
    * Stored at most 20 times a second, the latest always; the outcome never overtakes it.
    */
   progress(progress: TaskProgress): Promise<void>;
+  /**
+   * Puts a state of the task's own into the record, until the task ends: callers in Python see it as its
+   * state, with `meta` as its info.
+   *
+   * Stored as progress is. The name has at most 50 characters, `meta` at most 65,536 bytes of JSON.
+   */
+  updateState(state: string, meta?: unknown): Promise<void>;
   /** Writes a line into the record: of the last 100, each cut at 1,024 characters. */
   log(text: string): Promise<void>;
 }
 
-const running = new AsyncLocalStorage<CurrentTask>();
+/** @internal What a task is to those who send others for it. */
+export interface RunningTask extends CurrentTask {
+  /** Notes that it has sent another task. */
+  readonly noteChild?: ((id: string) => void) | undefined;
+}
+
+const running = new AsyncLocalStorage<RunningTask>();
 
 /**
  * Returns the task that is running here.
@@ -51,11 +84,11 @@ export function currentTask(): CurrentTask {
 }
 
 /** @internal The task that is running here, if any. */
-export function findCurrentTask(): CurrentTask | undefined {
+export function findCurrentTask(): RunningTask | undefined {
   return running.getStore();
 }
 
 /** @internal Runs a function as the given task. */
-export function runAs<T>(task: CurrentTask, run: () => T): T {
+export function runAs<T>(task: RunningTask, run: () => T): T {
   return running.run(task, run);
 }

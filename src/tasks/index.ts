@@ -51,10 +51,12 @@ export type {
 export { MemoryLimits, type MemoryLimitsOptions } from "./limits/memory.ts";
 export type { ChordPart, ChordStore } from "./chords/chord-store.ts";
 export type { ErrorClass, ErrorMatch } from "./error-match.ts";
+export { GroupResult } from "./group-result.ts";
 export { Ignore } from "./ignore.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";
+export type { CustomState } from "./results/custom-state.ts";
 export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
 export type { PublishRetry, PublishRetryOptions } from "./publish-retry.ts";
 export { RedisResults, type RedisResultsOptions } from "./results/redis.ts";
@@ -65,7 +67,6 @@ export { SqliteResults } from "./results/sqlite.ts";
 export type { Priority, PriorityWord } from "./priority.ts";
 export {
   pendingRecord,
-  type CustomState,
   type TaskChild,
   type TaskError,
   type TaskLogLine,

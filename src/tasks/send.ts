@@ -1,6 +1,7 @@
 import { TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 import type { Broker } from "./brokers/broker.ts";
+import { findCurrentTask } from "./current-task.ts";
 import { markRedelivered } from "./message/redelivered.ts";
 import { prepareCall, type PreparedCall, type TaskCall } from "./prepare-call.ts";
 import { retryPublish } from "./publish-retry.ts";
@@ -37,6 +38,7 @@ export async function sendPrepared(runtime: TaskRuntime, prepared: PreparedCall)
     signal,
   });
   if (!isNew) throw takenId(id, "waits or runs");
+  findCurrentTask()?.noteChild?.(id);
 }
 
 /** What the broker has of an id of ours by now came from a try before. */

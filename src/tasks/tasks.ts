@@ -11,6 +11,7 @@ import { cancelTask } from "./cancel-task.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
+import { GroupResult } from "./group-result.ts";
 import { assertLimits } from "./limits/find-limits.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
@@ -220,6 +221,12 @@ export class Tasks implements AsyncDisposable {
   /** What becomes of the task with an id. */
   result(id: string): AsyncResult {
     return new AsyncResult(id, this);
+  }
+
+  /** What becomes of the tasks of a group that Celery or a workflow has saved; `null` if it is not known. */
+  async groupResult(id: string): Promise<GroupResult | null> {
+    const group = await this.results.group(id);
+    return group && new GroupResult(group, this);
   }
 
   /**

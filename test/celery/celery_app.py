@@ -75,3 +75,12 @@ def total(numbers):
 @app.task(name="py.list")
 def to_list(*values):
     return list(values)
+
+
+@app.task(name="py.progress", bind=True)
+def progress(self, key):
+    """In a state of its own until somebody sets a key."""
+    self.update_state(state="PROGRESS", meta={"done": 1})
+    deadline = time.time() + 10
+    while not app.backend.client.exists(key) and time.time() < deadline:
+        time.sleep(0.02)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openRedis, type Redis } from "../../src/redis/index.ts";
-import { createTasks, Signature, type Tasks } from "../../src/tasks/index.ts";
+import { createTasks, currentTask, Signature, type Tasks } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
@@ -12,6 +12,7 @@ let tasks: Tasks;
 let celery: CeleryWorker;
 let caller: CeleryCaller;
 const seen: (readonly unknown[])[] = [];
+const release = Promise.withResolvers<void>();
 
 beforeAll(async () => {
   server = await RedisServer.start();
@@ -26,6 +27,11 @@ beforeAll(async () => {
   tasks.task("ts.see", (...values: readonly unknown[]) => void seen.push(values));
   tasks.task("ts.fail", (text: string) => {
     throw new RangeError(text);
+  });
+  tasks.task("ts.progress", async () => {
+    await currentTask().updateState("PROGRESS", { done: 1 });
+    await release.promise;
+    return "released";
   });
   await tasks.createWorker().start();
 });
@@ -55,6 +61,9 @@ describe("a workflow of Python", () => {
   test("has members of both languages in a group", async () => {
     const id = await caller.savedGroup(["group", py(1, 1), ts(2, 2), ["chain", ts(3), py(3)]]);
     expect(await caller.group(id)).toEqual([2, 4, 6]);
+    const group = await tasks.groupResult(id);
+    expect(await group?.get({ timeoutMs: 15_000 })).toEqual([2, 4, 6]);
+    expect(await group?.completedCount()).toBe(3);
   });
 
   test.each([
@@ -167,6 +176,19 @@ describe("a workflow of ours", () => {
     expect(await tasks.result("py-callback").get({ timeoutMs: 15_000 })).toBe(15);
     expect(await tasks.result("py-body").get({ timeoutMs: 15_000 })).toEqual([[11, 12]]);
   });
+});
+
+test("states of their own are the same in both languages", async () => {
+  const ours = await caller.send("ts.progress");
+  await eventually(async () => (await tasks.result(ours).state()) === "PROGRESS");
+  expect(await caller.tree(ours)).toMatchObject({ state: "PROGRESS", info: { done: 1 } });
+  const theirs = await tasks.sendTask("py.progress", ["release"], { queue: "python" });
+  await eventually(async () => (await theirs.state()) === "PROGRESS");
+  expect(await theirs.record()).toMatchObject({ custom: { meta: { done: 1 } } });
+  await redis.command(["SET", "release", "1"]);
+  release.resolve();
+  expect(await theirs.get({ timeoutMs: 15_000 })).toBeNull();
+  expect(await caller.get(ours)).toBe("released");
 });
 
 test("the part of a chord is written as Python writes it", async () => {

@@ -3,7 +3,7 @@ import { Notifier } from "../notifier.ts";
 import { isFinal } from "../states.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";
-import { pendingRecord, type TaskRecord } from "./task-record.ts";
+import { pendingRecord, type TaskChild, type TaskRecord } from "./task-record.ts";
 
 /** How to follow records. */
 export interface WatchOptions {
@@ -26,6 +26,16 @@ export class Results {
   /** Returns the record of a task; an id that nobody knows is PENDING. */
   async get(id: string): Promise<TaskRecord> {
     return (await this.#store.get(id)) ?? pendingRecord(id);
+  }
+
+  /** Removes the record of a task. */
+  async forget(id: string): Promise<void> {
+    await this.#store.forget(id);
+  }
+
+  /** Returns which tasks belong to a group that was saved, or `null`. */
+  async group(id: string): Promise<TaskChild | null> {
+    return (await this.#store.chords?.loadGroup(id)) ?? null;
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { TaskState } from "../states.ts";
+import type { CustomState } from "./custom-state.ts";
 
 /** How far a task has come. */
 export interface TaskProgress {
@@ -24,14 +25,6 @@ export interface TaskError {
 export interface TaskWorker {
   readonly name: string;
   readonly pid: number;
-}
-
-/** A state that a task made up itself. */
-export interface CustomState {
-  /** As Celery's callers see it: `PROGRESS`. */
-  readonly state: string;
-  /** What the task says of it. */
-  readonly meta: unknown;
 }
 
 /** What a task has sent: another task, or a group of them. */

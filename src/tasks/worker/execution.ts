@@ -193,7 +193,7 @@ async function run(execution: Execution): Promise<Execution> {
   const { queue, runs, message: encoded } = delivery;
   const limits = toTimeLimits(message.timeLimits, definition.options, context.timeLimits);
   const deadline = limits.hardMs === null ? null : Date.now() + limits.hardMs;
-  const facts = { queue, runs, deadline };
+  const facts = { queue, runs, workerName: context.worker.name, deadline };
   const call = { definition, message, encoded, facts, report, interruption };
   const unwatch = watchTimeLimits(interruption, limits);
   const ended = Promise.try(() => context.pool.run(call)).then(

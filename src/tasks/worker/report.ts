@@ -1,4 +1,5 @@
 import { assertDuration } from "../../core/options.ts";
+import { checkCustomState, type CustomState } from "../results/custom-state.ts";
 import type { TaskLogLine, TaskProgress, TaskRecord } from "../results/task-record.ts";
 
 /** A task's record is stored at most this often while it runs: 20 times a second. */
@@ -6,6 +7,8 @@ export const STORE_INTERVAL_MS = 50;
 /** A record has the last so many lines. */
 export const MAX_LOG_LINES = 100;
 const MAX_LOG_LENGTH = 1_024;
+/** Of the tasks that a task sends, a record names the first so many. */
+export const MAX_CHILDREN = 1_000;
 
 /**
  * What a running task says about itself, on its way into the record.
@@ -42,6 +45,17 @@ export class TaskReport {
   log(text: string): void {
     const line: TaskLogLine = { at: Date.now(), text: text.slice(0, MAX_LOG_LENGTH) };
     this.#change({ ...this.#record, logs: [...this.#record.logs, line].slice(-MAX_LOG_LINES) });
+  }
+
+  updateState(custom: CustomState): void {
+    this.#change({ ...this.#record, custom: checkCustomState(custom) });
+  }
+
+  /** Stored with what comes next. */
+  noteChild(id: string): void {
+    const { children } = this.#record;
+    if (this.#isClosed || children.length >= MAX_CHILDREN) return;
+    this.#record = { ...this.#record, children: [...children, { id }] };
   }
 
   close(): void {

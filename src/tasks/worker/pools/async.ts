@@ -31,7 +31,9 @@ export class AsyncPool implements TaskPool {
         return interruption.signal;
       },
       progress: report.progress.bind(report),
+      updateState: report.updateState.bind(report),
       log: report.log.bind(report),
+      noteChild: report.noteChild.bind(report),
     };
     const { args, kwargs } = message;
     return runAs(toCurrentTask(message, facts, voice), () => definition.run(args, kwargs));

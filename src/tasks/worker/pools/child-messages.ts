@@ -21,7 +21,10 @@ export type FromChild =
   | {
       readonly kind: "said";
       readonly progress: TaskProgress | undefined;
+      /** As JSON with typed values. */
+      readonly custom: string | undefined;
       readonly lines: readonly string[];
+      readonly children: readonly string[];
     }
   /** The task has ended: its result as JSON with typed values, or its error. */
   | {

@@ -1,5 +1,7 @@
+import { writeTypedJson } from "../../message/typed-json.ts";
+import { checkCustomState, type CustomState } from "../../results/custom-state.ts";
 import type { TaskProgress } from "../../results/task-record.ts";
-import { checkProgress, MAX_LOG_LINES, STORE_INTERVAL_MS } from "../report.ts";
+import { checkProgress, MAX_CHILDREN, MAX_LOG_LINES, STORE_INTERVAL_MS } from "../report.ts";
 import type { FromChild } from "./child-messages.ts";
 import type { TaskVoice } from "./to-current-task.ts";
 
@@ -13,7 +15,10 @@ export class ChildVoice implements TaskVoice {
   readonly signal: AbortSignal;
   readonly #post: (message: FromChild) => void;
   #progress: TaskProgress | undefined;
+  #custom: CustomState | undefined;
   #lines: string[] = [];
+  #children: string[] = [];
+  #childCount = 0;
   #sentAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -27,6 +32,17 @@ export class ChildVoice implements TaskVoice {
     this.#say();
   }
 
+  updateState(custom: CustomState): void {
+    this.#custom = checkCustomState(custom);
+    this.#say();
+  }
+
+  noteChild(id: string): void {
+    if (++this.#childCount > MAX_CHILDREN) return;
+    this.#children.push(id);
+    this.#say();
+  }
+
   log(text: string): void {
     this.#lines.push(text);
     if (this.#lines.length > MAX_LOG_LINES) this.#lines.shift();
@@ -37,10 +53,19 @@ export class ChildVoice implements TaskVoice {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#progress === undefined && this.#lines.length === 0) return;
-    this.#post({ kind: "said", progress: this.#progress, lines: this.#lines });
+    const said = {
+      progress: this.#progress,
+      custom: this.#custom && toText(this.#custom),
+      lines: this.#lines,
+      children: this.#children,
+    };
+    const { progress, custom, lines, children } = said;
+    if (!progress && !custom && lines.length === 0 && children.length === 0) return;
+    this.#post({ kind: "said", ...said });
     this.#progress = undefined;
+    this.#custom = undefined;
     this.#lines = [];
+    this.#children = [];
     this.#sentAt = performance.now();
   }
 
@@ -49,4 +74,9 @@ export class ChildVoice implements TaskVoice {
     if (waitMs <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), waitMs);
   }
+}
+
+/** Typed values cross as text. */
+function toText({ state, meta }: CustomState): string {
+  return writeTypedJson({ state, meta }, "a state");
 }

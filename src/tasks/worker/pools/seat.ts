@@ -2,6 +2,7 @@ import { backoffMs } from "../../../core/backoff.ts";
 import { TidingsError } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
 import { readTypedJson } from "../../message/typed-json.ts";
+import type { CustomState } from "../../results/custom-state.ts";
 import type { ChildLink, StartChild } from "./child-link.ts";
 import type { FromChild } from "./child-messages.ts";
 import { fromErrorMessage, toErrorMessage } from "./error-message.ts";
@@ -184,8 +185,11 @@ export class Seat {
   }
 
   /** What the task said was checked where it said it. */
-  #pass({ report }: PoolCall, { progress, lines }: Extract<FromChild, { kind: "said" }>): void {
+  #pass({ report }: PoolCall, said: Extract<FromChild, { kind: "said" }>): void {
+    const { progress, custom, lines, children } = said;
+    for (const id of children) report.noteChild(id);
     if (progress) report.progress(progress);
+    if (custom !== undefined) report.updateState(readCustomState(custom));
     for (const line of lines) report.log(line);
   }
 
@@ -257,6 +261,12 @@ export class Seat {
     void link.ended.then(() => clearTimeout(timer));
     void link.ended.then(() => this.#leaving.delete(link.ended));
   }
+}
+
+/** The child has checked it. */
+function readCustomState(text: string): CustomState {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own text
+  return readTypedJson(text) as CustomState;
 }
 
 /** Whether a child was killed by us, since its task had no more time. */

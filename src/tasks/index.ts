@@ -35,6 +35,18 @@ export type {
   ControlRequest,
   ReplyAddress,
 } from "./control/control-channel.ts";
+export {
+  DEAD_LETTER_REASONS,
+  type DeadLetter,
+  type DeadLetterReason,
+  type Death,
+} from "./dead-letters/dead-letter.ts";
+export type {
+  DeadLetterBounds,
+  DeadLetterPage,
+  DeadLetterRequest,
+  DeadLetterStore,
+} from "./dead-letters/dead-letter-store.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
 export type {
   Claim,

@@ -23,6 +23,12 @@ export {
   type MakeControlChannel,
 } from "./cases/control-channel.ts";
 export {
+  deadLettersCases,
+  type DeadLettersCase,
+  type DeadLettersCaseOptions,
+  type MakeLetterBroker,
+} from "./cases/dead-letters.ts";
+export {
   layerCases,
   layerCasesFor,
   type LayerAbility,

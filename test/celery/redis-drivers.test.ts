@@ -7,6 +7,7 @@ import { RedisLimits } from "../../src/tasks/limits/redis.ts";
 import { brokerCases } from "../../src/testing/cases/broker.ts";
 import { chordsCases } from "../../src/testing/cases/chords.ts";
 import { controlChannelCases } from "../../src/testing/cases/control-channel.ts";
+import { deadLettersCases } from "../../src/testing/cases/dead-letters.ts";
 import { limitsCases } from "../../src/testing/cases/limits.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
 import { RedisServer } from "../redis/redis-server.ts";
@@ -28,6 +29,14 @@ beforeEach(() => redis.command(["FLUSHALL"]));
 
 describe("RedisBroker", () => {
   for (const { name, run } of brokerCases) {
+    test(name, async () => {
+      await expect(run((options) => new RedisBroker(server.url, options))).resolves.toBeUndefined();
+    });
+  }
+});
+
+describe("RedisDeadLetters", () => {
+  for (const { name, run } of deadLettersCases) {
     test(name, async () => {
       await expect(run((options) => new RedisBroker(server.url, options))).resolves.toBeUndefined();
     });

@@ -1,5 +1,7 @@
 import type { ControlChannel } from "../control/control-channel.ts";
 import type { RevokedTasks } from "../control/revoked-tasks.ts";
+import type { DeadLetterStore } from "../dead-letters/dead-letter-store.ts";
+import type { Death } from "../dead-letters/dead-letter.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import type { ResultStore } from "../results/result-store.ts";
@@ -71,6 +73,8 @@ export interface Settlement {
   readonly record: TaskRecord | null;
   /** Puts the message back instead of acknowledging it. */
   readonly retry: PutBackOptions | null;
+  /** Makes the message a dead letter, where there are any, instead of forgetting it. */
+  readonly death?: Death | null | undefined;
   /** What comes after it, sent once at least if the delivery ends. Those whose id is held already count as sent. */
   readonly sends?: readonly Publication[] | undefined;
 }
@@ -136,6 +140,8 @@ export interface Broker extends AsyncDisposable {
   listCancelled(): Promise<readonly string[]>;
   /** What lies in its queues. */
   readonly contents: QueueContents;
+  /** What its workers gave up. Without them only the record tells of it. */
+  readonly deadLetters?: DeadLetterStore | undefined;
   /** How its workers are spoken to. */
   readonly control: ControlChannel;
   /** The ids that were revoked, where it cannot mark the messages themselves. */
@@ -169,6 +175,8 @@ export interface SharedBroker {
   acknowledge(delivery: Delivery): boolean;
   /** `putBack`, inside the transaction. */
   putBack(delivery: Delivery, options?: PutBackOptions): boolean;
+  /** Makes a delivery a dead letter, inside the transaction. */
+  bury(delivery: Delivery, death: Death): boolean;
   /** `publish`, inside the transaction. */
   publish(publication: Publication): boolean;
 }

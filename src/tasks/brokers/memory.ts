@@ -1,6 +1,8 @@
 import { TidingsError } from "../../core/errors.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { MemoryControl } from "../control/memory.ts";
+import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
+import { MemoryDeadLetters } from "../dead-letters/memory.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
 import type { EncodedMessage } from "../message/message.ts";
@@ -15,6 +17,8 @@ export interface MemoryBrokerOptions {
   readonly capacity?: number | undefined;
   /** The time in milliseconds, for tests. @default Date.now */
   readonly now?: (() => number) | undefined;
+  /** How many dead letters it keeps, and how long. */
+  readonly deadLetters?: DeadLetterBounds | undefined;
 }
 
 /** A message and what has happened to it. */
@@ -37,6 +41,7 @@ interface Entry {
 export class MemoryBroker implements Broker {
   readonly control: MemoryControl = new MemoryControl();
   readonly limits: LimitStore;
+  readonly deadLetters: MemoryDeadLetters;
   readonly #entries = new Map<string, Entry>();
   /** Those that nobody has, by queue and priority, in the order in which they become due. */
   readonly #waiting = new Map<string, Entry[]>();
@@ -45,10 +50,15 @@ export class MemoryBroker implements Broker {
   readonly #capacity: number;
   readonly #now: () => number;
 
-  constructor({ capacity = 100_000, now = Date.now }: MemoryBrokerOptions = {}) {
+  constructor({ capacity = 100_000, now = Date.now, deadLetters }: MemoryBrokerOptions = {}) {
     this.#capacity = assertPositiveInteger("capacity", capacity);
     this.#now = now;
     this.limits = new MemoryLimits({ now });
+    this.deadLetters = new MemoryDeadLetters({
+      ...deadLetters,
+      now,
+      acknowledge: (delivery) => this.acknowledge(delivery),
+    });
   }
 
   async publish(

@@ -22,12 +22,15 @@ import {
   openTaskRedis,
   toList,
   type DeliveryEnd,
+  type LetterWrite,
   type TaskRedis,
 } from "../celery-redis/task-redis.ts";
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
 import { toVisibilityTimeout, type ConnectionSettings } from "../connection-settings.ts";
 import { RedisControl } from "../control/redis.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
+import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
+import { RedisDeadLetters } from "../dead-letters/redis.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import type { EncodedMessage } from "../message/message.ts";
@@ -47,6 +50,8 @@ import type {
 export interface RedisBrokerOptions extends ConnectionSettings {
   /** The time in milliseconds, for tests. @default the clock of Redis */
   readonly now?: (() => number) | undefined;
+  /** How many dead letters it keeps, and how long. */
+  readonly deadLetters?: DeadLetterBounds | undefined;
 }
 
 /** One script takes no more than this. */
@@ -77,6 +82,7 @@ export class RedisBroker implements Broker {
   readonly control: RedisControl;
   readonly revoked: RevokedTasks;
   readonly limits: LimitStore;
+  readonly deadLetters: RedisDeadLetters;
   readonly exchanges: RedisExchanges;
   readonly #redis: TaskRedis;
   readonly #clock: RedisClock;
@@ -91,7 +97,7 @@ export class RedisBroker implements Broker {
   #takes = 0;
   #closed = false;
 
-  constructor(url: string, { now, ...settings }: RedisBrokerOptions = {}) {
+  constructor(url: string, { now, deadLetters: bounds, ...settings }: RedisBrokerOptions = {}) {
     this.#redis = openTaskRedis(url, settings);
     this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
@@ -107,6 +113,11 @@ export class RedisBroker implements Broker {
     this.contents = new RedisQueueContents(this.#redis);
     this.revoked.onChange(() => this.#changes.announce());
     this.limits = new RedisLimits(this.#redis, now);
+    this.deadLetters = new RedisDeadLetters(this.#redis, {
+      bounds,
+      now: () => this.#clock.time,
+      bury: (delivery, letter) => this.#end(delivery, this.#toEnd(delivery, null), letter),
+    });
   }
 
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
@@ -208,11 +219,11 @@ export class RedisBroker implements Broker {
   }
 
   async acknowledge(delivery: Delivery): Promise<boolean> {
-    return await this.#end(this.#toEnd(delivery, null), delivery);
+    return await this.#end(delivery, this.#toEnd(delivery, null));
   }
 
   async putBack(delivery: Delivery, options: PutBackOptions = {}): Promise<boolean> {
-    const ended = await this.#end(this.#toEnd(delivery, options), delivery);
+    const ended = await this.#end(delivery, this.#toEnd(delivery, options));
     if (ended) this.#watch.touch();
     return ended;
   }
@@ -220,11 +231,12 @@ export class RedisBroker implements Broker {
   settleWith(results: ResultStore): Settle | undefined {
     const { redis } = results;
     if (redis?.place !== this.#redis) return undefined;
-    return async (delivery, { record, retry, sends = [] }) => {
+    return async (delivery, { record, retry, death, sends = [] }) => {
       const end = this.#toEnd(delivery, retry);
       const write = record && redis.toWrite(record);
       for (const { queue } of sends) await this.#publisher.declare(queue);
-      const item = { end, record: write, sends: sends.map(toQueuedText) };
+      const letter = retry || !death ? undefined : this.deadLetters.toWrite(delivery, death);
+      const item = { end, record: write, sends: sends.map(toQueuedText), letter };
       const { ended, revision } = await this.#redis.settle(item);
       this.#held.delete(delivery);
       if (write && revision > 0) redis.announce(write, revision);
@@ -327,9 +339,9 @@ export class RedisBroker implements Broker {
     return { ...base, mode, target: listKey(queue, step), text };
   }
 
-  async #end(end: DeliveryEnd, delivery?: Delivery): Promise<boolean> {
-    const { ended } = await this.#redis.settle({ end, record: null });
-    if (delivery) this.#held.delete(delivery);
+  async #end(delivery: Delivery, end: DeliveryEnd, letter?: LetterWrite): Promise<boolean> {
+    const { ended } = await this.#redis.settle({ end, record: null, letter });
+    this.#held.delete(delivery);
     return ended;
   }
 
@@ -342,7 +354,8 @@ export class RedisBroker implements Broker {
       lostLeases: marks.lostLeases + 1,
       dueAt: null,
     });
-    const end = { field, mode: "restore", target: listKey(queue, step), text: restored } as const;
-    return await this.#end({ ...end, id: message.id, time });
+    const place = { field, mode: "restore", target: listKey(queue, step) } as const;
+    const end = { ...place, text: restored, id: message.id, time };
+    return (await this.#redis.settle({ end, record: null })).ended;
   }
 }

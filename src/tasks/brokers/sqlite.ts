@@ -1,11 +1,13 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import { SqliteControl } from "../control/sqlite.ts";
+import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
+import { SqliteDeadLetters } from "../dead-letters/sqlite.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { SqliteLimits } from "../limits/sqlite.ts";
 import type { EncodedMessage } from "../message/message.ts";
-import { readProperties, writeProperties } from "../message/properties.ts";
-import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
+import { PRIORITY_STEPS } from "../priority.ts";
+import { MESSAGE_COLUMNS, readMessageRow, toMessageColumns } from "../sqlite/message-row.ts";
 import { SqliteQueueContents } from "../sqlite/queue-contents.ts";
 import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import type {
@@ -22,6 +24,8 @@ import type {
 export interface SqliteBrokerOptions {
   /** The time in milliseconds, for tests. @default Date.now */
   readonly now?: (() => number) | undefined;
+  /** How many dead letters it keeps, and how long. */
+  readonly deadLetters?: DeadLetterBounds | undefined;
 }
 
 /**
@@ -34,19 +38,21 @@ export class SqliteBroker implements Broker {
   readonly contents: SqliteQueueContents;
   readonly control: SqliteControl;
   readonly limits: LimitStore;
+  readonly deadLetters: SqliteDeadLetters;
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   readonly #statements: BrokerStatements;
   #turn = 0;
   #closed = false;
 
-  constructor(path: string, { now = Date.now }: SqliteBrokerOptions = {}) {
+  constructor(path: string, { now = Date.now, deadLetters }: SqliteBrokerOptions = {}) {
     this.#database = openTaskDatabase(path);
     this.#now = now;
     this.#statements = prepareStatements(this.#database);
     this.control = new SqliteControl(this.#database);
     this.contents = new SqliteQueueContents(this.#database, now);
     this.limits = new SqliteLimits(this.#database, now);
+    this.deadLetters = new SqliteDeadLetters(this.#database, now, deadLetters);
   }
 
   get shared(): SharedBroker {
@@ -54,6 +60,7 @@ export class SqliteBroker implements Broker {
       transaction: this.#database,
       acknowledge: (delivery) => this.#acknowledge(delivery),
       putBack: (delivery, options = {}) => this.#putBack(delivery, options),
+      bury: (delivery, death) => this.deadLetters.buryIn(delivery, death),
       publish: (sent) => this.#insert(sent.message.id, this.#toRow(sent)),
     };
   }
@@ -121,7 +128,7 @@ export class SqliteBroker implements Broker {
       if (!row) return null;
       this.#database.touch("messages", id);
       const running = row["leased_until"] !== null;
-      return { queue: String(row["queue"]), message: toMessage(row), running };
+      return { queue: String(row["queue"]), message: readMessageRow(row), running };
     });
   }
 
@@ -162,7 +169,7 @@ export class SqliteBroker implements Broker {
   }
 
   #toRow({ queue, message, dueAt = this.#now() }: Publication): readonly SQLInputValue[] {
-    return [message.id, queue, dueAt, ...toColumns(message)];
+    return [message.id, queue, dueAt, ...toMessageColumns(message)];
   }
 
   #insert(id: string, row: readonly SQLInputValue[]): boolean {
@@ -177,7 +184,7 @@ export class SqliteBroker implements Broker {
 
   #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
     const now = this.#now();
-    const columns = message ? toColumns(message) : NO_COLUMNS;
+    const columns = message ? toMessageColumns(message) : NO_COLUMNS;
     const time = dueAt ?? now;
     // Whoever only waits for its time has not run.
     const uncounted = Number(!message && time > now);
@@ -243,8 +250,8 @@ const HELD = "id = ? AND runs = ? AND leased_until IS NOT NULL";
 function prepareStatements(database: TaskDatabase): BrokerStatements {
   return {
     insert: database.prepare(`
-      INSERT INTO tidings_messages (id, queue, due_at, ${COLUMNS.join(", ")})
-      VALUES (?, ?, ?, ${COLUMNS.map(() => "?").join(", ")})
+      INSERT INTO tidings_messages (id, queue, due_at, ${MESSAGE_COLUMNS.join(", ")})
+      VALUES (?, ?, ?, ${MESSAGE_COLUMNS.map(() => "?").join(", ")})
       ON CONFLICT (id) DO NOTHING`),
     lease: database.prepare(`
       UPDATE tidings_messages SET leased_until = ?, runs = runs + 1
@@ -268,7 +275,7 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
     putBack: database.prepare(`
       UPDATE tidings_messages
       SET leased_until = NULL, due_at = iif(cancelled, ?, ?), runs = runs - ?,
-        ${COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")}
+        ${MESSAGE_COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")}
       WHERE ${HELD}`),
     cancel: database.prepare(`
       UPDATE tidings_messages
@@ -300,52 +307,11 @@ function toDelivery(row: Row): Delivery {
   return {
     id: String(row["id"]),
     queue: String(row["queue"]),
-    message: toMessage(row),
+    message: readMessageRow(row),
     runs: Number(row["runs"]),
     lostLeases: Number(row["lost_leases"]),
     cancelled: row["cancelled"] !== 0,
   };
 }
 
-function toMessage(row: Row): EncodedMessage {
-  return {
-    id: String(row["id"]),
-    headers: parseJson(row["headers"]),
-    body: row["body"] instanceof Uint8Array ? row["body"] : new Uint8Array(),
-    contentType: String(row["content_type"]),
-    contentEncoding: String(row["content_encoding"]),
-    properties: readProperties(parseJson(row["properties"])),
-  };
-}
-
-/** The columns that hold a message, in the order of {@link toColumns}. */
-const COLUMNS = [
-  "headers",
-  "body",
-  "content_type",
-  "content_encoding",
-  "properties",
-  "priority",
-] as const;
-
-const NO_COLUMNS: readonly null[] = COLUMNS.map(() => null);
-
-function toColumns(message: EncodedMessage): readonly SQLInputValue[] {
-  return [
-    JSON.stringify(message.headers),
-    message.body,
-    message.contentType,
-    message.contentEncoding,
-    JSON.stringify(writeProperties(message.properties)),
-    toPriorityStep(message.properties.priority),
-  ];
-}
-
-/** What is no JSON is handed on as it is: whoever decodes the message says so. */
-function parseJson(text: SQLOutputValue | undefined): unknown {
-  try {
-    return JSON.parse(String(text));
-  } catch {
-    return text;
-  }
-}
+const NO_COLUMNS: readonly null[] = MESSAGE_COLUMNS.map(() => null);

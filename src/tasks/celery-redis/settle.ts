@@ -12,11 +12,13 @@ import { readNow } from "./read-now.ts";
  * ARGV       for each item, eight words:
  *            the field of the delivery, or "" for none;
  *            what becomes of it: ack, front, back, delay, or restore (only if the lease has run out);
- *            or also: the message is sent before the delivery of this field, a later item, ends;
- *            the message as it is put back; the id;
- *            when it is due in ms, or the time now for restore;
+ *            or, before the delivery of this field, a later item, ends:
+ *            also: the message is sent; bury: it becomes a dead letter, of which the keys are given;
+ *            the message as it is put back, or what is said of the dead letter; the id;
+ *            when it is due in ms, or the time now for restore, or when it died;
  *            the text of the record up to its revision and after it, or "" for none;
- *            how often the task was run, and how long the record lives in seconds, as "runs:seconds"
+ *            how often the task was run, and how long the record lives in seconds, as "runs:seconds";
+ *            for bury, how many dead letters there may be
  * returns    for each item: 1 if the delivery has ended; the revision of the record, or 0 if not stored.
  *            Or -1 and why it could not be done
  */
@@ -41,6 +43,22 @@ local function putBack(mode, target, item)
     redis.call("ZADD", target, due, name)
   else
     redis.call("RPUSH", target, text)
+  end
+end
+-- A letter is what is said of it, and the message as it was taken. Its place is when it died, or the next.
+local function bury(places, letters, item, max)
+  local about, id, place = item[1], item[2], tonumber(item[3])
+  local value = redis.call("HGET", taken, item[4])
+  if not value then return end
+  local last = redis.call("ZREVRANGE", places, 0, 0, "WITHSCORES")[2]
+  if last and tonumber(last) >= place then place = tonumber(last) + 1 end
+  redis.call("HSET", letters, id, about .. "\\n" .. value)
+  redis.call("ZADD", places, string.format("%d", place), id)
+  local excess = redis.call("ZCARD", places) - max
+  if excess > 0 then
+    local oldest = redis.call("ZRANGE", places, 0, math.min(excess, 1000) - 1)
+    redis.call("ZREM", places, unpack(oldest))
+    redis.call("HDEL", letters, unpack(oldest))
   end
 end
 local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
@@ -68,6 +86,10 @@ local function settle(item)
     if redis.call("HEXISTS", taken, field) == 1 then
       redis.call("LPUSH", target, ARGV[first + 3])
     end
+    return 1, 0
+  end
+  if mode == "bury" then
+    bury(target, record, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5], field }, tonumber(ARGV[first + 8]))
     return 1, 0
   end
   if failures[field] then error(failures[field]) end

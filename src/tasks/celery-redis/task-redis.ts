@@ -45,12 +45,23 @@ export interface QueuedText {
   readonly text: string;
 }
 
+/** What a delivery leaves as a dead letter. */
+export interface LetterWrite {
+  /** What is said of it; the message is at hand. */
+  readonly text: string;
+  readonly id: string;
+  readonly diedAt: number;
+  readonly maxCount: number;
+}
+
 /** What is settled in one step. */
 export interface SettleItem {
   readonly end: DeliveryEnd | null;
   readonly record: RecordWrite | null;
   /** What is sent if the delivery ends. */
   readonly sends?: readonly QueuedText[] | undefined;
+  /** What is kept of it if the delivery ends. */
+  readonly letter?: LetterWrite | undefined;
 }
 
 /** What came of one item. */
@@ -72,6 +83,9 @@ export interface TaskKeys {
   readonly leases: string;
   readonly delayed: string;
   readonly revoked: string;
+  /** The ids of dead letters, in the order of their death. */
+  readonly dead: string;
+  readonly deadLetters: string;
 }
 
 /**
@@ -107,6 +121,8 @@ export class TaskRedis {
       leases: "_tidings.leases",
       delayed: "_tidings.delayed",
       revoked: "_tidings.revoked",
+      dead: "_tidings.dead",
+      deadLetters: "_tidings.dead_letters",
     };
   }
 
@@ -192,7 +208,7 @@ export class TaskRedis {
         bytes = 0;
       }
       batch.push(item);
-      rows += 1 + (item.sends?.length ?? 0);
+      rows += 1 + countAlso(item);
       bytes += (item.end?.text.length ?? 0) + (item.record?.head.length ?? 0);
       for (const { text } of item.sends ?? []) bytes += text.length;
     }
@@ -201,13 +217,18 @@ export class TaskRedis {
 
   /** Never rejects: each item hears of it. */
   async #send(batch: readonly PendingItem[]): Promise<void> {
-    const { taken, since, leases, delayed } = this.keys;
+    const { taken, since, leases, delayed, dead, deadLetters } = this.keys;
     const keys = [taken, since, leases, delayed];
     const words: string[] = [];
-    for (const { end, record, sends = [] } of batch) {
+    for (const { end, record, letter, sends = [] } of batch) {
       for (const { key, text } of sends) {
         keys.push(key, "");
         words.push(end?.field ?? "", "also", text, "", "0", "", "", "");
+      }
+      if (letter) {
+        keys.push(dead, deadLetters);
+        const { text, id, diedAt, maxCount } = letter;
+        words.push(end?.field ?? "", "bury", text, id, String(diedAt), "", "", String(maxCount));
       }
       keys.push(end?.target ?? "", record?.key ?? "");
       words.push(
@@ -224,8 +245,9 @@ export class TaskRedis {
     try {
       const flags = toList(await this.run((redis) => redis.script(SETTLE, keys, words)));
       let row = 0;
-      for (const { sends = [], resolve, reject } of batch) {
-        row += sends.length;
+      for (const item of batch) {
+        const { resolve, reject } = item;
+        row += countAlso(item);
         const [ended, stored] = [flags[row * 2], flags[row * 2 + 1]];
         row++;
         if (ended === -1) reject(new TidingsError("STORAGE_UNAVAILABLE", String(stored)));
@@ -235,6 +257,11 @@ export class TaskRedis {
       for (const { reject } of batch) reject(toError(error));
     }
   }
+}
+
+/** How many rows stand before that of an item: what happens only if its delivery ends. */
+function countAlso({ sends = [], letter }: SettleItem): number {
+  return sends.length + (letter ? 1 : 0);
 }
 
 const opened = new Map<string, TaskRedis>();

@@ -2,7 +2,7 @@
 export const SCHEMA_VERSION = 3;
 
 /**
- * The tables of broker, results, chords and control.
+ * The tables of broker, dead letters, results, chords and control.
  *
  * Every name starts with `tidings_`, so that the file may hold other tables too. `due` finds the next
  * message of a queue and a priority, `leased` the few that workers have, among any number of waiting ones; a message is
@@ -61,6 +61,24 @@ export const SCHEMA: string = `
     group_id TEXT PRIMARY KEY,
     members TEXT NOT NULL,
     at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS tidings_dead_letters (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    queue TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    content_type TEXT NOT NULL,
+    content_encoding TEXT NOT NULL,
+    properties TEXT NOT NULL,
+    runs INTEGER NOT NULL,
+    lost_leases INTEGER NOT NULL,
+    task TEXT,
+    reason TEXT NOT NULL,
+    error_type TEXT NOT NULL,
+    error_message TEXT NOT NULL,
+    died_at INTEGER NOT NULL
   ) STRICT;
 
   CREATE TABLE IF NOT EXISTS tidings_control (

@@ -1,4 +1,4 @@
-import type { Broker, Settle } from "../brokers/broker.ts";
+import type { Broker, Delivery, Settle, Settlement, SharedBroker } from "../brokers/broker.ts";
 import type { ResultStore } from "../results/result-store.ts";
 
 /**
@@ -14,25 +14,32 @@ export function createSettle(broker: Broker, results: ResultStore): Settle {
   const { shared } = broker;
   const sharedResults = results.shared;
   if (!shared || shared.transaction !== sharedResults?.transaction) return inSteps(broker, results);
-  return (delivery, { record, retry, sends = [] }) =>
+  return (delivery, settlement) =>
     shared.transaction.run(() => {
-      const ended = retry ? shared.putBack(delivery, retry) : shared.acknowledge(delivery);
-      if (!ended) return false;
+      const { record, sends = [] } = settlement;
+      if (!endIn(shared, delivery, settlement)) return false;
       if (record) sharedResults.store(record);
       for (const publication of sends) shared.publish(publication);
       return true;
     });
 }
 
+function endIn(shared: SharedBroker, delivery: Delivery, { retry, death }: Settlement): boolean {
+  if (retry) return shared.putBack(delivery, retry);
+  return death ? shared.bury(delivery, death) : shared.acknowledge(delivery);
+}
+
 /** Long enough for one store and one acknowledgement. */
 const SETTLE_LEASE_MS = 10_000;
 
 function inSteps(broker: Broker, results: ResultStore): Settle {
-  return async (delivery, { record, retry, sends = [] }) => {
+  return async (delivery, { record, retry, death, sends = [] }) => {
     const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
     if (lost.length > 0) return false;
     if (record) await results.store(record);
     for (const { queue, message, dueAt } of sends) await broker.publish(queue, message, dueAt);
-    return retry ? broker.putBack(delivery, retry) : broker.acknowledge(delivery);
+    if (retry) return broker.putBack(delivery, retry);
+    if (death && broker.deadLetters) return broker.deadLetters.bury(delivery, death);
+    return broker.acknowledge(delivery);
   };
 }

@@ -24,7 +24,7 @@ export type {
 export type { QueueContents, QueueCount } from "./brokers/queue-contents.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
 export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
-export { openBroker } from "./brokers/open-broker.ts";
+export { openBroker, type BrokerSettings } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export type { CallOptions } from "./call-options.ts";
 export { Control, type AskOptions, type TellOptions } from "./control/control.ts";
@@ -38,6 +38,7 @@ export type {
 export {
   DEAD_LETTER_REASONS,
   type DeadLetter,
+  type DeadLetterOptions,
   type DeadLetterReason,
   type Death,
 } from "./dead-letters/dead-letter.ts";
@@ -47,6 +48,12 @@ export type {
   DeadLetterRequest,
   DeadLetterStore,
 } from "./dead-letters/dead-letter-store.ts";
+export {
+  DeadLetters,
+  type DeadLetterFilter,
+  type DeadLetterList,
+  type ListDeadLettersOptions,
+} from "./dead-letters/dead-letters.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
 export type {
   Claim,

@@ -11,7 +11,8 @@ export interface RejectRequest {
 }
 
 /**
- * Thrown by a task that does not want its message: it goes back, or is dropped. Nothing is recorded.
+ * Thrown by a task that does not want its message: it goes back, or is dropped, or is a dead letter if the task has
+ * `deadLetter`. Nothing is recorded.
  *
  * What goes back runs again, and counts no retry: a task that always throws this runs for ever.
  *

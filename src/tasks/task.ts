@@ -4,13 +4,14 @@ import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
+import type { DeadLetterOptions } from "./dead-letters/dead-letter.ts";
 import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
 import { toLimitRules, type LimitOptions, type LimitRule } from "./limits/limit-options.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
 /** How a task behaves, and how its calls are sent. */
-export interface TaskOptions extends RetryOptions, CallOptions, LimitOptions {
+export interface TaskOptions extends RetryOptions, CallOptions, LimitOptions, DeadLetterOptions {
   /** Whether its failures are recorded even when `ignoreResult` is set. @default false */
   readonly storeErrorsEvenIfIgnored?: boolean | undefined;
   /** Errors that are to be expected: the log tells of them as of news, not as of errors. @default none */

@@ -5,12 +5,12 @@ import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
-import { openBroker } from "./brokers/open-broker.ts";
+import { openBroker, type BrokerSettings } from "./brokers/open-broker.ts";
 import type { QueueContents } from "./brokers/queue-contents.ts";
 import { cancelTask } from "./cancel-task.ts";
-import type { ConnectionSettings } from "./connection-settings.ts";
 import { Control } from "./control/control.ts";
 import { runAs } from "./current-task.ts";
+import { DeadLetters } from "./dead-letters/dead-letters.ts";
 import { GroupResult } from "./group-result.ts";
 import { assertLimits } from "./limits/find-limits.ts";
 import { localTask } from "./local-task.ts";
@@ -41,7 +41,7 @@ import type { WorkerOptions } from "./worker/worker-options.ts";
 import { Worker } from "./worker/worker.ts";
 
 /** What all tasks of a set have in common. */
-export interface TaskSettings extends MessageFormat, ConnectionSettings {
+export interface TaskSettings extends MessageFormat, BrokerSettings {
   /** The queue of tasks that name none. @default "celery" */
   readonly defaultQueue?: string | undefined;
   /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
@@ -90,6 +90,8 @@ export class Tasks implements AsyncDisposable {
   readonly control: Control;
   /** What lies in the queues. */
   readonly queues: QueueContents;
+  /** What the workers gave up. */
+  readonly deadLetters: DeadLetters;
   readonly #runtime: TaskRuntime;
   readonly #definitions = new Map<string, TaskDefinition>();
   readonly #owned: readonly AsyncDisposable[];
@@ -132,6 +134,7 @@ export class Tasks implements AsyncDisposable {
     this.results = new Results(openedResults);
     this.control = new Control(openedBroker.control);
     this.queues = openedBroker.contents;
+    this.deadLetters = new DeadLetters(openedBroker, openedResults);
   }
 
   /** @internal What workers and callers have in common. */

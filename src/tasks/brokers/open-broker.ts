@@ -1,10 +1,17 @@
 import { TidingsError } from "../../core/errors.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
+import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import type { Broker } from "./broker.ts";
 import { MemoryBroker } from "./memory.ts";
 import { RedisBroker } from "./redis.ts";
 import { SqliteBroker } from "./sqlite.ts";
+
+/** How to open a broker. */
+export interface BrokerSettings extends ConnectionSettings {
+  /** How many dead letters it keeps, and how long. */
+  readonly deadLetters?: DeadLetterBounds | undefined;
+}
 
 /**
  * Opens the broker that a URL names.
@@ -16,9 +23,11 @@ import { SqliteBroker } from "./sqlite.ts";
  * @throws {TidingsError} APP_INVALID_URL when the scheme is unknown.
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
  */
-export function openBroker(url: string, settings: ConnectionSettings = {}): Broker {
-  if (url === "memory:") return new MemoryBroker();
-  if (url.startsWith("sqlite:")) return new SqliteBroker(parseSqlitePath(url));
+export function openBroker(url: string, settings: BrokerSettings = {}): Broker {
+  if (url === "memory:") return new MemoryBroker({ deadLetters: settings.deadLetters });
+  if (url.startsWith("sqlite:")) {
+    return new SqliteBroker(parseSqlitePath(url), { deadLetters: settings.deadLetters });
+  }
   if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisBroker(url, settings);
   throw new TidingsError(
     "APP_INVALID_URL",

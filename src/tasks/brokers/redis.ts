@@ -8,14 +8,14 @@ import {
   type Envelope,
 } from "../celery-redis/envelope.ts";
 import { RedisExchanges } from "../celery-redis/exchanges.ts";
+import { ExpiredLeases } from "../celery-redis/expired-leases.ts";
 import { Publisher, toQueuedText } from "../celery-redis/publisher.ts";
 import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
 import { RedisClock } from "../celery-redis/redis-clock.ts";
 import { RedisRevokedStore } from "../celery-redis/redis-revoked-store.ts";
-import { LIST_EXPIRED, RENEW } from "../celery-redis/settle.ts";
+import { RENEW } from "../celery-redis/settle.ts";
 import { TAKE } from "../celery-redis/take.ts";
-import { readTaken } from "../celery-redis/taken-message.ts";
 import {
   delayedKey,
   listKey,
@@ -89,6 +89,7 @@ export class RedisBroker implements Broker {
   readonly #publisher: Publisher;
   readonly #delayed: DelayedMessages;
   readonly #watch: QueueWatch;
+  readonly #expired: ExpiredLeases;
   readonly #sweep: VisibilitySweep;
   readonly #changes = new Notifier<void>();
   /** Unique to this broker, so that its fields are. */
@@ -109,6 +110,7 @@ export class RedisBroker implements Broker {
       now: () => this.#clock.time,
       store: new RedisRevokedStore(this.#redis),
     });
+    this.#expired = new ExpiredLeases(this.#redis);
     this.#sweep = new VisibilitySweep(this.#redis, toVisibilityTimeout(settings));
     this.contents = new RedisQueueContents(this.#redis);
     this.revoked.onChange(() => this.#changes.announce());
@@ -193,23 +195,7 @@ export class RedisBroker implements Broker {
   }
 
   async reclaim(): Promise<number> {
-    const { taken, leases } = this.#redis.keys;
-    let reclaimed = 0;
-    for (let isMore = true; isMore;) {
-      const [now, ...expired] = toList(
-        await this.#redis.run((redis) =>
-          redis.script(LIST_EXPIRED, [taken, leases], [this.#clock.word]),
-        ),
-      );
-      const restored: Promise<boolean>[] = [];
-      for (let index = 0; index < expired.length; index += 2) {
-        const value = String(expired[index + 1]);
-        restored.push(this.#restore(String(expired[index]), value, Number(now)));
-      }
-      const successes = (await Promise.all(restored)).filter(Boolean).length;
-      reclaimed += successes;
-      isMore = successes === 100;
-    }
+    let reclaimed = await this.#expired.restore(this.#clock.word);
     reclaimed += await this.#sweep.sweep(this.#clock.time);
     for (const [delivery, { until }] of this.#held) {
       if (until + FORGET_MS < this.#clock.time) this.#held.delete(delivery);
@@ -343,19 +329,5 @@ export class RedisBroker implements Broker {
     const { ended } = await this.#redis.settle({ end, record: null, letter });
     this.#held.delete(delivery);
     return ended;
-  }
-
-  /** Puts what a dead worker had where it is taken next. */
-  async #restore(field: string, value: string, time: number): Promise<boolean> {
-    const { text, queue } = readTaken(value);
-    const { message, marks, step } = readEnvelope(text, field);
-    const restored = rewriteEnvelope(queue, message, {
-      runs: marks.runs + 1,
-      lostLeases: marks.lostLeases + 1,
-      dueAt: null,
-    });
-    const place = { field, mode: "restore", target: listKey(queue, step) } as const;
-    const end = { ...place, text: restored, id: message.id, time };
-    return (await this.#redis.settle({ end, record: null })).ended;
   }
 }

@@ -21,6 +21,12 @@ export const DEAD_LETTER_REASONS = [
 /** One of {@link DEAD_LETTER_REASONS}. */
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
+/** What becomes of the messages of a task. */
+export interface DeadLetterOptions {
+  /** Whether its messages become dead letters when it has failed for good, or rejects them. @default false */
+  readonly deadLetter?: boolean | undefined;
+}
+
 /** What a worker says of a message that it gives up. */
 export interface Death {
   /** The name of the task; `null` where the message does not tell. */

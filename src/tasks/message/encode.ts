@@ -1,6 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { compress } from "./compression.ts";
 import { decodeMessage, isProtocol1 } from "./decode.ts";
+import { isRecord } from "./is-record.ts";
 import { toIsoTime } from "./iso-time.ts";
 import type { MessageFormat } from "./message-format.ts";
 import type { EncodedMessage, OutgoingMessage, TimeLimits } from "./message.ts";
@@ -72,6 +73,15 @@ export function encodeRetry(message: EncodedMessage, retries: number, eta: numbe
     ...message,
     headers: { ...headers, retries, eta: toIsoTime(eta), parent_id: message.id },
   };
+}
+
+/**
+ * Encodes a message that is to be tried as if for the first time. What is no call is left as it is.
+ */
+export function encodeRedrive(message: EncodedMessage): EncodedMessage {
+  const { headers } = message;
+  if (!isRecord(headers) || !headers["retries"]) return message;
+  return { ...message, headers: { ...headers, retries: 0 } };
 }
 
 function assertSize(task: string, bytes: number, maxBytes: number): void {

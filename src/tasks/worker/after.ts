@@ -28,12 +28,12 @@ export async function settleAfter(
   ending: Ending,
 ): Promise<TaskRecord | null> {
   const { context, delivery, message } = execution;
-  const { retry, record } = ending;
-  if (!message || retry || !isFinal(record.state) || !asksForMore(message)) {
-    const settlement = { retry, record: keptRecord(execution, record) };
+  const { record } = ending;
+  if (!message || ending.retry || !isFinal(record.state) || !asksForMore(message)) {
+    const settlement = { ...ending, record: keptRecord(execution, record) };
     return (await context.settle(delivery, settlement)) ? record : null;
   }
-  return await settleWithPlan(execution, toPlanned(execution, message, record));
+  return await settleWithPlan(execution, ending, toPlanned(execution, message, record));
 }
 
 interface Planned {
@@ -44,6 +44,7 @@ interface Planned {
 
 async function settleWithPlan(
   execution: Execution,
+  ending: Ending,
   { record, plan, rootId }: Planned,
 ): Promise<TaskRecord | null> {
   const { context, delivery } = execution;
@@ -55,7 +56,7 @@ async function settleWithPlan(
     if (kept) await results.store(kept);
   }
   const { sends, finished } = await carryOut(context.runtime, plan, rootId);
-  const settled = await context.settle(delivery, { record: kept, retry: null, sends });
+  const settled = await context.settle(delivery, { ...ending, record: kept, sends });
   if (!settled) return null;
   for (const groupId of finished) await results.chords?.forget(groupId);
   return record;

@@ -1,5 +1,6 @@
 import { isTidingsError, TidingsError } from "../../core/errors.ts";
 import type { PutBackOptions, Settlement } from "../brokers/broker.ts";
+import { deathOf } from "../dead-letters/death-of.ts";
 import { encodeRetry } from "../message/encode.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import type { Reject } from "../reject.ts";
@@ -28,12 +29,18 @@ export function recordOutcome(
     case "ignored":
       return { record: execution.record, retry: null };
     case "rejected":
-      return { record: execution.record, retry: toRequeue(execution, outcome.error) };
+      return recordRejection(execution, outcome.error);
     case "handed-back":
       return { record: execution.record, retry: {} };
     case "stored-before":
-      return { record: outcome.record, retry: null };
+      return withDeath(execution, { record: outcome.record, retry: null });
   }
+}
+
+function recordRejection(execution: Execution, error: Reject): RecordedOutcome {
+  const retry = toRequeue(execution, error);
+  const death = deathOf(execution, toTaskError(error));
+  return { record: execution.record, retry, death };
 }
 
 /** As a message of its own it goes to the end of the queue. */
@@ -75,7 +82,7 @@ function recordSuccess(execution: Execution, result: unknown): RecordedOutcome {
     return end(execution, { state: "SUCCESS", result: value, error: null });
   } catch (error) {
     // Running again would not make the result one that can be stored.
-    return end(execution, { state: "FAILURE", error: toTaskError(error) });
+    return withDeath(execution, end(execution, { state: "FAILURE", error: toTaskError(error) }));
   }
 }
 
@@ -83,7 +90,7 @@ function recordFailure(execution: Execution, error: Error): RecordedOutcome {
   const { message, definition, delivery, record } = execution;
   const retries = message?.retries ?? 0;
   const delay = definition ? retryDelay(error, retries, definition.options) : null;
-  if (delay === null) return end(execution, toFailure(execution, error));
+  if (delay === null) return withDeath(execution, end(execution, toFailure(execution, error)));
   const dueAt = Math.ceil(Date.now() + delay);
   return {
     record: {
@@ -96,6 +103,12 @@ function recordFailure(execution: Execution, error: Error): RecordedOutcome {
     },
     retry: { message: encodeRetry(delivery.message, retries + 1, dueAt), dueAt },
   };
+}
+
+function withDeath(execution: Execution, ending: RecordedOutcome): RecordedOutcome {
+  const { state, error } = ending.record;
+  if (state !== "FAILURE" || !error) return ending;
+  return { ...ending, death: deathOf(execution, error) };
 }
 
 function end({ record }: Execution, outcome: Partial<TaskRecord>): RecordedOutcome {

@@ -310,7 +310,7 @@ export class Worker implements Service {
       await this.#context.limits.check();
       await this.#leases.check();
       await this.#autoscale?.check(this.#hand.running.size, () => this.#countWaiting());
-      await this.#expireRecords();
+      await this.#dropOld();
     } catch (error) {
       this.#runtime.logger.warn({ err: error }, "what is checked every second could not be");
     } finally {
@@ -340,11 +340,12 @@ export class Worker implements Service {
     return counts.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  async #expireRecords(): Promise<void> {
+  async #dropOld(): Promise<void> {
     const now = Date.now();
     if (now < this.#expireAt) return;
     this.#expireAt = now + EXPIRE_INTERVAL_MS;
     const removed = await this.#runtime.results.expire(now - this.#runtime.resultExpiresMs);
-    if (removed >= EXPIRE_LIMIT) this.#expireAt = now;
+    const dropped = (await this.#runtime.broker.deadLetters?.expire()) ?? 0;
+    if (Math.max(removed, dropped) >= EXPIRE_LIMIT) this.#expireAt = now;
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 
@@ -10,7 +11,11 @@ export const URL_VARIABLE = "POOL_TASKS_URL";
 export function createPoolTasks(url: string): Tasks {
   const tasks = createTasks({ broker: url, results: url });
   tasks.task("pool.where", () => ({ pid: process.pid, threadId }));
-  tasks.task("pool.echo", (value: unknown) => [value, value instanceof Decimal]);
+  tasks.task("pool.echo", (value: unknown, text: string) => [
+    value,
+    text,
+    value instanceof Decimal,
+  ]);
   tasks.task("pool.talk", async () => {
     await currentTask().progress({ done: 1, total: 2 });
     await currentTask().log("half of it");
@@ -39,6 +44,15 @@ export function createPoolTasks(url: string): Tasks {
     await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });
     while (performance.now() < until);
     return "went on";
+  });
+  tasks.task("pool.block-once", async () => {
+    const { runs } = currentTask();
+    const flag = `${url.replace("sqlite:", "")}.run-again`;
+    if (runs > 1) writeFileSync(flag, "");
+    await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });
+    await delay(50); // for the record to be stored
+    while (!existsSync(flag));
+    return runs;
   });
   tasks.task("pool.slow", async (ms: number) => {
     await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });

@@ -73,6 +73,7 @@ export type { ErrorClass, ErrorMatch } from "./error-match.ts";
 export { GroupResult } from "./group-result.ts";
 export { Ignore } from "./ignore.ts";
 export type { MessageFormat } from "./message/message-format.ts";
+export type { KeywordOptions } from "./keyword-arguments.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";
 export type { EncodedMessage } from "./message/message.ts";
 export type { CustomState } from "./results/custom-state.ts";

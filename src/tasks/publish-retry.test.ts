@@ -96,3 +96,24 @@ test("a message that was published twice is not run again once its outcome is re
   expect(runs).toBe(0);
   expect((await results.get("twice"))?.result).toBe(1);
 });
+
+test("a call is not run under an id whose task has ended while it was sent", async () => {
+  const results = new MemoryResults();
+  await using tasks = createTasks({ broker: "memory:", results });
+  let runs = 0;
+  const count = tasks.task("count", () => ++runs);
+  const last = tasks.task("last", () => "last");
+  const sent = await count.applyAsync([], { taskId: "reused" });
+  const done = {
+    ...pendingRecord("reused"),
+    state: "SUCCESS",
+    result: "first",
+    finishedAt: 1,
+  } as const;
+  await results.store(done);
+  await using worker = tasks.createWorker({ concurrency: 1 });
+  await worker.start();
+  await (await last.delay()).get({ timeoutMs: 5_000 });
+  expect(runs).toBe(0);
+  expect(await sent.get()).toBe("first");
+});

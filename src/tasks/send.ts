@@ -29,11 +29,13 @@ export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<Pr
 export async function sendPrepared(runtime: TaskRuntime, prepared: PreparedCall): Promise<void> {
   const { broker, results, closing: signal } = runtime;
   const { id, hasOwnId, publishRetry: retry } = prepared;
+  // Who had the id before may end just now: whoever takes the message looks first.
+  const first = hasOwnId ? asRepeated(prepared) : prepared;
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
   if (hasOwnId && isEnded(await results.get(id))) throw takenId(id, "has ended");
   const isNew = await retryPublish({
     publish: (failures) =>
-      failures === 0 ? publish(broker, prepared) : publishAgain(broker, prepared),
+      failures === 0 ? publish(broker, first) : publishAgain(broker, prepared),
     retry,
     signal,
   });
@@ -43,8 +45,11 @@ export async function sendPrepared(runtime: TaskRuntime, prepared: PreparedCall)
 
 /** What the broker has of an id of ours by now came from a try before. */
 async function publishAgain(broker: Broker, prepared: PreparedCall): Promise<boolean> {
-  const message = markRedelivered(prepared.message);
-  return (await publish(broker, { ...prepared, message })) || !prepared.hasOwnId;
+  return (await publish(broker, asRepeated(prepared))) || !prepared.hasOwnId;
+}
+
+function asRepeated(prepared: PreparedCall): PreparedCall {
+  return { ...prepared, message: markRedelivered(prepared.message) };
 }
 
 /** Gives a call to the broker once; `false` when it has one of this id already. */

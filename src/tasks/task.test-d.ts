@@ -24,6 +24,15 @@ test("a task has the type of its function", () => {
   expectTypeOf(mail).returns.toEqualTypeOf<Promise<number>>();
 });
 
+test("many calls have the types of one", () => {
+  expectTypeOf(add.applyMany).parameter(0).toEqualTypeOf<readonly [x: number, y: number][]>();
+  expectTypeOf(add.applyMany).returns.toEqualTypeOf<Promise<readonly AsyncResult<number>[]>>();
+  // @ts-expect-error each call has an id of its own
+  void add.applyMany([[1, 2]], { taskId: "one" });
+  // @ts-expect-error there is no such word
+  void add.applyMany([[1, 2]], { priority: "urgent" });
+});
+
 test("wrong calls do not compile", () => {
   // @ts-expect-error the second argument is missing
   void add.delay(1);

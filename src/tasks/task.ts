@@ -1,17 +1,20 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { isTidingsError, TidingsError } from "../core/errors.ts";
+import { invalidOption } from "../core/options.ts";
 import { validate } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
 import type { DeadLetterOptions } from "./dead-letters/dead-letter.ts";
 import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
+import { toBindArguments, type KeywordOptions } from "./keyword-arguments.ts";
 import { toLimitRules, type LimitOptions, type LimitRule } from "./limits/limit-options.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
 /** How a task behaves, and how its calls are sent. */
-export interface TaskOptions extends RetryOptions, CallOptions, LimitOptions, DeadLetterOptions {
+export interface TaskOptions
+  extends RetryOptions, CallOptions, LimitOptions, KeywordOptions, DeadLetterOptions {
   /** Whether its failures are recorded even when `ignoreResult` is set. @default false */
   readonly storeErrorsEvenIfIgnored?: boolean | undefined;
   /** Errors that are to be expected: the log tells of them as of news, not as of errors. @default none */
@@ -19,8 +22,11 @@ export interface TaskOptions extends RetryOptions, CallOptions, LimitOptions, De
 }
 
 /** The options of a task that takes one argument, described by a schema. */
-export interface InputTaskOptions<TSchema extends StandardSchemaV1> extends TaskOptions {
-  /** Checked when the task is sent, and again when it runs. Any Standard Schema library. */
+export interface InputTaskOptions<TSchema extends StandardSchemaV1> extends Omit<
+  TaskOptions,
+  "parameters"
+> {
+  /** Checked when the task is sent, and again when it runs. Arguments by name are its fields. Any Standard Schema library. */
   readonly input: TSchema;
 }
 
@@ -124,6 +130,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   assertErrorMatches("throws", options.throws);
   const limits = toLimitRules(name, options);
   const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
+  const bind = toBindArguments(name, options);
   const { input } = options;
   if (input === undefined) {
     return {
@@ -131,8 +138,11 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
       options,
       limits,
       checkArguments: undefined,
-      run: (args, kwargs) => call(...withKeywords(args, kwargs)),
+      run: (args, kwargs) => call(...bind(args, kwargs)),
     };
+  }
+  if (options.parameters !== undefined) {
+    throw invalidOption("parameters", "absent when `input` is given", options.parameters);
   }
   if (typeof input["~standard"]?.validate !== "function") {
     throw invalidDefinition(`expected \`input\` of task \`${name}\` to be a Standard Schema`);
@@ -155,14 +165,6 @@ export function assertName(what: string, name: unknown): void {
   throw invalidDefinition(
     `expected ${what} to be text of 1 to ${MAX_NAME_LENGTH} characters, got ${got}`,
   );
-}
-
-/** Python sends arguments by name too: they become the last argument, an object. */
-function withKeywords(
-  args: readonly unknown[],
-  kwargs: Readonly<Record<string, unknown>>,
-): readonly unknown[] {
-  return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
 }
 
 async function checkInput(

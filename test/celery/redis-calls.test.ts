@@ -157,6 +157,15 @@ describe("a call of Python's on Redis", () => {
     expect(message?.expires).toBeGreaterThan(Date.now() + 50_000);
   });
 
+  test("brings arguments by name to the parameters of a task", async () => {
+    const parameters = ["x", "y"];
+    tasks.task("ts.subtract", { parameters }, (x: number, y: number) => x - y);
+    await using worker = tasks.createWorker({ queues: ["named"] });
+    await worker.start();
+    const id = await caller.send("ts.subtract", [], { kwargs: { y: 1, x: 3 }, queue: "named" });
+    expect(await caller.get(id)).toBe(2);
+  });
+
   test("in YAML is read by us", async () => {
     const values = ["yes", "é 🙂\nnext", 2 ** 40, 1.5, null, { deep: [true, []] }];
     const id = await caller.send("ts.any", values, { queue: "yaml", serializer: "yaml" });

@@ -1,0 +1,58 @@
+import { TidingsError } from "../core/errors.ts";
+import { invalidOption } from "../core/options.ts";
+
+/** How a function takes arguments that are sent by name, as Python does. */
+export interface KeywordOptions {
+  /**
+   * The names of its parameters, in their order: each argument comes to its parameter.
+   *
+   * @default none: arguments by name are one object, the last argument
+   */
+  readonly parameters?: readonly string[] | undefined;
+}
+
+type Keywords = Readonly<Record<string, unknown>>;
+
+/** Puts positional arguments and those by name into the order of a function's parameters. */
+export type BindArguments = (args: readonly unknown[], kwargs: Keywords) => readonly unknown[];
+
+/**
+ * Returns how arguments come to the function of a task.
+ *
+ * What is bound throws TASK_INVALID_ARGUMENTS for an argument that the function has no name for, or that
+ * came twice.
+ *
+ * @throws {TidingsError} OPTION_INVALID when the names make no sense.
+ */
+export function toBindArguments(task: string, { parameters }: KeywordOptions): BindArguments {
+  if (parameters === undefined) return withLastObject;
+  assertParameters(parameters);
+  return (args, kwargs) => {
+    const bound = [...args];
+    for (const [name, value] of Object.entries(kwargs)) {
+      const index = parameters.indexOf(name);
+      if (index === -1) throw unexpected(task, name, `it has ${parameters.join(", ") || "none"}`);
+      if (index < args.length) throw unexpected(task, name, "it came by its position, too");
+      bound[index] = value;
+    }
+    // Not `map`, which leaves holes as they are.
+    return Array.from(bound);
+  };
+}
+
+function withLastObject(args: readonly unknown[], kwargs: Keywords): readonly unknown[] {
+  return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
+}
+
+function assertParameters(parameters: readonly string[]): void {
+  const isList = Array.isArray(parameters) && parameters.every((name) => typeof name === "string");
+  if (isList && new Set(parameters).size === parameters.length) return;
+  throw invalidOption("parameters", "a list of different names", parameters);
+}
+
+function unexpected(task: string, name: string, why: string): TidingsError {
+  return new TidingsError(
+    "TASK_INVALID_ARGUMENTS",
+    `task ${task} takes no argument ${JSON.stringify(name.slice(0, 64))} by name: ${why}`,
+  );
+}

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { SendTaskOptions } from "../tasks/index.ts";
 import { integer, jsonOption, seconds, waitOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
+import { print } from "./print.ts";
 import { reportRecord } from "./report-record.ts";
 import {
   brokerOption,
@@ -61,9 +62,9 @@ async function call(
   await using source = await openTaskSource(path, options);
   const { id } = await source.tasks.sendTask(name, options.args, toSendOptions(options));
   const { wait, json } = options;
-  if (wait !== undefined) reportRecord(await waitForRecord(source.tasks, id, wait), { json });
-  else if (json) printJson({ id });
-  else process.stdout.write(`${id}\n`);
+  if (wait !== undefined) await reportRecord(await waitForRecord(source.tasks, id, wait), { json });
+  else if (json) await printJson({ id });
+  else await print(`${id}\n`);
 }
 
 function toSendOptions(options: CallOptions): SendTaskOptions {

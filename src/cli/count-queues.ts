@@ -17,8 +17,8 @@ export async function countQueues(
 }
 
 /** Prints queues with their counts; what the broker cannot tell is a dash. */
-export function printQueues(queues: readonly CountedQueue[]): void {
-  printTable(
+export async function printQueues(queues: readonly CountedQueue[]): Promise<void> {
+  await printTable(
     ["QUEUE", "WAITING", "DELAYED", "RUNNING"],
     queues.map(({ name, waiting, delayed, taken }) => [
       name,

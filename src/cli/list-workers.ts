@@ -38,8 +38,8 @@ export async function listWorkers(
 }
 
 /** Prints workers; what one did not tell is a dash. */
-export function printWorkers(workers: readonly ListedWorker[]): void {
-  printTable(
+export async function printWorkers(workers: readonly ListedWorker[]): Promise<void> {
+  await printTable(
     ["WORKER", "RUNNING", "OF", "DONE", "UPTIME", "QUEUES"],
     workers.map(({ name, running, concurrency, done, uptimeSeconds, queues }) => [
       name,

@@ -63,9 +63,9 @@ async function showTasks({ tasks }: TaskSource, options: ListOptions): Promise<v
       ? tasks.names
       : (await listWorkers(tasks.control, options.timeout)).flatMap((worker) => worker.tasks);
   const sorted = [...new Set(names)].toSorted();
-  if (options.json) printJson(sorted);
+  if (options.json) await printJson(sorted);
   else
-    printTable(
+    await printTable(
       ["TASK"],
       sorted.map((name) => [name]),
     );
@@ -73,8 +73,8 @@ async function showTasks({ tasks }: TaskSource, options: ListOptions): Promise<v
 
 async function showQueues(source: TaskSource, { queues, json }: ListOptions): Promise<void> {
   const counted = await countQueues(source.tasks.queues, queues ?? (await knownQueues(source)));
-  if (json) printJson(counted);
-  else printQueues(counted);
+  if (json) await printJson(counted);
+  else await printQueues(counted);
 }
 
 /** Those of the application, and those that the broker knows of. */
@@ -84,6 +84,6 @@ export async function knownQueues({ tasks, queues }: TaskSource): Promise<readon
 
 async function showWorkers({ tasks }: TaskSource, { timeout, json }: ListOptions): Promise<void> {
   const workers = await listWorkers(tasks.control, timeout);
-  if (json) printJson(workers);
-  else printWorkers(workers);
+  if (json) await printJson(workers);
+  else await printWorkers(workers);
 }

@@ -1,3 +1,5 @@
+import { print } from "./print.ts";
+
 /** A row of a table: a text for each column. */
 export type TableRow = readonly string[];
 
@@ -12,8 +14,8 @@ const MIN_COLUMN = 12;
  *
  * Columns of numbers are aligned to the right. Where it is too wide, the widest columns are cut.
  */
-export function printTable(header: TableRow, rows: readonly TableRow[]): void {
-  process.stdout.write(formatTable(header, rows));
+export async function printTable(header: TableRow, rows: readonly TableRow[]): Promise<void> {
+  await print(formatTable(header, rows));
 }
 
 /** The text of a table. */

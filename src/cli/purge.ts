@@ -8,6 +8,7 @@ import { countQueues, printQueues, type CountedQueue } from "./count-queues.ts";
 import { jsonOption, queuesOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { printTable } from "./print-table.ts";
+import { print } from "./print.ts";
 import {
   brokerOption,
   openTaskSource,
@@ -41,9 +42,9 @@ async function purge(module: string | undefined, options: PurgeOptions): Promise
   const names = options.queues ?? source.queues;
   if (!options.force && !(await isConfirmed(await countQueues(contents, names)))) return;
   const purged = await purgeAll(contents, names);
-  if (options.json) printJson(Object.fromEntries(purged));
+  if (options.json) await printJson(Object.fromEntries(purged));
   else
-    printTable(
+    await printTable(
       ["QUEUE", "REMOVED"],
       [...purged].map(([name, count]) => [name, String(count)]),
     );
@@ -66,12 +67,14 @@ async function isConfirmed(queues: readonly CountedQueue[]): Promise<boolean> {
       "expected --force, since nobody can be asked here whether messages may be removed for good",
     );
   }
-  printQueues(queues);
+  await printQueues(queues);
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question("Remove what waits in these queues for good? [y/N] ");
+  const question = "Remove what waits in these queues for good? [y/N] ";
+  // Whoever ends the input instead has not agreed.
+  const answer = await terminal.question(question).catch(() => "\n");
   terminal.close();
   if (/^y(es)?$/i.test(answer.trim())) return true;
-  process.stdout.write("Nothing was removed.\n");
+  await print(`${answer.endsWith("\n") ? "\n" : ""}Nothing was removed.\n`);
   process.exitCode = 1;
   return false;
 }

@@ -1,5 +1,5 @@
 import { isFinal, type TaskRecord } from "../tasks/index.ts";
-import { printJson, toJson } from "./print-json.ts";
+import { printJson } from "./print-json.ts";
 
 /** How to report a record. */
 export interface ReportRecordOptions {
@@ -17,16 +17,19 @@ const NOT_ENDED = 3;
  *
  * Sets the exit code: 0 for a success, 1 for a failure or a revoked task, 3 for one that has not ended.
  */
-export function reportRecord(record: TaskRecord, { json, traceback }: ReportRecordOptions): void {
+export async function reportRecord(
+  record: TaskRecord,
+  { json, traceback }: ReportRecordOptions,
+): Promise<void> {
   const { id, name, state, result, error } = record;
   if (!isFinal(state)) process.exitCode = NOT_ENDED;
   else if (state !== "SUCCESS") process.exitCode = 1;
   if (json) {
-    printJson(record);
+    await printJson(record);
     return;
   }
   if (state === "SUCCESS") {
-    process.stdout.write(`${toJson(result)}\n`);
+    await printJson(result);
     return;
   }
   const why = error ? `: ${error.type}: ${error.message}` : "";

@@ -44,5 +44,5 @@ async function result(
   const [path, id = ""] = splitModule(options, [first, second], ["ID"]);
   await using source = await openTaskSource(path, options);
   const record = await waitForRecord(source.tasks, id, options.wait ?? 0);
-  reportRecord(record, options);
+  await reportRecord(record, options);
 }

@@ -5,6 +5,7 @@ import { listWorkers, printWorkers } from "./list-workers.ts";
 import { knownQueues } from "./list.ts";
 import { jsonOption, timeoutOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
+import { print } from "./print.ts";
 import {
   brokerOption,
   openTaskSource,
@@ -40,11 +41,11 @@ async function status(module: string | undefined, options: StatusOptions): Promi
   ]);
   if (workers.length === 0) process.exitCode = 1;
   if (options.json) {
-    printJson({ workers, queues });
+    await printJson({ workers, queues });
     return;
   }
-  if (workers.length > 0) printWorkers(workers);
-  else process.stdout.write(`No worker has answered within ${options.timeout} s.\n`);
-  process.stdout.write("\n");
-  printQueues(queues);
+  if (workers.length > 0) await printWorkers(workers);
+  else await print(`No worker has answered within ${options.timeout} s.\n`);
+  await print("\n");
+  await printQueues(queues);
 }

@@ -89,30 +89,33 @@ describe("tidings list and status", () => {
 
 describe("tidings purge", () => {
   test("removes nothing unless it is told so", async () => {
-    const refused = await run("purge", FIXTURE, "-Q", "later");
+    await run("call", FIXTURE, "fixture.add", "--queue", "emptied");
+    const refused = await run("purge", FIXTURE, "-Q", "emptied");
     expect(refused.code).toBe(1);
     expect(refused.output).toContain("expected --force");
-    expect(await askPurge("n")).toContain("Nothing was removed.");
-    expect((await run("list", FIXTURE, "queues")).output).toMatch(/^later +0 +1 +0$/m);
+    for (const answer of ["n\n", "\u0004"]) {
+      expect(await askPurge(answer)).toContain("Nothing was removed.");
+    }
+    expect((await run("list", FIXTURE, "queues")).output).toMatch(/^emptied +1 +0 +0$/m);
   });
 
   test("asks at a terminal, and prints how much is gone", async () => {
-    expect(await askPurge("y")).toMatch(/^later +1\r?$/m);
-    const again = await run("purge", "-b", broker, "-Q", "later", "--force", "--json");
-    expect(again).toEqual({ code: 0, output: '{"later":0}' });
+    expect(await askPurge("y\n")).toMatch(/^emptied +1\r?$/m);
+    const again = await run("purge", "-b", broker, "-Q", "emptied", "--force", "--json");
+    expect(again).toEqual({ code: 0, output: '{"emptied":0}' });
   });
 
   /** What the command prints at a terminal where somebody types an answer. */
   async function askPurge(answer: string): Promise<string> {
     const words = [process.execPath, "--conditions=tidings-source", MAIN, "purge", FIXTURE];
-    const child = spawn("script", ["-qec", [...words, "-Q", "later"].join(" "), "/dev/null"], {
+    const child = spawn("script", ["-qec", [...words, "-Q", "emptied"].join(" "), "/dev/null"], {
       env: { ...process.env, BROKER_URL: broker },
       stdio: ["pipe", "pipe", "inherit"],
     });
     let output = "";
     child.stdout.on("data", (text: Buffer) => {
       output += text.toString();
-      if (output.includes("[y/N]") && !child.stdin.writableEnded) child.stdin.end(`${answer}\n`);
+      if (output.includes("[y/N]") && !child.stdin.writableEnded) child.stdin.end(answer);
     });
     await once(child, "close");
     return output;
@@ -120,6 +123,25 @@ describe("tidings purge", () => {
 });
 
 describe("the commands for tasks", () => {
+  test("do not mind a reader that has seen enough", async () => {
+    const words = [
+      process.execPath,
+      "--conditions=tidings-source",
+      MAIN,
+      "list",
+      FIXTURE,
+      "queues",
+    ];
+    const child = spawn("bash", ["-o", "pipefail", "-c", `${words.join(" ")} | true`], {
+      env: { ...process.env, BROKER_URL: broker },
+      stdio: ["ignore", "inherit", "pipe"],
+    });
+    let complaints = "";
+    child.stderr.on("data", (text: Buffer) => (complaints += text.toString()));
+    expect(await once(child, "close")).toEqual([0, null]);
+    expect(complaints).toBe("");
+  });
+
   test("say what is wrong", async () => {
     const wrong: readonly (readonly [readonly string[], string])[] = [
       [["call"], "expected MODULE NAME; --broker <url> stands for MODULE, got nothing"],

@@ -161,13 +161,13 @@ export class Fetch {
       await Promise.all(deliveries.map((delivery) => broker.putBack(delivery)));
       return;
     }
+    this.#answeredAt = Date.now();
     if (deliveries.length > 0) this.#hear();
     for (const delivery of deliveries) launch(delivery);
     const dueAt = deliveries.length === limit ? null : await broker.nextDueAt(queues);
     if (this.#round !== round) return;
     this.#endSilence();
-    this.#answeredAt = Date.now();
-    if (dueAt !== null) this.#wakeAfter(dueAt - this.#answeredAt);
+    if (dueAt !== null) this.#wakeAfter(dueAt - Date.now());
   }
 
   #wakeAfter(waitMs: number): void {

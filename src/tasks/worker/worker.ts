@@ -312,7 +312,9 @@ export class Worker implements Service {
       await this.#autoscale?.check(this.#hand.running.size, () => this.#countWaiting());
       await this.#dropOld();
     } catch (error) {
-      this.#runtime.logger.warn({ err: error }, "what is checked every second could not be");
+      // Of a broker that is not there the fetch has told already.
+      const level = this.#fetch.health.failure ? "debug" : "warn";
+      this.#runtime.logger[level]({ err: error }, "what is checked every second could not be");
     } finally {
       this.#isChecking = false;
     }

@@ -9,5 +9,10 @@ tasks.task("shared.slow", async (waitMs: number) => {
   await delay(waitMs);
   return process.pid;
 });
+tasks.task("shared.add", async (...numbers: readonly number[]) => {
+  await delay(20);
+  return numbers.reduce((sum, n) => sum + n, 0);
+});
+tasks.task("shared.sum", (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0));
 await tasks.createWorker({ concurrency: 2, leaseMs: 1_000 }).start();
 process.stdout.write("ready\n");

@@ -1,8 +1,9 @@
 import { isTidingsError } from "../../core/errors.ts";
-import type { Settlement } from "../brokers/broker.ts";
+import type { Publication, Settlement } from "../brokers/broker.ts";
 import { carryOut, preparePlan, type PreparedPlan } from "../canvas/carry-out.ts";
 import { NO_PLAN, asksForMore, planAfter } from "../canvas/plan-after.ts";
 import type { TaskMessage } from "../message/message.ts";
+import { markRedelivered } from "../message/redelivered.ts";
 import type { TaskRecord } from "../results/task-record.ts";
 import { isFinal } from "../states.ts";
 import type { Execution } from "./execution.ts";
@@ -56,10 +57,19 @@ async function settleWithPlan(
     if (kept) await results.store(kept);
   }
   const { sends, finished } = await carryOut(context.runtime, plan, rootId);
-  const settled = await context.settle(delivery, { ...ending, record: kept, sends });
+  const settled = await context.settle(delivery, {
+    ...ending,
+    record: kept,
+    sends: delivery.runs > 1 ? again(sends) : sends,
+  });
   if (!settled) return null;
   for (const groupId of finished) await results.chords?.forget(groupId);
   return record;
+}
+
+/** An earlier run may have sent them: whoever takes them looks first whether they are done. */
+function again(sends: readonly Publication[]): readonly Publication[] {
+  return sends.map((send) => ({ ...send, message: markRedelivered(send.message) }));
 }
 
 /** A task whose successor cannot be sent has failed, so that nobody waits for what never comes. */

@@ -1,5 +1,6 @@
+import { asksForMore } from "./canvas/plan-after.ts";
 import { decodeMessage } from "./message/decode.ts";
-import type { EncodedMessage } from "./message/message.ts";
+import type { EncodedMessage, TaskMessage } from "./message/message.ts";
 import { pendingRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
@@ -14,27 +15,31 @@ export async function cancelTask({ broker, results }: TaskRuntime, id: string): 
   const found = await broker.cancel(id);
   if (!found) return false;
   if (found.running) return true;
+  const message = found.message && read(found.message);
   const record = (await results.get(id)) ?? pendingRecord(id);
   // Where the queues cannot be looked into, the record says whether there is still something to cancel.
   if (isFinal(record.state)) return false;
   if (!found.message && record.state === "STARTED") return true;
   await results.store({
     ...record,
-    name: record.name ?? (found.message && nameOf(found.message)),
+    name: record.name ?? message?.task ?? null,
+    parentId: message?.parentId ?? null,
+    groupId: message?.group ?? null,
     state: "REVOKED",
     queue: found.queue,
     error: { type: "TASK_CANCELLED", message: "the task was cancelled" },
     finishedAt: Date.now(),
     retryAt: null,
   });
-  await broker.discard(id);
+  // A chord or a chain that waits for it must hear of it: from the worker that takes the marked message.
+  if (!message || !asksForMore(message)) await broker.discard(id);
   return true;
 }
 
 /** A message that cannot be read has no name to show, and is cancelled all the same. */
-function nameOf(message: EncodedMessage): string | null {
+function read(message: EncodedMessage): TaskMessage | null {
   try {
-    return decodeMessage(message).task;
+    return decodeMessage(message);
   } catch {
     return null;
   }

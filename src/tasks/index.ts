@@ -55,6 +55,9 @@ export {
   type ListDeadLettersOptions,
 } from "./dead-letters/dead-letters.ts";
 export { currentTask, type CurrentTask } from "./current-task.ts";
+export type { LimitKey } from "./limits/limit-key.ts";
+export type { ConcurrencyOptions, LimitOptions, RateLimitOptions } from "./limits/limit-options.ts";
+export type { UniqueDetails, UniqueOptions } from "./limits/unique-options.ts";
 export type {
   Claim,
   Entrant,

@@ -5,6 +5,7 @@ import { assertDuration, invalidOption } from "../core/options.ts";
 import type { ExchangeAddress } from "./brokers/broker.ts";
 import { assertCallOptions, assertText, withDefaults, type CallOptions } from "./call-options.ts";
 import { findCurrentTask } from "./current-task.ts";
+import { UNIQUE_HEADER, type UniqueCall } from "./limits/unique-options.ts";
 import { encodeMessage } from "./message/encode.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
@@ -41,6 +42,8 @@ export interface PreparedCall {
   /** Whether nothing will be recorded of it. */
   readonly ignoreResult: boolean;
   readonly publishRetry: CallOptions["publishRetry"];
+  /** Whether it stands for others, or others for it. */
+  readonly unique: UniqueCall | null;
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`;
@@ -56,7 +59,9 @@ export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall 
   const { definitions, defaultQueue } = runtime;
   if (call.options !== NO_OPTIONS) assertSendOptions(call.options);
   const ofTask = withDefaults(call.options, definitions.get(call.task)?.options ?? NO_OPTIONS);
-  const options = runtime.findRoute ? withRoute(call, ofTask, runtime.findRoute) : ofTask;
+  const routed = runtime.findRoute ? withRoute(call, ofTask, runtime.findRoute) : ofTask;
+  const unique = findUnique(runtime, call);
+  const options = unique ? withUnique(routed, unique) : routed;
   const { taskId: id = newTaskId(), exchange, routingKey = "" } = options;
   const dueAt = toDueTime(options);
   return {
@@ -69,6 +74,7 @@ export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall 
     dueAt: dueAt ?? undefined,
     ignoreResult: options.ignoreResult ?? false,
     publishRetry: options.publishRetry,
+    unique,
   };
 }
 
@@ -79,6 +85,25 @@ function withRoute(
   findRoute: FindRoute,
 ): SendOptions {
   return withDefaults(options, findRoute({ task, args, kwargs, options }));
+}
+
+/** The steps of a workflow are sent whatever else is. */
+function findUnique({ definitions }: TaskRuntime, call: TaskCall): UniqueCall | null {
+  const rule = call.workflow ? undefined : definitions.get(call.task)?.unique;
+  if (!rule) return null;
+  return rule.toUnique({ args: withoutTrailingUndefined(call.args), kwargs: call.kwargs ?? {} });
+}
+
+/** What the message says of its key; a debounced one comes after its time of silence. */
+function withUnique(options: SendOptions, { mode, key, ttlMs }: UniqueCall): SendOptions {
+  if (mode === "throttle") return options;
+  const headers = { ...options.headers, [UNIQUE_HEADER]: key };
+  if (mode !== "debounce") return { ...options, headers };
+  if (options.countdownMs !== undefined || options.eta !== undefined) {
+    const name = options.eta === undefined ? "countdownMs" : "eta";
+    throw invalidOption(name, "absent when the task has `debounceMs`", options[name]);
+  }
+  return { ...options, headers, countdownMs: ttlMs };
 }
 
 function assertSendOptions(options: SendOptions): void {

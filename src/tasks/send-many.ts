@@ -49,10 +49,7 @@ export async function sendMany<T>(
   for (let index = 0; index < prepared.length; index += CHUNK) {
     const chunk = prepared.slice(index, index + CHUNK);
     const settled = await Promise.allSettled(
-      chunk.map(async (call) => {
-        await sendPrepared(runtime, call);
-        return toResult(call);
-      }),
+      chunk.map(async (call) => toResult(await sendPrepared(runtime, call))),
     );
     outcomes.push(...settled);
     const reason = whyNothing(settled);

@@ -2,6 +2,7 @@ import { TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { findCurrentTask } from "./current-task.ts";
+import { sendUnique } from "./limits/send-unique.ts";
 import { markRedelivered } from "./message/redelivered.ts";
 import { prepareCall, type PreparedCall, type TaskCall } from "./prepare-call.ts";
 import { retryPublish } from "./publish-retry.ts";
@@ -20,13 +21,24 @@ import type { TaskRuntime } from "./task-runtime.ts";
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the broker cannot keep it.
  */
 export async function sendCall(runtime: TaskRuntime, call: TaskCall): Promise<PreparedCall> {
-  const prepared = prepareCall(runtime, call);
-  await sendPrepared(runtime, prepared);
-  return prepared;
+  return await sendPrepared(runtime, prepareCall(runtime, call));
 }
 
-/** Gives a prepared call to the broker. Throws as {@link sendCall} does. */
-export async function sendPrepared(runtime: TaskRuntime, prepared: PreparedCall): Promise<void> {
+/** Gives a prepared call to the broker, or finds one that stands for it. Throws as {@link sendCall} does. */
+export async function sendPrepared(
+  runtime: TaskRuntime,
+  prepared: PreparedCall,
+): Promise<PreparedCall> {
+  const { id, unique } = prepared;
+  const send = (): Promise<void> => sendAnyway(runtime, prepared);
+  if (!unique) {
+    await send();
+    return prepared;
+  }
+  return { ...prepared, id: await sendUnique(runtime, { id, unique, send }) };
+}
+
+async function sendAnyway(runtime: TaskRuntime, prepared: PreparedCall): Promise<void> {
   const { broker, results, closing: signal } = runtime;
   const { id, hasOwnId, publishRetry: retry } = prepared;
   // Who had the id before may end just now: whoever takes the message looks first.

@@ -9,6 +9,7 @@ import type { DeadLetterOptions } from "./dead-letters/dead-letter.ts";
 import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
 import { toBindArguments, type KeywordOptions } from "./keyword-arguments.ts";
 import { toLimitRules, type LimitOptions, type LimitRule } from "./limits/limit-options.ts";
+import { toUniqueRule, type UniqueRule } from "./limits/unique-options.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
@@ -98,6 +99,8 @@ export interface TaskDefinition {
   readonly options: TaskOptions;
   /** What its runs must get past. */
   readonly limits: readonly LimitRule[];
+  /** Which of its calls are sent. */
+  readonly unique: UniqueRule | undefined;
   /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the schema, if there is one. */
   readonly checkArguments: ((args: readonly unknown[]) => Promise<void>) | undefined;
   /** Calls the function with what a message carries. */
@@ -129,6 +132,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   assertRetryOptions(options);
   assertErrorMatches("throws", options.throws);
   const limits = toLimitRules(name, options);
+  const unique = toUniqueRule(name, options);
   const call = (...args: readonly unknown[]): unknown => Reflect.apply(run, undefined, args);
   const bind = toBindArguments(name, options);
   const { input } = options;
@@ -137,6 +141,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
       name,
       options,
       limits,
+      unique,
       checkArguments: undefined,
       run: (args, kwargs) => call(...bind(args, kwargs)),
     };
@@ -151,6 +156,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
     name,
     options,
     limits,
+    unique,
     checkArguments: async (args) => void (await checkInput(name, input, args[0])),
     run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
   };

@@ -179,8 +179,7 @@ export class Tasks implements AsyncDisposable {
       const message = `a task named \`${name}\` is registered already; names are used once`;
       throw new TidingsError("APP_INVALID_DEFINITION", message);
     }
-    if (definition.limits.some(({ scope }) => scope === "global"))
-      assertLimits(this.#runtime, name);
+    assertLimits(this.#runtime, definition);
     this.#definitions.set(name, definition);
     return this.#toTask(definition);
   }

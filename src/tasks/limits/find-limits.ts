@@ -1,6 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import type { Broker } from "../brokers/broker.ts";
 import type { ResultStore } from "../results/result-store.ts";
+import type { TaskDefinition } from "../task.ts";
 import type { LimitStore } from "./limit-store.ts";
 
 /** Where limits can be kept. */
@@ -14,11 +15,15 @@ export function findLimits({ broker, results }: LimitPlaces): LimitStore | undef
   return broker.limits ?? results.limits;
 }
 
-/** Throws APP_INVALID_DEFINITION when there is nothing that can count for all of them. */
-export function assertLimits(places: LimitPlaces, task: string): void {
-  if (findLimits(places)) return;
+/** Throws APP_INVALID_DEFINITION when nothing can count for all workers and callers, and a task needs it. */
+export function assertLimits(
+  places: LimitPlaces,
+  { name, limits, unique }: Pick<TaskDefinition, "name" | "limits" | "unique">,
+): void {
+  const isShared = unique !== undefined || limits.some(({ scope }) => scope === "global");
+  if (!isShared || findLimits(places)) return;
   throw new TidingsError(
     "APP_INVALID_DEFINITION",
-    `expected results in redis:, sqlite: or memory: for the limits of task \`${task}\`, got a broker and results that cannot count for all workers`,
+    `expected results in redis:, sqlite: or memory: for the limits of task \`${name}\`, got a broker and results that cannot count for all workers`,
   );
 }

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 
 import { TidingsError } from "../../core/errors.ts";
+import { invalidOption } from "../../core/options.ts";
 
 /** The arguments of a call. */
 export interface CallArguments {
@@ -31,4 +32,9 @@ export function toStoredKey({ task, purpose }: KeyOwner, text: unknown): string 
     throw new TidingsError("TASK_INVALID_ARGUMENTS", `expected ${got}`);
   }
   return hash("sha256", `${task}\0${purpose}\0${text}`, "base64url");
+}
+
+/** Throws OPTION_INVALID unless it is a function. */
+export function assertKey(name: string, key: unknown): void {
+  if (typeof key !== "function") throw invalidOption(name, "a function", key);
 }

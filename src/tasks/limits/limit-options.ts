@@ -1,9 +1,10 @@
 import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
-import { toStoredKey, type CallArguments, type LimitKey } from "./limit-key.ts";
+import { assertKey, toStoredKey, type CallArguments, type LimitKey } from "./limit-key.ts";
 import type { Limit } from "./limit-store.ts";
+import { toUniqueRule, type UniqueOptions, type UniqueRule } from "./unique-options.ts";
 
 /** How often and how much at once a task runs. */
-export interface LimitOptions {
+export interface LimitOptions extends UniqueOptions {
   /** How often it is run: `"10/s"`, `"100/m"`, `"1000/h"` for each worker, as Celery has it; or in detail. */
   readonly rateLimit?: string | RateLimitOptions | undefined;
   /** How many of it run at the same time, in all workers together. */
@@ -45,9 +46,11 @@ export interface LimitRule {
  */
 export function toLimitRules(
   task: string,
-  { rateLimit, concurrency }: LimitOptions,
+  { rateLimit, concurrency, unique }: LimitOptions,
 ): readonly LimitRule[] {
+  const rule = toUniqueRule(task, { unique });
   return [
+    ...(rule?.mode === "running" ? [toAloneRule(rule)] : []),
     ...(concurrency === undefined ? [] : [toSlotRule(task, concurrency)]),
     ...(rateLimit === undefined ? [] : [toRateRule(task, rateLimit)]),
   ];
@@ -89,9 +92,13 @@ function toSlotRule(task: string, { limit, key = allTogether }: ConcurrencyOptio
   };
 }
 
-/** Throws OPTION_INVALID unless it is a function. */
-export function assertKey(name: string, key: unknown): void {
-  if (typeof key !== "function") throw invalidOption(name, "a function", key);
+/** Of what is unique while it runs, one runs. */
+function toAloneRule(rule: UniqueRule): LimitRule {
+  return {
+    kind: "slots",
+    scope: "global",
+    toLimit: (call) => ({ kind: "slots", key: rule.toUnique(call).key, slots: 1 }),
+  };
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };

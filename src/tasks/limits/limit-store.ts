@@ -85,9 +85,10 @@ export interface KeyHolder {
  *   do not come within `CALL_MS`, `reclaim` MUST return those after them.
  * - `wait` MUST do the same for a slot that became free while the message of a task was put back, and keep
  *   the place of that task, or give it one if it was passed over meanwhile.
- * - `claim` MUST give a key to one task, and return who has it; the one who has it may make it firm, and
- *   last longer. `replace` MUST give it to another, and return who had it. A claim ends with its time.
- * - `unclaim` MUST do nothing when another has the key.
+ * - `claim` MUST give a key to one task, and return who has it. `replace` MUST give it to another, and
+ *   return who had it. A claim ends with its time.
+ * - `keep` MUST make a claim firm and last longer, and `unclaim` end it, and do nothing when another task
+ *   has the key, or none.
  */
 export interface LimitStore {
   /** Admits a run, or says why not. */
@@ -102,6 +103,8 @@ export interface LimitStore {
   reclaim(): Promise<readonly WaitingTask[]>;
   /** Takes a key if it is free; returns who has it. */
   claim(claim: Claim): Promise<KeyHolder>;
+  /** Goes on having a key. */
+  keep(claim: Claim): Promise<void>;
   /** Takes a key, whoever has it; returns who had it. */
   replace(claim: Claim): Promise<string | null>;
   /** Who has a key. */

@@ -130,26 +130,38 @@ export class MemoryLimits implements LimitStore {
   }
 
   async claim(claim: Claim): Promise<KeyHolder> {
-    const found = await this.holder(claim.key);
+    const found = this.#holderOf(claim.key);
     if (found && found.id !== claim.id) return found;
-    this.#claims.set(claim.key, { ...claim, until: this.#now() + claim.ttlMs });
+    this.#setClaim(claim);
     return { id: claim.id, firm: claim.firm };
   }
 
+  async keep(claim: Claim): Promise<void> {
+    if (this.#holderOf(claim.key)?.id === claim.id) this.#setClaim(claim);
+  }
+
   async replace(claim: Claim): Promise<string | null> {
-    const found = await this.holder(claim.key);
-    this.#claims.set(claim.key, { ...claim, until: this.#now() + claim.ttlMs });
+    const found = this.#holderOf(claim.key);
+    this.#setClaim(claim);
     return found?.id ?? null;
   }
 
   async holder(key: string): Promise<KeyHolder | null> {
+    return this.#holderOf(key);
+  }
+
+  async unclaim(key: string, id: string): Promise<void> {
+    if (this.#claims.get(key)?.id === id) this.#claims.delete(key);
+  }
+
+  #holderOf(key: string): KeyHolder | null {
     const found = this.#claims.get(key);
     if (!found || found.until <= this.#now()) return null;
     return { id: found.id, firm: found.firm };
   }
 
-  async unclaim(key: string, id: string): Promise<void> {
-    if (this.#claims.get(key)?.id === id) this.#claims.delete(key);
+  #setClaim(claim: Claim): void {
+    this.#claims.set(claim.key, { ...claim, until: this.#now() + claim.ttlMs });
   }
 
   #stateOf(key: string): LimitState {

@@ -247,17 +247,17 @@ return replies
  * Gives a key to a task.
  *
  * KEYS       the key
- * ARGV[1…4]  the id; "1" if it is firm; how long in ms; "1" to take it from whoever has it
- * returns    who has it; "1" if it is firm. Or, for "1", who had it
+ * ARGV[1…4]  the id; "1" if it is firm, or "0"; how long in ms; "claim", "keep" or "replace"
+ * returns    nothing, or what another has there
  */
 export const CLAIM: RedisScript = {
   source: `
 local found = redis.call("GET", KEYS[1])
-local other = found and string.sub(found, 2)
-if ARGV[4] ~= "1" and other and other ~= ARGV[1] then return { other, string.sub(found, 1, 1) } end
+local isOwn = found and string.sub(found, 2) == ARGV[1]
+if ARGV[4] == "claim" and found and not isOwn then return found end
+if ARGV[4] == "keep" and not isOwn then return found end
 redis.call("SET", KEYS[1], ARGV[2] .. ARGV[1], "PX", ARGV[3])
-if ARGV[4] == "1" then return { other or false, "" } end
-return { ARGV[1], ARGV[2] }
+return not isOwn and found
 `,
 };
 

@@ -76,27 +76,30 @@ export class RedisLimits implements LimitStore {
     return toWaiting(await this.#run(RECLAIM_SLOTS, SHARED_KEYS, [this.#timeWord]));
   }
 
-  async claim({ key, id, ttlMs, firm }: Claim): Promise<KeyHolder> {
-    const words = [id, firm ? "1" : "0", String(ttlMs), "0"];
-    const [holder, isFirm] = toList(await this.#run(CLAIM, [claimKey(key)], words));
-    return { id: String(holder), firm: String(isFirm) === "1" };
+  async claim(claim: Claim): Promise<KeyHolder> {
+    const { id, firm } = claim;
+    return toHolder(await this.#claim(claim, "claim")) ?? { id, firm };
   }
 
-  async replace({ key, id, ttlMs, firm }: Claim): Promise<string | null> {
-    const words = [id, firm ? "1" : "0", String(ttlMs), "1"];
-    const [previous] = toList(await this.#run(CLAIM, [claimKey(key)], words));
-    return previous === null || previous === undefined ? null : String(previous);
+  async keep(claim: Claim): Promise<void> {
+    await this.#claim(claim, "keep");
+  }
+
+  async replace(claim: Claim): Promise<string | null> {
+    return toHolder(await this.#claim(claim, "replace"))?.id ?? null;
   }
 
   async holder(key: string): Promise<KeyHolder | null> {
     const reply = await this.#redis.run((redis) => redis.command(["GET", claimKey(key)]));
-    if (reply === null) return null;
-    const text = String(reply);
-    return { id: text.slice(1), firm: text.startsWith("1") };
+    return toHolder(reply);
   }
 
   async unclaim(key: string, id: string): Promise<void> {
     await this.#run(UNCLAIM, [claimKey(key)], [id]);
+  }
+
+  #claim({ key, id, ttlMs, firm }: Claim, how: "claim" | "keep" | "replace"): Promise<RedisReply> {
+    return this.#run(CLAIM, [claimKey(key)], [id, firm ? "1" : "0", String(ttlMs), how]);
   }
 
   get #timeWord(): string {
@@ -127,6 +130,13 @@ function toWords(limit: Limit): readonly string[] {
 
 function toSlotWords({ key, holder }: HeldSlot): readonly string[] {
   return [limitKey(key), holder];
+}
+
+/** "1" or "0" for firm or not, and the id. */
+function toHolder(reply: RedisReply): KeyHolder | null {
+  if (reply === null) return null;
+  const text = String(reply);
+  return { id: text.slice(1), firm: text.startsWith("1") };
 }
 
 function toWaiting(reply: RedisReply): readonly WaitingTask[] {

@@ -93,10 +93,10 @@ describe.each(["memory", "sqlite"] as const)("limits of tasks in %s", (kind) => 
     const slow = tasks.task("slow", { rateLimit }, (n: number) => {
       started.push({ n, at: Date.now() });
     });
-    await using worker = tasks.createWorker();
-    await worker.start();
     const sent = [];
     for (let n = 0; n < 12; n++) sent.push(await slow.delay(n));
+    await using worker = tasks.createWorker();
+    await worker.start();
     await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
     expect(started.map(({ n }) => n)).toEqual(Array.from({ length: 12 }, (_, n) => n));
     // 12 runs are 11 intervals of 50 ms; the slack of a rate, and what a busy machine adds, spread them.

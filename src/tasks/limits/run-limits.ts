@@ -24,6 +24,9 @@ export interface Wait {
   readonly slot: string | null;
 }
 
+/** Where nobody can be asked, nobody runs. */
+export const OUTAGE: Wait = { waitMs: 1_000, slot: null };
+
 /** What a run has. */
 interface Held {
   readonly slots: readonly HeldSlot[];
@@ -34,8 +37,6 @@ interface Held {
 /** Who waits looks again after this at the latest, and when nobody can be told that a slot is free. */
 const LOOK_MS = 10_000;
 const LOOK_BLINDLY_MS = 1_000;
-/** Where nobody can be asked, nobody runs. */
-const OUTAGE_MS = 1_000;
 
 /**
  * The limits of the tasks that one worker runs.
@@ -94,7 +95,7 @@ export class RunLimits {
       if (!isTidingsError(error, "STORAGE_UNAVAILABLE")) throw error;
       const fields = { err: error, task: message.task, id: delivery.id };
       this.#runtime.logger.warn(fields, "limits could not be asked; the task waits");
-      return { waitMs: OUTAGE_MS, slot: null };
+      return OUTAGE;
     }
   }
 

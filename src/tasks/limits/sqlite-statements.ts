@@ -58,6 +58,7 @@ type StatementName =
   | "uncall"
   | "called"
   | "claim"
+  | "keep"
   | "replace"
   | "holder"
   | "unclaim"
@@ -115,6 +116,8 @@ export function prepareLimits(database: TaskDatabase): LimitStatements {
       ON CONFLICT (key) DO UPDATE
         SET id = excluded.id, firm = excluded.firm, ends_at = excluded.ends_at
       WHERE tidings_claims.id = excluded.id OR tidings_claims.ends_at <= ?`),
+    keep: database.prepare(`
+      UPDATE tidings_claims SET firm = ?, ends_at = ? WHERE key = ? AND id = ? AND ends_at > ?`),
     replace: database.prepare(`
       INSERT OR REPLACE INTO tidings_claims (key, id, firm, ends_at) VALUES (?, ?, ?, ?)`),
     holder: database.prepare(`SELECT id, firm FROM tidings_claims WHERE key = ? AND ends_at > ?`),

@@ -113,6 +113,13 @@ export class SqliteLimits implements LimitStore {
     });
   }
 
+  async keep({ key, id, ttlMs, firm }: Claim): Promise<void> {
+    await this.#database.run(() => {
+      const now = this.#now();
+      this.#ask.keep.run(Number(firm), now + ttlMs, key, id, now);
+    });
+  }
+
   replace({ key, id, ttlMs, firm }: Claim): Promise<string | null> {
     return this.#database.run(() => {
       const now = this.#now();

@@ -1,4 +1,5 @@
-import { toError } from "../../core/errors.ts";
+import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
+import { OUTAGE } from "../limits/run-limits.ts";
 import type { TaskMessage } from "../message/message.ts";
 import type { TaskDefinition } from "../task.ts";
 import type { Execution } from "./execution.ts";
@@ -6,7 +7,8 @@ import type { Execution } from "./execution.ts";
 /** Has a task that is beyond its limits wait in the broker, where it takes nobody's place. */
 export function admit(execution: Execution): Execution | Promise<Execution> {
   const { context, message, definition } = execution;
-  if (!message || !definition || !context.limits.concern(definition)) return execution;
+  if (!message || !definition) return execution;
+  if (!definition.unique && !context.limits.concern(definition)) return execution;
   return waitForTurn(execution, message, definition);
 }
 
@@ -16,16 +18,35 @@ export async function leave({ context, delivery, goesOn }: Execution): Promise<v
   else await context.limits.leave(delivery);
 }
 
+/** Frees the key of a unique task. What cannot be freed now is free in the end. */
+export async function freeKey({ context, delivery }: Execution, isOver: boolean): Promise<void> {
+  try {
+    await context.uniques.end(delivery, isOver);
+  } catch (error) {
+    const fields = { err: error, id: delivery.id };
+    context.runtime.logger.warn(fields, "the key of a unique task could not be given back");
+  }
+}
+
 async function waitForTurn(
   execution: Execution,
   message: TaskMessage,
-  { limits }: TaskDefinition,
+  { limits, unique }: TaskDefinition,
 ): Promise<Execution> {
+  const { context, delivery } = execution;
   try {
-    const wait = await execution.context.limits.admit(execution.delivery, message, limits);
-    return wait ? { ...execution, outcome: { kind: "waiting", wait } } : execution;
+    if (unique && (await context.uniques.isReplaced(delivery, message, unique))) {
+      const error = new TidingsError("TASK_CANCELLED", "a later call has taken its place");
+      return { ...execution, outcome: { kind: "revoked", error } };
+    }
+    const wait = await context.limits.admit(delivery, message, limits);
+    if (wait) return { ...execution, outcome: { kind: "waiting", wait } };
+    if (unique) await context.uniques.start(delivery, message, unique);
+    return execution;
   } catch (error) {
-    // The task's own function for its key failed.
+    // Where nobody can be asked, nobody runs; else the task's own function for its key failed.
+    const isOutage = isTidingsError(error, "STORAGE_UNAVAILABLE");
+    if (isOutage) return { ...execution, outcome: { kind: "waiting", wait: OUTAGE } };
     return { ...execution, outcome: { kind: "failure", error: toError(error) } };
   }
 }

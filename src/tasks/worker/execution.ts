@@ -3,6 +3,7 @@ import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
 import { Ignore } from "../ignore.ts";
 import type { RunLimits, Wait } from "../limits/run-limits.ts";
+import type { UniqueRuns } from "../limits/unique-runs.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { isRedelivered } from "../message/redelivered.ts";
@@ -11,7 +12,7 @@ import { pendingRecord, type TaskRecord, type TaskWorker } from "../results/task
 import { isFinal } from "../states.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
-import { admit, leave } from "./admit.ts";
+import { admit, freeKey, leave } from "./admit.ts";
 import { settleAfter } from "./after.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
@@ -33,6 +34,7 @@ export interface ExecutionContext {
   readonly worker: TaskWorker;
   readonly settle: Settle;
   readonly limits: RunLimits;
+  readonly uniques: UniqueRuns;
   /** Where functions run. */
   readonly pool: TaskPool;
   /** For tasks that have none of their own. */
@@ -237,6 +239,8 @@ async function settle(execution: Execution): Promise<Execution> {
   for (let failures = 0; ; failures++) {
     try {
       const record = await settleAfter(execution, ending);
+      const isOver = record !== null && ending.retry === null;
+      if (context.uniques.concern(delivery)) await freeKey(execution, isOver);
       return record ? { ...execution, record } : { ...execution, outcome: { kind: "lost" } };
     } catch (error) {
       // The work is done: as long as the lease is kept, storing it is worth waiting for.

@@ -7,6 +7,7 @@ import type { ControlledWorker } from "../control/commands.ts";
 import { ControlNode } from "../control/control-node.ts";
 import type { RateLimitOptions } from "../limits/limit-options.ts";
 import { RunLimits } from "../limits/run-limits.ts";
+import { UniqueRuns } from "../limits/unique-runs.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import { assertName } from "../task.ts";
@@ -107,6 +108,7 @@ export class Worker implements Service {
         leaseMs,
         onLost: (delivery) => this.#hand.lose(delivery),
       }),
+      uniques: new UniqueRuns(this.#runtime),
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
       pool: this.#pool,

@@ -230,12 +230,28 @@ export const limitsCases: readonly LimitsCase[] = [
       assert.equal(await limits.holder("k"), null);
       assert.deepEqual(await limits.claim(claim), { id: "a", firm: false });
       assert.deepEqual(await limits.claim({ ...claim, id: "b" }), { id: "a", firm: false });
-      assert.deepEqual(await limits.claim({ ...claim, firm: true }), { id: "a", firm: true });
+      await limits.keep({ ...claim, id: "b", firm: true });
+      assert.deepEqual(await limits.holder("k"), { id: "a", firm: false });
+      await limits.keep({ ...claim, firm: true });
       assert.deepEqual(await limits.holder("k"), { id: "a", firm: true });
       await limits.unclaim("k", "b");
       assert.deepEqual(await limits.holder("k"), { id: "a", firm: true });
       await limits.unclaim("k", "a");
+      await limits.keep(claim);
+      assert.equal(await limits.holder("k"), null, "what was given back is not kept");
       assert.deepEqual(await limits.claim({ ...claim, id: "b" }), { id: "b", firm: false });
+    },
+  },
+  {
+    name: "gives a key to one of those who ask at the same time",
+    async run(make) {
+      const limits = await make(makeClock());
+      const names = range(5).map((n) => `task-${n}`);
+      const claims = names.map((id) => limits.claim({ key: "k", id, ttlMs: 60_000, firm: false }));
+      const holders = new Set((await Promise.all(claims)).map(({ id }) => id));
+      assert.equal(holders.size, 1);
+      const admissions = names.map((id) => ask(limits, entrant(id, slots(2))));
+      assert.equal((await Promise.all(admissions)).filter((wait) => wait === null).length, 2);
     },
   },
   {

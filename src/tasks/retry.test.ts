@@ -26,11 +26,6 @@ describe("retryDelay", () => {
     expect(retryDelay(new Retry(), 0, options)).toBe(1_000);
   });
 
-  test("knows an error that has lost its class by its name", () => {
-    const lost = Object.defineProperty(new Error("x"), "name", { value: "RangeError" });
-    expect(retryDelay(lost, 0, { autoRetryFor: [RangeError] })).toBe(1_000);
-  });
-
   test("does not try the errors again that are not meant", () => {
     const options = { maxRetries: Infinity, dontAutoRetryFor: [TypeError] };
     expect(retryDelay(new TypeError("x"), 0, options)).toBeNull();

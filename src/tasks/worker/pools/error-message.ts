@@ -1,4 +1,5 @@
 import { ERROR_CODES, TidingsError, toError, type ErrorCode } from "../../../core/errors.ts";
+import { classNames, rememberClasses } from "../../error-match.ts";
 import { Ignore } from "../../ignore.ts";
 import { JsonRefusal } from "../../message/json-text.ts";
 import { Reject } from "../../reject.ts";
@@ -7,6 +8,8 @@ import { Retry } from "../../retry.ts";
 /** An error on its way between a pool and its threads or processes. */
 export interface ErrorMessage {
   readonly class: "Error" | "TidingsError" | "Retry" | "JsonRefusal" | "Ignore" | "Reject";
+  /** The names of its classes. */
+  readonly classes: readonly string[];
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
@@ -26,6 +29,7 @@ export function toErrorMessage(thrown: unknown): ErrorMessage {
   const isRetry = error instanceof Retry;
   return {
     class: classOf(error),
+    classes: classNames(error),
     name: error.name,
     message: error.message,
     stack: error.stack,
@@ -39,7 +43,8 @@ export function toErrorMessage(thrown: unknown): ErrorMessage {
 /** Makes the error again that {@link toErrorMessage} described. */
 export function fromErrorMessage(description: ErrorMessage): Error {
   const error = construct(description);
-  const { stack } = description;
+  const { stack, classes } = description;
+  rememberClasses(error, classes);
   if (stack !== undefined) Object.defineProperty(error, "stack", { value: stack });
   return error;
 }

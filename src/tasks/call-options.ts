@@ -16,7 +16,7 @@ export interface CallOptions extends TimeLimitOptions, PublishRetry {
   readonly exchange?: string | undefined;
   /** What the exchange finds the queues by. @default "" */
   readonly routingKey?: string | undefined;
-  /** Which come first: a word, or 0 to 9 as the broker counts. Redis begins with 0, RabbitMQ with 9. */
+  /** Which come first: a word, or a number as the broker counts. On Redis 0 is first and 9 last, on RabbitMQ 0 is last. */
   readonly priority?: Priority | undefined;
   /** JSON values that the task finds in its message. At most 65,536 bytes. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;

@@ -9,7 +9,8 @@ export type PriorityWord = "high" | "normal" | "low";
 /** How far from the first number a word is. */
 const DISTANCES: Readonly<Record<PriorityWord, number>> = { high: 0, normal: 5, low: 9 };
 
-const LAST = 9;
+/** "1 to 255": what RabbitMQ can tell apart. */
+const MAX_PRIORITY = 255;
 
 /**
  * Returns the number that a message carries.
@@ -20,13 +21,13 @@ export function toPriorityNumber(priority: Priority, first: 0 | 9 = 0): number {
   return typeof priority === "number" ? priority : Math.abs(first - DISTANCES[priority]);
 }
 
-/** Throws OPTION_INVALID unless it is a word or an integer of 0 to 9. */
+/** Throws OPTION_INVALID unless it is a word or an integer of 0 to 255. */
 export function assertPriority(name: string, priority: Priority): void {
   const isKnown =
     typeof priority === "number"
-      ? Number.isInteger(priority) && priority >= 0 && priority <= LAST
+      ? Number.isInteger(priority) && priority >= 0 && priority <= MAX_PRIORITY
       : Object.hasOwn(DISTANCES, priority);
-  if (!isKnown) throw invalidOption(name, "high, normal, low or an integer of 0 to 9", priority);
+  if (!isKnown) throw invalidOption(name, "high, normal, low or an integer of 0 to 255", priority);
 }
 
 /** The steps of Celery's priorities on Redis, first to last. Other brokers of one machine have the same. */

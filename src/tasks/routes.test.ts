@@ -45,7 +45,7 @@ describe("routes", () => {
   test.each<readonly [name: string, route: Route, message: string]>([
     ["without a task", { task: "", queue: "mail" }, "`task`"],
     ["to nowhere", { task: "mail", queue: "" }, "`queue`"],
-    ["with an unknown priority", { task: "mail", priority: 11 }, "`priority`"],
+    ["with an unknown priority", { task: "mail", priority: -1 }, "`priority`"],
   ])("are refused %s", (_name, route, message) => {
     expect(() => createRouter([route])).toThrow(message);
   });

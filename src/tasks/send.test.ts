@@ -97,7 +97,7 @@ describe("a call", () => {
   });
 
   test.each<readonly [name: string, options: SendOptions, message: string]>([
-    ["a priority beyond 9", { priority: 10 }, "`priority`"],
+    ["a priority beyond 255", { priority: 256 }, "`priority`"],
     ["a priority that is no word", JSON.parse('{"priority":"urgent"}'), "`priority`"],
     ["headers that are a list", JSON.parse('{"headers":[]}'), "`headers`"],
     ["headers of the protocol's names", { headers: { retries: 1 } }, "`headers`"],

@@ -17,7 +17,7 @@ export type CeleryOptions = Readonly<Record<string, unknown>>;
 export function toSignatureOptions(options: SendOptions): CeleryOptions {
   const { expires, expiresInMs, priority } = options;
   if (typeof priority === "string") {
-    throw invalidOption("priority", "an integer of 0 to 9 in a signature", priority);
+    throw invalidOption("priority", "a number in a signature", priority);
   }
   const written = {
     countdown: toSeconds(options.countdownMs),

@@ -12,6 +12,7 @@ type Taken = readonly Delivery[];
 class DeafBroker extends MemoryBroker {
   reconnects = 0;
   checks = 0;
+  givenBack = 0;
   silence: ((request: TakeRequest) => Promise<Taken>) | undefined;
 
   override async take(request: TakeRequest): Promise<Taken> {
@@ -26,6 +27,13 @@ class DeafBroker extends MemoryBroker {
   override async reclaim(): Promise<number> {
     this.checks++;
     return await super.reclaim();
+  }
+
+  override async putBack(
+    ...given: Parameters<MemoryBroker["putBack"]>
+  ): ReturnType<MemoryBroker["putBack"]> {
+    this.givenBack++;
+    return await super.putBack(...given);
   }
 
   async reconnect(): Promise<void> {
@@ -71,6 +79,7 @@ describe("a fetch", () => {
     broker.silence = undefined;
     await late.get({ timeoutMs: 5_000 });
     expect(ran).toEqual([1, 2]);
+    expect(broker.givenBack).toBe(1);
   });
 
   test("starts again when it finds nothing although messages wait", async () => {

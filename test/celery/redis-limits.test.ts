@@ -1,0 +1,138 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+
+import { openRedis, type Redis } from "../../src/redis/index.ts";
+import { createTasks } from "../../src/tasks/index.ts";
+import { eventually } from "../redis/eventually.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+import { CeleryCaller } from "./celery-process.ts";
+
+let server: RedisServer;
+let redis: Redis;
+const workers: ChildProcess[] = [];
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  redis = openRedis(server.url);
+});
+
+afterAll(async () => {
+  await redis.close();
+  await server[Symbol.asyncDispose]();
+});
+
+beforeEach(() => redis.command(["FLUSHALL"]));
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.kill("SIGKILL");
+});
+
+async function startWorker(): Promise<ChildProcess> {
+  const main = fileURLToPath(new URL("limits-worker-main.ts", import.meta.url));
+  const child = spawn(process.execPath, ["--conditions=tidings-source", main, server.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  workers.push(child);
+  if (child.stdout) await once(child.stdout, "data");
+  return child;
+}
+
+/** What the workers, and this test of them, have written down, in the order of Redis. */
+async function readJournal(): Promise<readonly string[]> {
+  const lines = await redis.command(["LRANGE", "journal", "0", "-1"]);
+  return Array.isArray(lines) ? lines.map(String) : [];
+}
+
+/** The most runs of one key at the same time; those of a worker that is gone count no longer. */
+function peakOf(journal: readonly string[]): number {
+  const running: { readonly pid: string; readonly key: string }[] = [];
+  let peak = 0;
+  for (const line of journal) {
+    const [what, pid = "", key = ""] = line.split(" ");
+    if (what === "begin") running.push({ pid, key });
+    else if (what === "end") {
+      running.splice(
+        running.findIndex((run) => run.pid === pid && run.key === key),
+        1,
+      );
+    } else running.splice(0, Infinity, ...running.filter((run) => run.pid !== pid));
+    for (const { key: own } of running) {
+      peak = Math.max(peak, running.filter((run) => run.key === own).length);
+    }
+  }
+  return peak;
+}
+
+const begun = async (pid?: number): Promise<number> =>
+  (await readJournal()).filter((line) => line.startsWith(`begin ${pid ?? ""}`)).length;
+
+test("no more of one key run at once than its limit, when a worker is killed, too", async () => {
+  await using tasks = createTasks({ broker: server.url, results: server.url });
+  const [first] = await Promise.all([startWorker(), startWorker()]);
+  const calls = Array.from({ length: 36 }, (_, n) => ["a", "b", "c"][n % 3] ?? "");
+  const sent = await Promise.all(calls.map((key) => tasks.sendTask("limits.keyed", [key, 60])));
+  await eventually(async () => (await begun(first.pid)) >= 6);
+  const exited = once(first, "exit");
+  first.kill("SIGKILL");
+  await exited;
+  await redis.command(["RPUSH", "journal", `gone ${first.pid}`]);
+  await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  const journal = await readJournal();
+  expect(peakOf(journal)).toBe(2);
+  // What Redis still knows of slots is nothing.
+  await eventually(async () => (await redis.command(["ZCARD", "_tidings.slots"])) === 0);
+});
+
+test("the slots of a worker that hangs go to others, and what it says afterwards is dropped", async () => {
+  await using tasks = createTasks({ broker: server.url, results: server.url });
+  const hanging = await startWorker();
+  const sent = await Promise.all(
+    ["a", "a"].map((key) => tasks.sendTask("limits.keyed", [key, 800])),
+  );
+  await eventually(async () => (await begun()) === 2);
+  hanging.kill("SIGSTOP");
+  const other = await startWorker();
+  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  expect(pids).toEqual([other.pid, other.pid]);
+  hanging.kill("SIGCONT");
+  const more = await Promise.all(
+    Array.from({ length: 4 }, () => tasks.sendTask("limits.keyed", ["a", 20])),
+  );
+  await Promise.all(more.map((result) => result.get({ timeoutMs: 15_000 })));
+  const records = await Promise.all(sent.map((result) => result.record()));
+  expect(records.map(({ result }) => result)).toEqual([other.pid, other.pid]);
+});
+
+test("a rate holds for all workers together, whoever called", async () => {
+  await using tasks = createTasks({ broker: server.url, results: server.url });
+  await using caller = CeleryCaller.start(server.url);
+  await Promise.all([startWorker(), startWorker()]);
+  const python = await caller.send("limits.paced", [], { kwargs: {} });
+  const sent = await Promise.all(
+    Array.from({ length: 24 }, () => tasks.sendTask("limits.paced", [])),
+  );
+  const times = [
+    Number(await caller.get(python)),
+    ...(await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })))).map(Number),
+  ].toSorted((left, right) => left - right);
+  // 25 runs are 24 intervals of 50 ms, less the slack.
+  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1_100);
+  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(6_000);
+  for (const [index, from] of times.entries()) {
+    const inOneSecond = times.slice(index).filter((time) => time - from < 1_000).length;
+    expect(inOneSecond).toBeLessThanOrEqual(23);
+  }
+});
+
+test("a unique task is sent once, and again when it has been cancelled", async () => {
+  const options = { broker: server.url, results: server.url };
+  await using tasks = createTasks(options);
+  const run = tasks.task("unique", { unique: true, queue: "nobody's" }, (n: number) => n);
+  const sent = await Promise.all([run.delay(1), run.delay(1), run.delay(2)]);
+  expect(sent[1].id).toBe(sent[0].id);
+  expect(sent[2].id).not.toBe(sent[0].id);
+  await sent[0].cancel();
+  expect((await run.delay(1)).id).not.toBe(sent[0].id);
+});

@@ -7,6 +7,7 @@ import { assertCallOptions, assertText, withDefaults, type CallOptions } from ".
 import { findCurrentTask } from "./current-task.ts";
 import { UNIQUE_HEADER, type UniqueCall } from "./limits/unique-options.ts";
 import { encodeMessage } from "./message/encode.ts";
+import { isRecord } from "./message/is-record.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
 import { toPriorityNumber } from "./priority.ts";
@@ -57,6 +58,7 @@ const ORIGIN = `gen${process.pid}@${hostname()}`;
  */
 export function prepareCall(runtime: TaskRuntime, call: TaskCall): PreparedCall {
   const { definitions, defaultQueue } = runtime;
+  assertArguments(call);
   if (call.options !== NO_OPTIONS) assertSendOptions(call.options);
   const ofTask = withDefaults(call.options, definitions.get(call.task)?.options ?? NO_OPTIONS);
   const routed = runtime.findRoute ? withRoute(call, ofTask, runtime.findRoute) : ofTask;
@@ -104,6 +106,17 @@ function withUnique(options: SendOptions, { mode, key, ttlMs }: UniqueCall): Sen
     throw invalidOption(name, "absent when the task has `debounceMs`", options[name]);
   }
   return { ...options, headers, countdownMs: ttlMs };
+}
+
+/** Types do not hold for what comes from elsewhere. */
+function assertArguments({ task, args, kwargs = {} }: TaskCall): void {
+  if (!Array.isArray(args)) throw unsendable(task, "expected its arguments to be a list");
+  if (!isRecord(kwargs)) throw unsendable(task, "expected its arguments by name to be an object");
+}
+
+function unsendable(task: string, reason: string, cause?: Error): TidingsError {
+  const message = `task ${task} cannot be sent: ${reason}`;
+  return new TidingsError("TASK_INVALID_ARGUMENTS", message, { cause });
 }
 
 function assertSendOptions(options: SendOptions): void {
@@ -167,8 +180,7 @@ function encode(
     });
   } catch (error) {
     if (!(error instanceof JsonRefusal)) throw error;
-    const reason = `task ${task} cannot be sent: ${error.message}`;
-    throw new TidingsError("TASK_INVALID_ARGUMENTS", reason, { cause: error });
+    throw unsendable(task, error.message, error);
   }
 }
 
@@ -179,18 +191,29 @@ function toDueTime({ countdownMs, eta }: SendOptions): number | null {
   }
   if (eta !== undefined) return toTime("eta", eta);
   if (countdownMs === undefined || assertDuration("countdownMs", countdownMs) === 0) return null;
-  return Math.ceil(Date.now() + countdownMs);
+  return toTimeAfter("countdownMs", countdownMs);
 }
 
 /** `null` for never. */
 function toExpiry({ expires, expiresInMs }: SendOptions): number | null {
   if (expires !== undefined) return toTime("expires", expires);
-  return expiresInMs === undefined ? null : Math.ceil(Date.now() + expiresInMs);
+  return expiresInMs === undefined ? null : toTimeAfter("expiresInMs", expiresInMs);
+}
+
+/** "datetime.max": no later time can be told to Python. */
+const LAST_TIME = Date.UTC(9999, 11, 31);
+
+function toTimeAfter(name: string, ms: number): number {
+  const time = Math.ceil(Date.now() + ms);
+  if (time > LAST_TIME) throw invalidOption(name, "a time before the year 9999 ends", ms);
+  return time;
 }
 
 function toTime(name: string, date: unknown): number {
   const time = date instanceof Date ? date.getTime() : Number.NaN;
-  if (Number.isNaN(time)) throw invalidOption(name, "a valid Date", date);
+  if (Number.isNaN(time) || Math.abs(time) > LAST_TIME) {
+    throw invalidOption(name, "a valid Date before the year 9999 ends", date);
+  }
   return time;
 }
 

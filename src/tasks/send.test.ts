@@ -114,6 +114,9 @@ describe("a call", () => {
     ],
     ["two expiries", { expires: new Date(), expiresInMs: 1 }, "`expiresInMs`"],
     ["a time that has passed, in milliseconds", { expiresInMs: -1 }, "`expiresInMs`"],
+    ["a countdown beyond the year 9999", { countdownMs: 1e18 }, "`countdownMs`"],
+    ["an expiry beyond the year 9999", { expiresInMs: 1e18 }, "`expiresInMs`"],
+    ["a date beyond the year 9999", { eta: new Date(8.64e15) }, "`eta`"],
     ["a date that is none", JSON.parse('{"eta":"tomorrow"}'), "`eta`"],
     ["an empty shadow", { shadow: "" }, "`shadow`"],
     ["a place in a group that is none", { groupIndex: -1 }, "`groupIndex`"],
@@ -125,6 +128,17 @@ describe("a call", () => {
     expect(error).toMatchObject({ code: "OPTION_INVALID" });
     expect(String(error)).toContain(message);
   });
+});
+
+test.each([
+  ["arguments that are no list", '["text"]', "expected its arguments to be a list"],
+  ["arguments by name that are a list", '[[], {"kwargs": [1]}]', "by name to be an object"],
+])("a call is refused with %s", async (_name, rest, message) => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:" });
+  const [args, options] = JSON.parse(rest);
+  const error = await tasks.sendTask("any", args, options).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "TASK_INVALID_ARGUMENTS" });
+  expect(String(error)).toContain(message);
 });
 
 describe("a call whose result is ignored", () => {

@@ -65,4 +65,12 @@ export {
   type ServerOptions,
 } from "./server/index.ts";
 export { createSignal, type Signal } from "./signals/index.ts";
-export { currentTask, Retry, type AsyncResult, type Task, type TaskRecord } from "./tasks/index.ts";
+export {
+  currentTask,
+  Ignore,
+  Reject,
+  Retry,
+  type AsyncResult,
+  type Task,
+  type TaskRecord,
+} from "./tasks/index.ts";

@@ -61,7 +61,7 @@ export interface CurrentTask {
   log(text: string): Promise<void>;
 }
 
-/** @internal What a task is to those who send others for it. */
+/** What a task is to those who send others for it. */
 export interface RunningTask extends CurrentTask {
   /** Notes that it has sent another task. */
   readonly noteChild?: ((id: string) => void) | undefined;

@@ -104,8 +104,8 @@ function hello(
 ): unknown {
   if (args["from_node"] === name) return null;
   const ids = broker.revoked?.ids.slice(-MAX_IDS) ?? [];
-  // "monotonic" seconds, as Python counts them on Linux; never a whole number, which JSON would shorten.
-  const now = Math.floor(performance.now()) / 1_000 + 0.000_5;
+  // The machine's monotonic seconds, as Python counts them; never a whole number, which JSON would shorten.
+  const now = Number(process.hrtime.bigint() / 1_000_000n) / 1_000 + 0.000_5;
   return {
     revoked: Object.fromEntries(ids.map((id) => [id, [now, id]])),
     clock: processClock.forward(),

@@ -1,9 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { MemoryBroker } from "../brokers/memory.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { ControlReply, ControlRequest } from "./control-channel.ts";
+import { RevokedTasks } from "./revoked-tasks.ts";
+
+/** A broker that remembers revoked ids, as those of Celery do. */
+class RevokingBroker extends MemoryBroker {
+  readonly revoked = new RevokedTasks(this.control, { now: Date.now });
+}
 
 let broker: MemoryBroker;
 let tasks: Tasks;
@@ -109,6 +115,22 @@ describe("a worker that is spoken to", () => {
     expect(await ask("revoke")).toEqual({ error: expect.stringContaining("`task_id`") });
     expect(await ask("hello", { from_node: 1, revoked: "x" })).toMatchObject({ revoked: {} });
     expect(await ask("hello", { from_node: "one@here" })).toBeNull();
+  });
+
+  test("tells a worker that starts what was revoked, at times that are no whole numbers", async () => {
+    const revoking = new RevokingBroker();
+    await using others = createTasks({ broker: revoking, results: "memory:" });
+    await using other = others.createWorker({ name: "two@here" });
+    await other.start();
+    await revoking.revoked.start();
+    await revoking.revoked.revoke("gone");
+    vi.spyOn(process.hrtime, "bigint").mockReturnValue(86_400_000_000_000n);
+    const args = { from_node: "celery@here", revoked: { theirs: [1.5, "theirs"] } };
+    const options = { arguments: args, destination: ["two@here"] };
+    const answers = await others.control.ask("hello", options);
+    expect(answers.get("two@here")).toMatchObject({ revoked: { gone: [86_400.000_5, "gone"] } });
+    expect(revoking.revoked.has("theirs")).toBe(true);
+    expect(revoking.revoked.terminates("theirs")).toBe(false);
   });
 
   test.each([

@@ -98,6 +98,22 @@ export {
   type TaskWorker,
 } from "./results/task-record.ts";
 export { Reject, type RejectRequest } from "./reject.ts";
+export type {
+  ClaimedEntry,
+  Delivered,
+  OutboxBacklog,
+  OutboxEntry,
+  OutboxStore,
+} from "./outbox/outbox-store.ts";
+export { Outbox, type OutboxOptions } from "./outbox/outbox.ts";
+export { OutboxWriter } from "./outbox/outbox-writer.ts";
+export {
+  PostgresOutbox,
+  type PostgresClient,
+  type PostgresListener,
+  type PostgresOutboxOptions,
+} from "./outbox/postgres.ts";
+export { SqliteOutbox } from "./outbox/sqlite.ts";
 export { Retry, type RetryOptions, type RetryRequest } from "./retry.ts";
 export type { Route, RoutedCall, RouteFunction } from "./routes.ts";
 export { SentPartlyError, type SendOutcome } from "./send-many.ts";

@@ -67,7 +67,12 @@ function asRepeated(prepared: PreparedCall): PreparedCall {
 /** Gives a call to the broker once; `false` when it has one of this id already. */
 export async function publish(
   broker: Broker,
-  { queue, exchange, message, dueAt }: PreparedCall,
+  {
+    queue,
+    exchange,
+    message,
+    dueAt,
+  }: Pick<PreparedCall, "queue" | "exchange" | "message" | "dueAt">,
 ): Promise<boolean> {
   if (!exchange) return await broker.publish(queue, message, dueAt);
   if (!broker.exchanges) {

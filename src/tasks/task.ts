@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
-import { validate } from "../core/schema.ts";
+import { validate, validateSync } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
 import type { DeadLetterOptions } from "./dead-letters/dead-letter.ts";
@@ -103,6 +103,8 @@ export interface TaskDefinition {
   readonly unique: UniqueRule | undefined;
   /** Throws TASK_INVALID_ARGUMENTS when the arguments do not fit the schema, if there is one. */
   readonly checkArguments: ((args: readonly unknown[]) => Promise<void>) | undefined;
+  /** The same at once. Throws APP_INVALID_DEFINITION when the schema has to wait for something. */
+  readonly checkArgumentsNow: ((args: readonly unknown[]) => void) | undefined;
   /** Calls the function with what a message carries. */
   run(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown;
 }
@@ -143,6 +145,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
       limits,
       unique,
       checkArguments: undefined,
+      checkArgumentsNow: undefined,
       run: (args, kwargs) => call(...bind(args, kwargs)),
     };
   }
@@ -158,6 +161,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
     limits,
     unique,
     checkArguments: async (args) => void (await checkInput(name, input, args[0])),
+    checkArgumentsNow: (args) => checkInputNow(name, input, args[0]),
     run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
   };
 }
@@ -181,9 +185,21 @@ async function checkInput(
   try {
     return await validate(schema, input, `the input of task ${name}`);
   } catch (error) {
-    if (!isTidingsError(error)) throw error;
-    throw new TidingsError("TASK_INVALID_ARGUMENTS", error.message, { cause: error });
+    throw toArgumentsError(error);
   }
+}
+
+function checkInputNow(name: string, schema: StandardSchemaV1, input: unknown): void {
+  try {
+    validateSync(schema, input, `the input of task ${name}`);
+  } catch (error) {
+    throw toArgumentsError(error);
+  }
+}
+
+function toArgumentsError(error: unknown): unknown {
+  if (!isTidingsError(error, "MESSAGE_INVALID")) return error;
+  return new TidingsError("TASK_INVALID_ARGUMENTS", error.message, { cause: error });
 }
 
 function invalidDefinition(message: string): TidingsError {

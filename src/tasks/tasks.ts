@@ -15,6 +15,8 @@ import { GroupResult } from "./group-result.ts";
 import { assertLimits } from "./limits/find-limits.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
+import type { OutboxStore } from "./outbox/outbox-store.ts";
+import { Outbox, type OutboxOptions } from "./outbox/outbox.ts";
 import type { PreparedCall, TaskCall } from "./prepare-call.ts";
 import { assertPriority, type Priority } from "./priority.ts";
 import { openResults } from "./results/open-results.ts";
@@ -246,6 +248,22 @@ export class Tasks implements AsyncDisposable {
   /** Makes a worker that runs the registered tasks. */
   createWorker({ logger = this.#runtime.logger, ...options }: WorkerOptions = {}): Worker {
     return new Worker({ ...this.#runtime, logger }, options);
+  }
+
+  /**
+   * Makes an outbox in a database of yours: calls that are sent if a transaction commits.
+   *
+   * @example
+   * const outbox = tasks.createOutbox(new SqliteOutbox("./data/shop.db"));
+   *
+   * @throws {TidingsError} OPTION_INVALID when an option makes no sense.
+   */
+  createOutbox<TTransaction>(
+    store: OutboxStore<TTransaction>,
+    options: OutboxOptions = {},
+  ): Outbox<TTransaction> {
+    const toResult = (call: PreparedCall): AsyncResult => this.#toResult(call);
+    return new Outbox(store, { runtime: this.#runtime, toResult }, options);
   }
 
   /**

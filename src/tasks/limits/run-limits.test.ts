@@ -7,10 +7,11 @@ import { afterAll, describe, expect, test, vi } from "vitest";
 
 import { TidingsError } from "../../core/errors.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
+import { currentTask } from "../current-task.ts";
 import { MemoryResults } from "../results/memory.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { LimitOptions } from "./limit-options.ts";
-import type { Entrant, Refusal } from "./limit-store.ts";
+import type { Entrant, HeldSlot, Refusal } from "./limit-store.ts";
 import { MemoryLimits } from "./memory.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-run-limits-"));
@@ -207,6 +208,31 @@ describe("limits of a worker", () => {
     await worker.start();
     expect(await (await one.delay()).get({ timeoutMs: 5_000 })).toBe(1);
     expect(limits.asked).toBe(2);
+  });
+
+  test("give up a run whose slot could not be renewed for as long as it holds", async () => {
+    class Unreachable extends MemoryLimits {
+      override async renew(): Promise<readonly HeldSlot[]> {
+        throw new TidingsError("STORAGE_UNAVAILABLE", "no");
+      }
+    }
+    const broker = new MemoryBroker();
+    Object.defineProperty(broker, "limits", { value: new Unreachable() });
+    await using tasks = createTasks({ broker, results: new MemoryResults() });
+    const reasons: unknown[] = [];
+    const one = tasks.task("one", { concurrency: { limit: 1 } }, async () => {
+      const { signal } = currentTask();
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve());
+      });
+      reasons.push(signal.reason);
+    });
+    await using worker = tasks.createWorker({ leaseMs: 300 });
+    await worker.start();
+    await one.delay();
+    await vi.waitFor(() => expect(reasons[0]).toMatchObject({ code: "TASK_LEASE_LOST" }), 5_000);
+    await worker.stop({ signal: AbortSignal.abort() });
   });
 });
 

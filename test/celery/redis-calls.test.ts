@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { openRedis } from "../../src/redis/index.ts";
 import { createTasks, Decimal, RedisBroker, type Tasks } from "../../src/tasks/index.ts";
 import { decodeMessage } from "../../src/tasks/message/decode.ts";
+import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
 
@@ -183,4 +185,23 @@ describe("a call of Python's on Redis", () => {
     const deliveries = await broker.take({ queues: ["ordered"], limit: 9, leaseMs: 1_000 });
     expect(deliveries.map(({ message }) => message.properties.priority)).toEqual([0, 3, 6, 9]);
   });
+});
+
+// Last: it cuts every connection.
+test("a call is sent again when its connection breaks in the middle", async () => {
+  await using redis = openRedis(server.url);
+  await using own = createTasks({ broker: server.url, results: "memory:" });
+  await own.sendTask("any", [], { queue: "broken" });
+  await redis.command(["CLIENT", "PAUSE", "10000", "WRITE"]);
+  const sending = own.sendTask("any", [], { queue: "broken" });
+  await eventually(async () =>
+    String(await redis.command(["CLIENT", "LIST"])).includes("cmd=lpush"),
+  );
+  await redis.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+  await redis.command(["CLIENT", "UNPAUSE"]);
+  const { id } = await sending;
+  await using broker = new RedisBroker(server.url);
+  const deliveries = await broker.take({ queues: ["broken"], limit: 9, leaseMs: 1_000 });
+  expect(deliveries).toHaveLength(2);
+  expect(deliveries[1]).toMatchObject({ id, message: { headers: { redelivered: true } } });
 });

@@ -4,7 +4,7 @@ import { TidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
 import type { ExchangeAddress } from "./brokers/broker.ts";
 import { assertCallOptions, assertText, withDefaults, type CallOptions } from "./call-options.ts";
-import { findCurrentTask } from "./current-task.ts";
+import { findCurrentTask, type CurrentTask } from "./current-task.ts";
 import { UNIQUE_HEADER, type UniqueCall } from "./limits/unique-options.ts";
 import { encodeMessage } from "./message/encode.ts";
 import { isRecord } from "./message/is-record.ts";
@@ -141,12 +141,13 @@ function assertSendOptions(options: SendOptions): void {
 }
 
 function encode(
-  { format, maxMessageBytes: maxBytes, broker, defaultPriority }: TaskRuntime,
+  runtime: TaskRuntime,
   { task, args, kwargs = {}, options, workflow }: TaskCall,
   { id, eta }: Pick<TaskMessage, "id" | "eta">,
 ): EncodedMessage {
+  const { format, maxMessageBytes: maxBytes } = runtime;
   const parent = findCurrentTask();
-  const { priority = defaultPriority, serializer, compression } = options;
+  const { serializer, compression } = options;
   const message: OutgoingMessage = {
     id,
     task,
@@ -168,7 +169,7 @@ function encode(
     ignoreResult: options.ignoreResult ?? false,
     headers: options.headers ?? {},
     replyTo: options.replyTo ?? null,
-    priority: priority === undefined ? null : toPriorityNumber(priority, broker.firstPriority),
+    priority: toPriority(runtime, options, parent),
     ...workflow,
   };
   try {
@@ -182,6 +183,17 @@ function encode(
     if (!(error instanceof JsonRefusal)) throw error;
     throw unsendable(task, error.message, error);
   }
+}
+
+/** `null` for none: Celery's, 0. */
+function toPriority(
+  { broker, defaultPriority, inheritPriority }: TaskRuntime,
+  options: SendOptions,
+  parent: CurrentTask | undefined,
+): number | null {
+  const inherited = inheritPriority ? parent?.priority : undefined;
+  const priority = options.priority ?? inherited ?? defaultPriority;
+  return priority === undefined ? null : toPriorityNumber(priority, broker.firstPriority);
 }
 
 /** `null` for at once. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import type { Logger } from "../core/logger.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
+import { currentTask } from "./current-task.ts";
 import { decodeMessage } from "./message/decode.ts";
 import type { TaskMessage } from "./message/message.ts";
 import { MemoryResults } from "./results/memory.ts";
@@ -139,6 +140,23 @@ test.each([
   const error = await tasks.sendTask("any", args, options).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: "TASK_INVALID_ARGUMENTS" });
   expect(String(error)).toContain(message);
+});
+
+test.each([
+  [true, 6],
+  [false, 0],
+])("a call that a task sends has its priority: %s", async (inheritPriority, priority) => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:", inheritPriority });
+  const child = tasks.task("child", () => currentTask().priority);
+  const parent = tasks.task("parent", async () => (await child.delay()).id);
+  await using worker = tasks.createWorker();
+  await worker.start();
+  const id = await (await parent.applyAsync([], { priority: 6 })).get({ timeoutMs: 5_000 });
+  expect(await tasks.result(id).get({ timeoutMs: 5_000 })).toBe(priority);
+});
+
+test("a call with an id of its own has no header that it was not sent with", async () => {
+  expect((await send({ taskId: "own" })).headers).toEqual({});
 });
 
 describe("a call whose result is ignored", () => {

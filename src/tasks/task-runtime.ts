@@ -13,6 +13,7 @@ export interface TaskRuntime {
   readonly logger: Logger;
   readonly defaultQueue: string;
   readonly defaultPriority: Priority | undefined;
+  readonly inheritPriority: boolean;
   /** `undefined` when there are no routes. */
   readonly findRoute: FindRoute | undefined;
   readonly maxMessageBytes: number;

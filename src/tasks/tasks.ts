@@ -48,6 +48,8 @@ export interface TaskSettings extends MessageFormat, BrokerSettings {
   readonly defaultQueue?: string | undefined;
   /** The priority of calls that name none. @default that of Celery: 0, which is first on Redis and last on RabbitMQ */
   readonly defaultPriority?: Priority | undefined;
+  /** Whether a call that a task sends, and that has no priority, has that of the task. @default false */
+  readonly inheritPriority?: boolean | undefined;
   /** How calls are sent whose task does not say: the first route that fits decides. Workers do not look at them. */
   readonly routes?: readonly (Route | RouteFunction)[] | undefined;
   /** The bound of a call's arguments and of a result, in bytes of JSON. @default 1_048_576 */
@@ -102,7 +104,7 @@ export class Tasks implements AsyncDisposable {
   /** @internal Use {@link createTasks}. */
   constructor(options: TasksOptions) {
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
-    const { defaultPriority, routes = [] } = options;
+    const { defaultPriority, inheritPriority = false, routes = [] } = options;
     const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000 } = options;
     assertName("`defaultQueue`", defaultQueue);
     if (defaultPriority !== undefined) assertPriority("defaultPriority", defaultPriority);
@@ -127,6 +129,7 @@ export class Tasks implements AsyncDisposable {
       logger,
       defaultQueue,
       defaultPriority,
+      inheritPriority,
       findRoute,
       maxMessageBytes,
       format: toMessageFormat(options),

@@ -181,6 +181,7 @@ export const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
   "stamped_headers",
   "stamps",
   "compression",
+  "redelivered",
 ]);
 
 function toCustomHeaders(headers: Headers): Headers {

@@ -22,7 +22,10 @@ export function brokerOption(): Option {
 }
 
 export function resultsOption(): Option {
-  return new Option("--results <url>", "with --broker: the results (default: the broker's URL)");
+  return new Option(
+    "--results <url>",
+    "with --broker: the results (default: the broker's URL; rpc:// for amqp://)",
+  );
 }
 
 /**
@@ -58,7 +61,7 @@ export async function openTaskSource(
 ): Promise<TaskSource> {
   if (path === undefined) {
     assertReachable(broker);
-    const tasks = createTasks({ broker, results: results ?? broker });
+    const tasks = createTasks({ broker, results: results ?? resultsBeside(broker) });
     return toSource(tasks, () => tasks.close());
   }
   const application = await loadApplication(path);
@@ -71,6 +74,11 @@ export async function openTaskSource(
     await app.close();
     throw error;
   }
+}
+
+/** RabbitMQ keeps no results: it sends them to whoever called. */
+function resultsBeside(broker: string): string {
+  return /^amqps?:/.test(broker) ? "rpc://" : broker;
 }
 
 function toSource(tasks: Tasks, close: () => Promise<void>): TaskSource {

@@ -2,7 +2,15 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 
-import { createTasks, currentTask, Decimal, Retry, type Tasks } from "../../src/tasks/index.ts";
+import {
+  createTasks,
+  currentTask,
+  Decimal,
+  Ignore,
+  Reject,
+  Retry,
+  type Tasks,
+} from "../../src/tasks/index.ts";
 
 /** Where the tasks of threads and processes are found: one of `test/integration/pool-module.ts`. */
 export const URL_VARIABLE = "POOL_TASKS_URL";
@@ -29,6 +37,19 @@ export function createPoolTasks(url: string): Tasks {
   tasks.task("pool.retry", { retryDelayMs: 1 }, () => {
     if (currentTask().retries === 0) throw new Retry({ countdownMs: 1 });
     return currentTask().retries;
+  });
+  tasks.task("pool.control", () => {
+    if (currentTask().runs === 1) throw new Reject({ requeue: true, countdownMs: 1 });
+    throw new Ignore();
+  });
+  tasks.task("pool.relatives", async () => {
+    const { workerName, headers } = currentTask();
+    const child = await tasks.sendTask("pool.where");
+    return { workerName, headers, child: child.id };
+  });
+  tasks.task("pool.state", async () => {
+    await currentTask().updateState("BUSY", { since: new Decimal("1.5") });
+    await new Promise((resolve) => currentTask().signal.addEventListener("abort", resolve));
   });
   tasks.task("pool.unsendable", { maxRetries: 3 }, () => ({ at: () => 1 }));
   tasks.task("pool.crash", async (times: number) => {

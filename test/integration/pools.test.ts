@@ -16,6 +16,7 @@ import {
   type Worker,
   type WorkerOptions,
 } from "../../src/tasks/index.ts";
+import { eventually } from "../redis/eventually.ts";
 import { createPoolTasks, URL_VARIABLE } from "./pool-tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-pools-"));
@@ -103,6 +104,31 @@ describe.each(KINDS)("a pool of %s", (kind) => {
     await expect(run(tasks, "pool.unknown")).rejects.toMatchObject({
       cause: { type: "TASK_NOT_REGISTERED" },
     });
+  });
+
+  test("knows who runs it, names the tasks that it has sent, and has states of its own", async () => {
+    await using pool = await startPool(kind, {}, { name: "one@here" });
+    const { tasks } = pool;
+    const sent = await tasks.sendTask("pool.relatives", [], { headers: { tenant: "acme" } });
+    const { child, ...seen } = Object(await sent.get(SOON));
+    expect(seen).toEqual({ workerName: "one@here", headers: { tenant: "acme" } });
+    expect(await sent.record()).toMatchObject({ children: [{ id: child }] });
+    const busy = await tasks.sendTask("pool.state");
+    const { custom } = await waitFor(tasks, busy.id, (record) => record.custom !== null);
+    expect(custom).toMatchObject({ state: "BUSY" });
+    await busy.cancel();
+    await expect(busy.get(SOON)).rejects.toMatchObject({ code: "TASK_CANCELLED" });
+  });
+
+  test("rejects and ignores messages", async () => {
+    await using pool = await startPool(kind);
+    const { tasks } = pool;
+    const sent = await tasks.sendTask("pool.control");
+    await eventually(async () => {
+      const { waiting, delayed, taken } = await tasks.queues.count("celery");
+      return waiting + (delayed ?? 0) + (taken ?? 0) === 0;
+    });
+    expect(["PENDING", "STARTED"]).toContain((await sent.record()).state);
   });
 
   test("sends what a task sends as that task", async () => {

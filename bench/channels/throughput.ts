@@ -1,5 +1,5 @@
+import { compare, inTurns, type Floors } from "../comparison.ts";
 import { median, type Figure } from "../figure.ts";
-import { compare, inTurns, type Floors } from "./comparison.ts";
 import type { ClientCrowd, Gathering, LoadGenerator } from "./load-generator.ts";
 import { MAX_MESSAGES } from "./message.ts";
 import type { Peer } from "./peer.ts";

@@ -1,5 +1,5 @@
+import { compare } from "../../comparison.ts";
 import { median, type Figure } from "../../figure.ts";
-import { compare } from "../comparison.ts";
 import { Peer, type PeerName } from "../peer.ts";
 import type { Setting } from "../setting.ts";
 

@@ -1,5 +1,5 @@
+import { compare, inTurns } from "../../comparison.ts";
 import type { Figure } from "../../figure.ts";
-import { compare, inTurns } from "../comparison.ts";
 import type { ClientCrowd } from "../load-generator.ts";
 import type { Setting } from "../setting.ts";
 

@@ -1,5 +1,5 @@
+import { compare, inTurns } from "../../comparison.ts";
 import { median, type Figure } from "../../figure.ts";
-import { compare, inTurns } from "../comparison.ts";
 import type { Peer } from "../peer.ts";
 import type { Setting } from "../setting.ts";
 

@@ -1,12 +1,11 @@
-import { median, type Figure } from "../figure.ts";
-import type { PeerName } from "./peer.ts";
+import { median, type Figure } from "./figure.ts";
 
 /** What a peer's figure has to reach; a peer without a floor is there for information. */
-export type Floors = Readonly<Partial<Record<PeerName, number>>>;
+export type Floors = Readonly<Record<string, number>>;
 
 /** One of those that are compared, and what its rounds have measured. */
 export interface Measured {
-  readonly name: PeerName;
+  readonly name: string;
   readonly values: readonly number[];
   readonly note?: string | undefined;
 }
@@ -66,12 +65,14 @@ function toNote(ours: Measured, peer: Measured): string | undefined {
   return `ours ${ours.note}, peer ${peer.note}`;
 }
 
-function toLabel(name: PeerName): string {
-  const labels: Readonly<Record<PeerName, string>> = {
-    tidings: "Tidings",
-    ws: "ws",
-    "socket.io": "Socket.IO",
-    channels: "Channels",
-  };
-  return labels[name];
+const LABELS: Readonly<Record<string, string>> = {
+  tidings: "Tidings",
+  "socket.io": "Socket.IO",
+  channels: "Channels",
+  bullmq: "BullMQ",
+  celery: "Celery",
+};
+
+function toLabel(name: string): string {
+  return LABELS[name] ?? name;
 }

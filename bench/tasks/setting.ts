@@ -1,0 +1,32 @@
+import type { Figure } from "../figure.ts";
+import { Arena } from "./arena.ts";
+import type { ContenderName } from "./contender.ts";
+
+/** Measures one thing. */
+export type Measure = (setting: Setting) => Promise<readonly Figure[]>;
+
+/** What measuring one thing begins with: fresh processes, which end with it. */
+export class Setting implements AsyncDisposable {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly #stack = new AsyncDisposableStack();
+
+  constructor({ isQuick }: { readonly isQuick: boolean }) {
+    this.isQuick = isQuick;
+    this.rounds = isQuick ? 3 : 7;
+  }
+
+  /** One arena for each, in their order. */
+  async open(names: readonly ContenderName[]): Promise<readonly Arena[]> {
+    return await Promise.all(names.map(async (name) => this.use(await Arena.open(name))));
+  }
+
+  /** Ends something with the rest. */
+  use<TResource extends AsyncDisposable>(resource: TResource): TResource {
+    return this.#stack.use(resource);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}

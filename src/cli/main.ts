@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 
 import { callCommand } from "./call.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
 import { devCommand } from "./dev.ts";
 import { explain } from "./explain.ts";
 import { listCommand } from "./list.ts";
@@ -29,6 +30,7 @@ const program = new Command("tidings")
   .addCommand(resultCommand())
   .addCommand(purgeCommand())
   .addCommand(listCommand())
+  .addCommand(deadLettersCommand())
   .addCommand(statusCommand())
   .addHelpText(
     "after",

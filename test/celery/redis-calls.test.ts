@@ -94,6 +94,15 @@ describe("a call of ours on Redis", () => {
     );
   });
 
+  test("is read by a Python task when it is compressed", async () => {
+    const options = { queue: "python", compression: "gzip" } as const;
+    const sent = await tasks.sendTask("py.echo", ["é".repeat(1_000)], options);
+    expect(await sent.get({ timeoutMs: 15_000 })).toEqual({
+      args: ["é".repeat(1_000)],
+      kwargs: {},
+    });
+  });
+
   test("has text instead of typed values for a Celery that does not know them", async () => {
     const url = server.url;
     await using plain = createTasks({ broker: url, results: url, typedValues: false });
@@ -166,6 +175,17 @@ describe("a call of Python's on Redis", () => {
     await worker.start();
     const id = await caller.send("ts.subtract", [], { kwargs: { y: 1, x: 3 }, queue: "named" });
     expect(await caller.get(id)).toBe(2);
+  });
+
+  test("leaves no record when its result is ignored", async () => {
+    tasks.task("ts.quiet", () => "done");
+    tasks.task("ts.last", () => "last");
+    await using worker = tasks.createWorker({ queues: ["quiet"], concurrency: 1 });
+    await worker.start();
+    const queue = "quiet";
+    const ignored = await caller.send("ts.quiet", [], { queue, ignore_result: true });
+    expect(await caller.get(await caller.send("ts.last", [], { queue }))).toBe("last");
+    expect(await caller.state(ignored)).toBe("PENDING");
   });
 
   test("in YAML is read by us", async () => {

@@ -9,8 +9,8 @@ import {
 
 import { TidingsError } from "../../core/errors.ts";
 
-/** How bodies can be compressed. What Celery calls gzip is zlib too. */
-export const COMPRESSIONS = ["zlib", "brotli", "zstd"] as const;
+/** How bodies can be compressed. What Celery calls gzip is zlib, by another name. */
+export const COMPRESSIONS = ["zlib", "gzip", "brotli", "zstd"] as const;
 
 /** One of {@link COMPRESSIONS}. */
 export type Compression = (typeof COMPRESSIONS)[number];
@@ -26,13 +26,16 @@ interface DecompressOptions {
   readonly maxOutputLength: number;
 }
 
+const zlib: Codec = {
+  // "writes header `application/x-gzip` but the bytes are a zlib stream": either is read.
+  header: "application/x-gzip",
+  compress: (bytes) => deflateSync(bytes),
+  decompress: (bytes, options) => unzipSync(bytes, options),
+};
+
 const CODECS: Readonly<Record<Compression, Codec>> = {
-  zlib: {
-    // "writes header `application/x-gzip` but the bytes are a zlib stream": either is read.
-    header: "application/x-gzip",
-    compress: (bytes) => deflateSync(bytes),
-    decompress: (bytes, options) => unzipSync(bytes, options),
-  },
+  zlib,
+  gzip: zlib,
   brotli: {
     header: "application/x-brotli",
     compress: (bytes) => brotliCompressSync(bytes),
@@ -48,7 +51,6 @@ const CODECS: Readonly<Record<Compression, Codec>> = {
 const BY_NAME: ReadonlyMap<unknown, Codec> = new Map([
   ...Object.entries(CODECS),
   ...Object.values(CODECS).map((codec): [string, Codec] => [codec.header, codec]),
-  ["gzip", CODECS.zlib],
 ]);
 
 /** What `compress` returns. */

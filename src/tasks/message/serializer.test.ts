@@ -15,7 +15,7 @@ const call = {
 };
 
 describe.each(["json", "msgpack", "yaml"] as const)("a message in %s", (serializer) => {
-  test.each([undefined, "zlib", "brotli", "zstd"] as const)(
+  test.each([undefined, "zlib", "gzip", "brotli", "zstd"] as const)(
     "compressed by %s decodes to the same call",
     (compression) => {
       const message = encodeMessage(call, { serializer, compression });

@@ -72,7 +72,8 @@ export function createPoolTasks(url: string): Tasks {
     if (runs > 1) writeFileSync(flag, "");
     await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });
     await delay(50); // for the record to be stored
-    while (!existsSync(flag));
+    const until = performance.now() + 20_000;
+    while (!existsSync(flag) && performance.now() < until);
     return runs;
   });
   tasks.task("pool.slow", async (ms: number) => {

@@ -12,6 +12,7 @@ let tasks: Tasks;
 let celery: CeleryWorker;
 let caller: CeleryCaller;
 const seen: (readonly unknown[])[] = [];
+let blockedRuns = 0;
 const release = Promise.withResolvers<void>();
 
 beforeAll(async () => {
@@ -27,6 +28,10 @@ beforeAll(async () => {
   tasks.task("ts.see", (...values: readonly unknown[]) => void seen.push(values));
   tasks.task("ts.fail", (text: string) => {
     throw new RangeError(text);
+  });
+  tasks.task("ts.blocked", () => {
+    blockedRuns++;
+    return "done";
   });
   tasks.task("ts.progress", async () => {
     await currentTask().updateState("PROGRESS", { done: 1 });
@@ -176,6 +181,19 @@ describe("a workflow of ours", () => {
     expect(await tasks.result("py-callback").get({ timeoutMs: 15_000 })).toBe(15);
     expect(await tasks.result("py-body").get({ timeoutMs: 15_000 })).toEqual([[11, 12]]);
   });
+});
+
+test("a task whose callback cannot be sent has not ended until it can", async () => {
+  await redis.command(["SET", "blocked", "no list"]);
+  const link = tasks.signature("py.list", []).set({ queue: "blocked" });
+  const sent = await tasks.sendTask("ts.blocked", [], { link });
+  await eventually(() => blockedRuns === 1);
+  await eventually(async () => Number(await redis.command(["HLEN", "unacked"])) === 1);
+  expect((await sent.record()).finishedAt).toBeNull();
+  await redis.command(["DEL", "blocked"]);
+  expect(await sent.get({ timeoutMs: 15_000 })).toBe("done");
+  expect(await redis.command(["LLEN", "blocked"])).toBe(1);
+  expect(blockedRuns).toBe(1);
 });
 
 test("states of their own are the same in both languages", async () => {

@@ -22,6 +22,7 @@ export type {
   TakeRequest,
 } from "./brokers/broker.ts";
 export type { QueueContents, QueueCount } from "./brokers/queue-contents.ts";
+export { AmqpBroker, type AmqpBrokerOptions } from "./brokers/amqp.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./brokers/memory.ts";
 export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker, type BrokerSettings } from "./brokers/open-broker.ts";

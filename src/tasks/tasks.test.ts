@@ -308,11 +308,11 @@ describe("definitions", () => {
     );
   });
 
-  test.each(["amqp://user:secret@host", "tasks.db", ""])(
+  test.each(["sqs://user:secret@host", "tasks.db", ""])(
     "refuse the URL %j without showing it",
     (url) => {
       expect(() => createTasks({ broker: url, results: "memory:" })).toThrow(
-        /one of the schemes sqlite:, memory:, redis:.*, got `(amqp:|no scheme)`$/,
+        /one of the schemes sqlite:, memory:, redis:.*, got `(sqs:|no scheme)`$/,
       );
       expect(() => createTasks({ broker: "memory:", results: url })).toThrow(
         /expected a result URL/,

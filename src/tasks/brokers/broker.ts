@@ -146,6 +146,8 @@ export interface Broker extends AsyncDisposable {
   readonly control: ControlChannel;
   /** The ids that were revoked, where it cannot mark the messages themselves. */
   readonly revoked?: RevokedTasks | undefined;
+  /** Whether a worker that starts later may not hear of what was cancelled before: the records tell. */
+  readonly forgetsCancelled?: boolean | undefined;
   /** Calls the listener when there may be something to take or to cancel. */
   onChange(listener: () => void): () => void;
   /** Makes new connections for taking, since the ones it has may have gone deaf; leases stay. */

@@ -2,6 +2,7 @@ import { TidingsError } from "../../core/errors.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
 import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
+import { AmqpBroker } from "./amqp.ts";
 import type { Broker } from "./broker.ts";
 import { MemoryBroker } from "./memory.ts";
 import { RedisBroker } from "./redis.ts";
@@ -29,9 +30,10 @@ export function openBroker(url: string, settings: BrokerSettings = {}): Broker {
     return new SqliteBroker(parseSqlitePath(url), { deadLetters: settings.deadLetters });
   }
   if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisBroker(url, settings);
+  if (/^amqps?:/.test(url)) return new AmqpBroker(url, settings);
   throw new TidingsError(
     "APP_INVALID_URL",
-    `expected a broker URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, got \`${schemeOf(url)}\``,
+    `expected a broker URL with one of the schemes sqlite:, memory:, redis:, rediss:, redis+sentinel:, rediss+sentinel:, amqp:, amqps:, got \`${schemeOf(url)}\``,
   );
 }
 

@@ -1,12 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { DelayedMessages } from "../celery-redis/delayed-messages.ts";
-import {
-  dueTimeOf,
-  readEnvelope,
-  rewriteEnvelope,
-  type Envelope,
-} from "../celery-redis/envelope.ts";
+import { readEnvelope, rewriteEnvelope, type Envelope } from "../celery-redis/envelope.ts";
 import { RedisExchanges } from "../celery-redis/exchanges.ts";
 import { ExpiredLeases } from "../celery-redis/expired-leases.ts";
 import { Publisher, toQueuedText } from "../celery-redis/publisher.ts";
@@ -33,6 +28,7 @@ import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
 import { RedisDeadLetters } from "../dead-letters/redis.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
+import { dueTimeOf } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS } from "../priority.ts";
@@ -163,7 +159,7 @@ export class RedisBroker implements Broker {
       const envelope = readEnvelope(String(found[index + 1]), field);
       const delivery = this.#toDelivery(turn[Number(found[index]) - 1] ?? "", envelope);
       this.#held.set(delivery, { field, envelope, until: this.#clock.time + leaseMs });
-      const dueAt = dueTimeOf(envelope);
+      const dueAt = dueTimeOf(envelope.message, envelope.marks);
       if (dueAt !== null && dueAt > this.#clock.time && !delivery.cancelled) {
         early.push(this.putBack(delivery, { dueAt }));
       } else deliveries.push(delivery);

@@ -1,36 +1,23 @@
 import { randomUUID } from "node:crypto";
 
 import { readPythonJson } from "../../core/read-python-json.ts";
-import { decodeMessage, isProtocol1 } from "../message/decode.ts";
 import { isRecord } from "../message/is-record.ts";
 import { JsonRefusal } from "../message/json-text.ts";
+import { readMarks, UNTAKEN, writeMarks, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import { toPriorityStep } from "../priority.ts";
-
-/** What a broker of ours notes on a message beside what Celery knows of it. */
-export interface EnvelopeMarks {
-  /** How often it has been taken by one of our workers. */
-  readonly runs: number;
-  /** How often its worker died. */
-  readonly lostLeases: number;
-  /** When it becomes due, if not by its `eta`. */
-  readonly dueAt: number | null;
-}
 
 /** A message as it lies in a list. */
 export interface Envelope {
   readonly message: EncodedMessage;
   /** The queue that it was sent to. */
   readonly queue: string;
-  readonly marks: EnvelopeMarks;
+  readonly marks: MessageMarks;
   /** Which of the four lists of a queue it belongs to. */
   readonly step: number;
 }
-
-/** A message that nobody has taken. */
-export const UNTAKEN: EnvelopeMarks = { runs: 0, lostLeases: 0, dueAt: null };
 
 /**
  * Writes a message as kombu does, with all that its consumers insist on.
@@ -40,7 +27,7 @@ export const UNTAKEN: EnvelopeMarks = { runs: 0, lostLeases: 0, dueAt: null };
 export function writeEnvelope(
   queue: string,
   message: EncodedMessage,
-  marks: EnvelopeMarks = UNTAKEN,
+  marks: MessageMarks = UNTAKEN,
 ): string {
   const isRedelivered = marks.runs > 0 && marks.dueAt === null;
   const { headers, body } = message;
@@ -58,7 +45,7 @@ export function writeEnvelope(
         redelivered: isRedelivered || undefined,
       },
       body_encoding: "base64",
-      tidings: toMarksField(marks),
+      tidings: writeMarks(marks),
       delivery_tag: randomUUID(),
     },
   };
@@ -75,7 +62,7 @@ export function writeEnvelope(
 export function rewriteEnvelope(
   queue: string,
   message: EncodedMessage,
-  marks: EnvelopeMarks,
+  marks: MessageMarks,
 ): string {
   try {
     return writeEnvelope(queue, message, marks);
@@ -121,28 +108,6 @@ function toBroken(text: string, id: string): Envelope {
   return { message, queue: "", marks: UNTAKEN, step: 0 };
 }
 
-/** When a message may run: as it is marked, or by its `eta`, which is UTC if it does not say. */
-export function dueTimeOf({ message, marks }: Envelope): number | null {
-  if (marks.dueAt !== null) return marks.dueAt;
-  const { headers } = message;
-  if (isProtocol1(headers)) return dueTimeInBody(message);
-  const eta = isRecord(headers) ? headers["eta"] : null;
-  if (typeof eta !== "string") return null;
-  const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(eta) ? eta : `${eta}Z`);
-  // One that cannot be read is for the worker to refuse.
-  return Number.isNaN(time) ? null : time;
-}
-
-/** Of a message of protocol 1 everything is in the body. */
-function dueTimeInBody(message: EncodedMessage): number | null {
-  try {
-    return decodeMessage(message).eta;
-  } catch {
-    // One that cannot be read is for the worker to refuse.
-    return null;
-  }
-}
-
 function toBytes({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
@@ -154,27 +119,8 @@ function idOf(headers: unknown, properties: Readonly<Record<string, unknown>>): 
   return typeof correlationId === "string" && correlationId !== "" ? correlationId : undefined;
 }
 
-function toMarksField({ runs, lostLeases, dueAt }: EnvelopeMarks): object | undefined {
-  if (runs === 0 && dueAt === null) return undefined;
-  return { runs, lost: lostLeases, due: dueAt };
-}
-
-function readMarks(field: unknown): EnvelopeMarks {
-  if (!isRecord(field)) return UNTAKEN;
-  const { runs, lost, due } = field;
-  return {
-    runs: toCount(runs),
-    lostLeases: toCount(lost),
-    dueAt: typeof due === "number" && Number.isFinite(due) ? due : null,
-  };
-}
-
 function toText(value: unknown, otherwise: string): string {
   return typeof value === "string" ? value : otherwise;
-}
-
-function toCount(value: unknown): number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {

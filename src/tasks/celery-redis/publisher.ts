@@ -1,7 +1,8 @@
 import { toError } from "../../core/errors.ts";
 import type { Publication } from "../brokers/broker.ts";
+import { UNTAKEN } from "../message/message-marks.ts";
 import { toPriorityStep } from "../priority.ts";
-import { UNTAKEN, writeEnvelope } from "./envelope.ts";
+import { writeEnvelope } from "./envelope.ts";
 import { listKey, type QueuedText, type TaskRedis } from "./task-redis.ts";
 
 /** One command takes no more messages than this, and no more bytes. */

@@ -108,7 +108,10 @@ async function receive(execution: Execution): Promise<Execution> {
   const { context, delivery } = execution;
   const message = readMessage(execution);
   // A first run has no record yet: nothing to read.
-  const isFirst = delivery.runs === 1 && !isRedelivered(delivery.message);
+  const isFirst =
+    delivery.runs === 1 &&
+    !isRedelivered(delivery.message) &&
+    context.runtime.broker.forgetsCancelled !== true;
   const found = isFirst ? execution.record : await findRecord(execution);
   const known = Error.isError(message)
     ? { ...execution, record: found }

@@ -1,5 +1,6 @@
 import type { Broker, Delivery, Settle, Settlement, SharedBroker } from "../brokers/broker.ts";
 import type { ResultStore } from "../results/result-store.ts";
+import type { TaskRecord } from "../results/task-record.ts";
 
 /**
  * Returns how runs are settled with this broker and this result store.
@@ -33,13 +34,25 @@ function endIn(shared: SharedBroker, delivery: Delivery, { retry, death }: Settl
 const SETTLE_LEASE_MS = 10_000;
 
 function inSteps(broker: Broker, results: ResultStore): Settle {
-  return async (delivery, { record, retry, death, sends = [] }) => {
-    const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
-    if (lost.length > 0) return false;
-    if (record) await results.store(record);
-    for (const { queue, message, dueAt } of sends) await broker.publish(queue, message, dueAt);
+  const end = (delivery: Delivery, { retry, death }: Settlement): Promise<boolean> => {
     if (retry) return broker.putBack(delivery, retry);
     if (death && broker.deadLetters) return broker.deadLetters.bury(delivery, death);
     return broker.acknowledge(delivery);
   };
+  return async (delivery, settlement) => {
+    const { record, sends = [] } = settlement;
+    const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
+    if (lost.length > 0) return false;
+    const isStored =
+      record === null || (await results.store(record)) || (await isOwn(results, record));
+    // Also when another run has ended the task: this message is one too many, and what comes after the
+    // task may not have been sent.
+    for (const { queue, message, dueAt } of sends) await broker.publish(queue, message, dueAt);
+    return (await end(delivery, settlement)) && isStored;
+  };
+}
+
+/** Whether what is stored already is of the same run: it died, or was cut off, after that. */
+async function isOwn(results: ResultStore, { id, runs }: TaskRecord): Promise<boolean> {
+  return (await results.get(id))?.runs === runs;
 }

@@ -1,0 +1,191 @@
+import type { Channel, ConsumeMessage } from "amqplib";
+
+import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
+import type { AmqpDelivery } from "./amqp-message.ts";
+
+/** How a queue is declared. */
+export interface QueueOptions {
+  /** Whether it outlives RabbitMQ. */
+  readonly durable: boolean;
+  /** Whether only this connection may use it, and it goes with the connection. @default false */
+  readonly exclusive?: boolean | undefined;
+  /** Whether it goes with its last consumer. @default false */
+  readonly autoDelete?: boolean | undefined;
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** How an exchange is declared. */
+export interface ExchangeOptions {
+  readonly type: "direct" | "topic" | "fanout";
+  readonly durable: boolean;
+}
+
+/** What is found where, by which key. */
+export interface Binding {
+  readonly exchange: string;
+  readonly pattern: string;
+}
+
+/** How to consume. */
+export interface ConsumeOptions {
+  /** Whether deliveries are done when they are written. @default false */
+  readonly noAck?: boolean | undefined;
+  /** Called when RabbitMQ ends the consumer: its queue is gone. */
+  readonly onCancel?: (() => void) | undefined;
+}
+
+/**
+ * One channel: what is asked on it is answered in order, and an error ends it.
+ *
+ * Every promise rejects with an {@link AmqpRefusal} or an {@link AmqpUnavailable}.
+ */
+export class AmqpChannel implements AsyncDisposable {
+  readonly #channel: Channel;
+  #isOpen = true;
+
+  /** @internal Use `AmqpSession.openChannel`. */
+  constructor(channel: Channel, onClose: () => void) {
+    this.#channel = channel;
+    // Whoever asked hears of it; nobody else needs to.
+    channel.on("error", () => undefined);
+    channel.once("close", () => {
+      this.#isOpen = false;
+      onClose();
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  async declareQueue(name: string, options: QueueOptions): Promise<void> {
+    await this.#ask((channel) =>
+      channel.assertQueue(name, {
+        durable: options.durable,
+        exclusive: options.exclusive ?? false,
+        autoDelete: options.autoDelete ?? false,
+        arguments: options.arguments,
+      }),
+    );
+  }
+
+  /** Returns how many messages wait in a queue; ends the channel with 404 when there is none of the name. */
+  async countMessages(queue: string): Promise<number> {
+    return (await this.#ask((channel) => channel.checkQueue(queue))).messageCount;
+  }
+
+  /** Removes what waits in a queue; returns how many messages that were. */
+  async purgeQueue(queue: string): Promise<number> {
+    return (await this.#ask((channel) => channel.purgeQueue(queue))).messageCount;
+  }
+
+  async declareExchange(name: string, { type, durable }: ExchangeOptions): Promise<void> {
+    await this.#ask((channel) => channel.assertExchange(name, type, { durable }));
+  }
+
+  async bindQueue(queue: string, { exchange, pattern }: Binding): Promise<void> {
+    await this.#ask((channel) => channel.bindQueue(queue, exchange, pattern));
+  }
+
+  async bindExchange(name: string, { exchange, pattern }: Binding): Promise<void> {
+    await this.#ask((channel) => channel.bindExchange(name, exchange, pattern));
+  }
+
+  /** How many deliveries each consumer may have out that begins after this. */
+  async prefetch(count: number): Promise<void> {
+    await this.#ask((channel) => channel.prefetch(count));
+  }
+
+  /** Calls the listener with what comes to a queue; returns the consumer's tag. */
+  async consume(
+    queue: string,
+    listener: (delivery: AmqpDelivery) => void,
+    { noAck = false, onCancel }: ConsumeOptions = {},
+  ): Promise<string> {
+    const hear = (message: ConsumeMessage | null): void => {
+      if (message) listener(toDelivery(message));
+      else onCancel?.();
+    };
+    return (await this.#ask((channel) => channel.consume(queue, hear, { noAck }))).consumerTag;
+  }
+
+  async cancel(consumerTag: string): Promise<void> {
+    await this.#ask((channel) => channel.cancel(consumerTag));
+  }
+
+  /** Says that a delivery is done; `false` when the channel has ended, and with it the delivery. */
+  acknowledge(tag: number): boolean {
+    return this.#say((channel) => channel.ack(toReference(tag)));
+  }
+
+  /** Gives a delivery back to its queue; `false` when the channel has ended. */
+  giveBack(tag: number): boolean {
+    return this.#say((channel) => channel.nack(toReference(tag), false, true));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    try {
+      await this.#channel.close();
+    } catch {
+      // It had ended by itself.
+    }
+  }
+
+  #say(say: (channel: Channel) => void): boolean {
+    if (!this.#isOpen) return false;
+    try {
+      say(this.#channel);
+      return true;
+    } catch {
+      // It ends just now.
+      return false;
+    }
+  }
+
+  async #ask<T>(ask: (channel: Channel) => Promise<T>): Promise<T> {
+    if (!this.#isOpen) throw new AmqpUnavailable("the channel to RabbitMQ has ended");
+    try {
+      return await ask(this.#channel);
+    } catch (error) {
+      throw toAmqpError(error);
+    }
+  }
+}
+
+/** All that amqplib looks at to acknowledge. */
+function toReference(tag: number): ConsumeMessage {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rest of a message is not kept for this
+  return { fields: { deliveryTag: tag } } as ConsumeMessage;
+}
+
+function toDelivery({ fields, properties, content }: ConsumeMessage): AmqpDelivery {
+  const { contentType, contentEncoding, headers, deliveryMode } = properties;
+  const { priority, correlationId, replyTo, expiration } = properties;
+  return {
+    tag: fields.deliveryTag,
+    isRedelivered: fields.redelivered,
+    exchange: fields.exchange,
+    routingKey: fields.routingKey,
+    body: content,
+    properties: {
+      contentType: toText(contentType),
+      contentEncoding: toText(contentEncoding),
+      headers,
+      deliveryMode: toNumber(deliveryMode),
+      priority: toNumber(priority),
+      correlationId: toText(correlationId),
+      replyTo: toText(replyTo),
+      expiration: toText(expiration),
+    },
+  };
+}
+
+function toText(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function toNumber(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}

@@ -1,0 +1,291 @@
+import { randomUUID } from "node:crypto";
+
+import { Amqp, type AmqpOptions, type AmqpSession } from "../../amqp/index.ts";
+import { TidingsError } from "../../core/errors.ts";
+import { invalidOption } from "../../core/options.ts";
+import { isUnroutable, toStorageError } from "../celery-amqp/amqp-errors.ts";
+import { readAmqpMessage, toAmqpProperties } from "../celery-amqp/amqp-message.ts";
+import type { Arrival, Inbox } from "../celery-amqp/inbox.ts";
+import { Link } from "../celery-amqp/link.ts";
+import type { QueueSettings } from "../celery-amqp/topology.ts";
+import { AmqpControl } from "../control/amqp.ts";
+import type { ControlChannel } from "../control/control-channel.ts";
+import { RevokedTasks } from "../control/revoked-tasks.ts";
+import { UNTAKEN } from "../message/message-marks.ts";
+import type { EncodedMessage } from "../message/message.ts";
+import { Notifier } from "../notifier.ts";
+import type {
+  Broker,
+  CancelledMessage,
+  Delivery,
+  ExchangeAddress,
+  Exchanges,
+  PutBackOptions,
+  TakeRequest,
+} from "./broker.ts";
+import type { QueueContents } from "./queue-contents.ts";
+
+/** How to make an {@link AmqpBroker}. */
+export interface AmqpBrokerOptions extends AmqpOptions {
+  /** What queues are made of that are not there yet. @default "classic" */
+  readonly queueType?: QueueSettings["type"] | undefined;
+  /** The highest priority of queues that are not there yet, as Celery's `task_queue_max_priority`. @default none */
+  readonly maxPriority?: number | undefined;
+}
+
+/** A delivery that was taken, and where it came from. */
+interface Held {
+  readonly arrival: Arrival;
+  readonly inbox: Inbox;
+}
+
+/**
+ * A broker in RabbitMQ, in the layout of Celery's: Python workers and callers share its queues.
+ *
+ * Delivery: at least once. Survives: what RabbitMQ survives. Bound: the disk of RabbitMQ.
+ *
+ * A lease is a delivery that is not acknowledged: it holds as long as the connection, and RabbitMQ itself
+ * ends it with that, at once when the process dies, after two heartbeats when the machine does. What is
+ * not due waits in RabbitMQ too. A message is put back as a new one, confirmed before the old one is
+ * acknowledged; who dies in between leaves two of them, of which the records let one end.
+ */
+export class AmqpBroker implements Broker {
+  readonly firstPriority = 9;
+  readonly forgetsCancelled = true;
+  readonly contents: QueueContents;
+  readonly control: ControlChannel;
+  readonly exchanges: Exchanges;
+  readonly revoked: RevokedTasks;
+  readonly #amqp: Amqp;
+  readonly #queues: QueueSettings;
+  readonly #changes = new Notifier<void>();
+  readonly #held = new Map<Delivery, Held>();
+  #link: Promise<Link> | undefined;
+  /** How many messages are being asked for. */
+  #asked = 0;
+  #turn = 0;
+
+  constructor(
+    url: string,
+    { queueType = "classic", maxPriority, ...options }: AmqpBrokerOptions = {},
+  ) {
+    this.#queues = { type: queueType, maxPriority: toMaxPriority(maxPriority) };
+    this.#amqp = new Amqp(url, options);
+    this.#amqp.onBreak(() => this.#onBreak());
+    this.control = new AmqpControl(this.#amqp);
+    this.revoked = new RevokedTasks(this.control, { now: Date.now });
+    this.revoked.onChange(() => this.#changes.announce());
+    this.contents = {
+      list: async () => null,
+      count: async (queue) => await this.#count(queue),
+      purge: async (queue) => await this.#purge(queue),
+    };
+    this.exchanges = {
+      publish: async (address, message, dueAt) => {
+        await this.#publishTo(address, message, dueAt);
+      },
+    };
+  }
+
+  async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
+    const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
+    await this.#run((link) => link.publish(queue, message, marks));
+    this.#changes.announce();
+    return true;
+  }
+
+  async take({ queues, limit }: TakeRequest): Promise<readonly Delivery[]> {
+    this.#asked += limit;
+    try {
+      return await this.#run((link) => this.#take(link, queues, limit));
+    } finally {
+      this.#asked -= limit;
+    }
+  }
+
+  /** What is not due waits in RabbitMQ, which tells when it is. */
+  async nextDueAt(): Promise<number | null> {
+    return null;
+  }
+
+  async renew(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
+    return deliveries.filter((delivery) => !this.#isHeld(delivery));
+  }
+
+  /** RabbitMQ itself ends the leases of dead workers. */
+  async reclaim(): Promise<number> {
+    for (const delivery of this.#held.keys()) {
+      if (!this.#isHeld(delivery)) this.#held.delete(delivery);
+    }
+    return 0;
+  }
+
+  async acknowledge(delivery: Delivery): Promise<boolean> {
+    const held = this.#held.get(delivery);
+    this.#held.delete(delivery);
+    return held?.inbox.acknowledge(held.arrival) ?? false;
+  }
+
+  async putBack(delivery: Delivery, { message, dueAt }: PutBackOptions = {}): Promise<boolean> {
+    if (!this.#isHeld(delivery)) return false;
+    const { id, queue, runs, lostLeases } = delivery;
+    const isEarly = dueAt !== undefined && dueAt > Date.now() && !this.revoked.has(id);
+    const marks = {
+      // Whoever only finds that it is too early has not run it.
+      runs: isEarly && !message ? runs - 1 : runs,
+      lostLeases,
+      dueAt: isEarly ? dueAt : Date.now(),
+    };
+    await this.#run((link) => link.publish(queue, message ?? delivery.message, marks));
+    const ended = await this.acknowledge(delivery);
+    this.#changes.announce();
+    return ended;
+  }
+
+  /**
+   * Revokes a task, in Python too.
+   *
+   * RabbitMQ cannot be asked for a message by its id: those who listen now will not run it, and for those
+   * who come later its record says so.
+   */
+  async cancel(id: string): Promise<CancelledMessage | null> {
+    await this.#run(async () => await this.revoked.revoke(id));
+    for (const { id: heldId, queue, message } of this.#held.keys()) {
+      if (heldId === id) return { queue, message, running: true };
+    }
+    return { queue: null, message: null, running: false };
+  }
+
+  /** A cancelled message is removed by who takes it. */
+  async discard(): Promise<void> {}
+
+  async listCancelled(): Promise<readonly string[]> {
+    return [...this.#held.keys()]
+      .filter(({ id }) => this.revoked.terminates(id))
+      .map(({ id }) => id);
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#changes.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    this.revoked.close();
+    this.#held.clear();
+    try {
+      const link = await this.#link;
+      await link?.close();
+    } catch {
+      // What could not be opened needs no closing.
+    }
+    await this.#amqp.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #take(
+    { inbox, topology }: Link,
+    queues: readonly string[],
+    limit: number,
+  ): Promise<readonly Delivery[]> {
+    await this.revoked.start();
+    for (const queue of queues) await topology.ensureQueue(queue);
+    await inbox.open(queues, this.#held.size + this.#asked);
+    const start = this.#turn++ % Math.max(queues.length, 1);
+    const turn = [...queues.slice(start), ...queues.slice(0, start)];
+    let arrivals = inbox.take(turn, limit);
+    if (arrivals.length === 0) {
+      await inbox.settle(turn);
+      arrivals = inbox.take(turn, limit);
+    }
+    return arrivals.map((arrival) => this.#toDelivery(arrival, inbox));
+  }
+
+  #isHeld(delivery: Delivery): boolean {
+    return this.#held.get(delivery)?.inbox.isOpen ?? false;
+  }
+
+  #toDelivery(arrival: Arrival, inbox: Inbox): Delivery {
+    const { message, marks } = readAmqpMessage(arrival.delivery, randomUUID());
+    const delivery = {
+      id: message.id,
+      queue: arrival.queue,
+      message,
+      runs: marks.runs + 1,
+      lostLeases: marks.lostLeases,
+      cancelled: this.revoked.has(message.id),
+    };
+    this.#held.set(delivery, { arrival, inbox });
+    return delivery;
+  }
+
+  async #publishTo(
+    { exchange, routingKey }: ExchangeAddress,
+    message: EncodedMessage,
+    dueAt: number | undefined,
+  ): Promise<void> {
+    if (dueAt !== undefined && dueAt - Date.now() >= 1_000) {
+      throw invalidOption("exchange", "absent with a countdown or eta on RabbitMQ", exchange);
+    }
+    const properties = toAmqpProperties(message, UNTAKEN);
+    const publication = { exchange, routingKey, body: message.body, properties, mandatory: true };
+    try {
+      await (await this.#open()).send(publication);
+    } catch (error) {
+      if (!isUnroutable(error)) throw toStorageError(error);
+      throw new TidingsError("TASK_UNROUTABLE", error.message, { cause: error });
+    }
+  }
+
+  async #count(queue: string) {
+    return await this.#run(async ({ topology, inbox }) => {
+      const waiting = (await topology.countMessages(queue)) ?? 0;
+      return { waiting: waiting + inbox.count(queue), delayed: null, taken: null };
+    });
+  }
+
+  async #purge(queue: string): Promise<number> {
+    return await this.#run(async ({ topology }) => {
+      if ((await topology.countMessages(queue)) === null) return 0;
+      return await topology.withChannel((channel) => channel.purgeQueue(queue));
+    });
+  }
+
+  /** Runs what asks RabbitMQ; its errors are those of a storage. */
+  async #run<T>(ask: (link: Link) => Promise<T>): Promise<T> {
+    try {
+      return await ask(await this.#open());
+    } catch (error) {
+      throw toStorageError(error);
+    }
+  }
+
+  async #open(): Promise<Link> {
+    const session = await this.#amqp.session();
+    const link = await this.#link;
+    if (link?.session === session) return link;
+    return await (this.#link = this.#openLink(session));
+  }
+
+  async #openLink(session: AmqpSession): Promise<Link> {
+    return new Link({
+      session,
+      queues: this.#queues,
+      onChange: () => this.#changes.announce(),
+      onTrouble: () => this.#changes.announce(),
+    });
+  }
+
+  #onBreak(): void {
+    this.#link = undefined;
+    this.#changes.announce();
+  }
+}
+
+function toMaxPriority(maxPriority: number | undefined): number | undefined {
+  if (maxPriority === undefined) return undefined;
+  if (Number.isInteger(maxPriority) && maxPriority >= 1 && maxPriority <= 255) return maxPriority;
+  throw invalidOption("maxPriority", "an integer from 1 to 255", maxPriority);
+}

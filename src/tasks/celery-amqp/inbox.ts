@@ -1,0 +1,177 @@
+import { type AmqpChannel, type AmqpDelivery, type AmqpSession } from "../../amqp/index.ts";
+
+/** What an {@link Inbox} needs. */
+export interface InboxOptions {
+  readonly session: AmqpSession;
+  /** Something has come, or the channel has ended. */
+  readonly onChange: () => void;
+  /** Looks at what came before it counts as there; `false` when it has been dealt with. */
+  readonly accept: (arrival: Arrival, inbox: Inbox) => boolean;
+}
+
+/** A delivery, and the queue that it came from. */
+export interface Arrival {
+  readonly queue: string;
+  readonly delivery: AmqpDelivery;
+}
+
+/** Who takes nothing for so long gives back what has come: another worker may be free. */
+const IDLE_MS = 2_000;
+/** How long a take waits for what RabbitMQ says that it has. */
+const SETTLE_MS = 100;
+
+/**
+ * What RabbitMQ has handed to this process, and nobody here has taken yet.
+ *
+ * Of each queue RabbitMQ hands out no more than may run, so that little lies here while others are free.
+ * Ends with its channel; what came over it goes back to the queues by itself.
+ */
+export class Inbox implements AsyncDisposable {
+  readonly #options: InboxOptions;
+  readonly #waiting = new Map<string, Arrival[]>();
+  /** The consumer of each queue. */
+  readonly #consumers = new Map<string, string>();
+  #channel: Promise<AmqpChannel> | undefined;
+  #opened: AmqpChannel | undefined;
+  #prefetch = 0;
+  #takenAt = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #opening: Promise<void> = Promise.resolve();
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** Whether deliveries of this inbox can still be acknowledged. */
+  get isOpen(): boolean {
+    return this.#opened?.isOpen ?? false;
+  }
+
+  /** Consumes these queues and no others; of each, `prefetch` deliveries may be out at a time. */
+  async open(queues: readonly string[], prefetch: number): Promise<void> {
+    this.#takenAt = performance.now();
+    const opening = this.#opening.then(
+      () => this.#open(queues, prefetch),
+      () => this.#open(queues, prefetch),
+    );
+    this.#opening = opening;
+    await opening;
+  }
+
+  /** Takes what has come first from these queues. */
+  take(queues: readonly string[], limit: number): readonly Arrival[] {
+    const taken: Arrival[] = [];
+    for (const queue of queues) {
+      const waiting = this.#waiting.get(queue) ?? [];
+      taken.push(...waiting.splice(0, limit - taken.length));
+      if (taken.length >= limit) break;
+    }
+    return taken;
+  }
+
+  /** How many can be taken from a queue. */
+  count(queue: string): number {
+    return this.#waiting.get(queue)?.length ?? 0;
+  }
+
+  /** Adds what can be taken now. */
+  add(arrival: Arrival): void {
+    const waiting = this.#waiting.get(arrival.queue) ?? [];
+    waiting.push(arrival);
+    this.#waiting.set(arrival.queue, waiting);
+    this.#watchIdleness();
+    this.#options.onChange();
+  }
+
+  /**
+   * Waits until something has come, or RabbitMQ has nothing for these queues; at most a tenth of a second.
+   *
+   * A channel answers in order: what a classic queue has sent to it is there before its count is. Only
+   * what a delivery that was just acknowledged made room for comes a moment later.
+   */
+  async settle(queues: readonly string[]): Promise<void> {
+    const giveUpAt = performance.now() + SETTLE_MS;
+    const channel = await this.#channel;
+    for (let waiting = 1; waiting > 0 && performance.now() < giveUpAt;) {
+      waiting = 0;
+      for (const queue of queues) waiting += (await channel?.countMessages(queue)) ?? 0;
+      if (queues.some((queue) => this.count(queue) > 0)) return;
+    }
+  }
+
+  acknowledge({ delivery }: Arrival): boolean {
+    return this.#opened?.acknowledge(delivery.tag) ?? false;
+  }
+
+  giveBack({ delivery }: Arrival): boolean {
+    return this.#opened?.giveBack(delivery.tag) ?? false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#idle);
+    await this.#opened?.[Symbol.asyncDispose]();
+  }
+
+  async #open(queues: readonly string[], prefetch: number): Promise<void> {
+    const isSame = queues.every((queue) => this.#consumers.has(queue));
+    const isEnough = prefetch <= this.#prefetch && queues.length === this.#consumers.size;
+    if (this.isOpen && isSame && isEnough) return;
+    await this.#consume(queues, prefetch);
+  }
+
+  /** Consumes anew; the channel is kept, since deliveries that run belong to it. */
+  async #consume(queues: readonly string[], prefetch: number): Promise<void> {
+    const channel = await this.#openChannel();
+    for (const tag of this.#consumers.values()) await channel.cancel(tag);
+    this.#consumers.clear();
+    this.#prefetch = Math.max(prefetch, this.#prefetch);
+    await channel.prefetch(this.#prefetch);
+    for (const queue of queues) {
+      const hear = (delivery: AmqpDelivery): void => this.#hear({ queue, delivery });
+      const onCancel = (): void => this.#end();
+      this.#consumers.set(queue, await channel.consume(queue, hear, { onCancel }));
+    }
+  }
+
+  async #openChannel(): Promise<AmqpChannel> {
+    if (this.isOpen && this.#opened) return this.#opened;
+    this.#waiting.clear();
+    this.#consumers.clear();
+    this.#channel = this.#options.session.openChannel(() => this.#end());
+    this.#opened = await this.#channel;
+    return this.#opened;
+  }
+
+  #hear(arrival: Arrival): void {
+    if (this.#options.accept(arrival, this)) this.add(arrival);
+  }
+
+  /** A queue was removed, or the channel has ended: the next take begins anew. */
+  #end(): void {
+    this.#waiting.clear();
+    this.#consumers.clear();
+    this.#options.onChange();
+  }
+
+  #watchIdleness(): void {
+    this.#idle ??= setTimeout(() => {
+      this.#idle = undefined;
+      if (performance.now() - this.#takenAt < IDLE_MS) this.#watchIdleness();
+      else void this.#giveAllBack();
+    }, IDLE_MS);
+    this.#idle.unref();
+  }
+
+  async #giveAllBack(): Promise<void> {
+    try {
+      const channel = this.#opened;
+      for (const tag of this.#consumers.values()) await channel?.cancel(tag);
+    } catch {
+      // The channel has ended, and with it all that came over it.
+    }
+    this.#consumers.clear();
+    for (const waiting of this.#waiting.values()) {
+      for (const arrival of waiting.splice(0)) this.giveBack(arrival);
+    }
+  }
+}

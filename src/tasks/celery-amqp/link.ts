@@ -1,0 +1,117 @@
+import type { AmqpPublication, AmqpSession } from "../../amqp/index.ts";
+import { dueTimeOf, type MessageMarks } from "../message/message-marks.ts";
+import type { EncodedMessage } from "../message/message.ts";
+import { isUnroutable } from "./amqp-errors.ts";
+import { readAmqpMessage, toAmqpProperties } from "./amqp-message.ts";
+import { DelayedDelivery } from "./delayed-delivery.ts";
+import { Inbox, type Arrival } from "./inbox.ts";
+import { Topology, type QueueSettings } from "./topology.ts";
+
+/** What a {@link Link} needs. */
+export interface LinkOptions {
+  readonly session: AmqpSession;
+  readonly queues: QueueSettings;
+  readonly onChange: () => void;
+  /** What could not be sent on lies where it was, and comes again. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** A message with a shorter wait than this is kept here until it is due: RabbitMQ counts in seconds. */
+const SHORT_WAIT_MS = 1_500;
+
+/** All that belongs to one connection, and ends with it. */
+export class Link {
+  readonly session: AmqpSession;
+  readonly topology: Topology;
+  readonly inbox: Inbox;
+  readonly #delayed: DelayedDelivery;
+  readonly #options: LinkOptions;
+  readonly #early = new Map<NodeJS.Timeout, Arrival>();
+
+  constructor(options: LinkOptions) {
+    const { session, queues, onChange } = options;
+    this.session = session;
+    this.#options = options;
+    this.topology = new Topology(session, queues);
+    this.#delayed = new DelayedDelivery(this.topology);
+    this.inbox = new Inbox({ session, onChange, accept: (arrival) => this.#accept(arrival) });
+  }
+
+  /** Resolves when RabbitMQ has the message: in its queue, or waiting for its time. */
+  async publish(queue: string, message: EncodedMessage, marks: MessageMarks): Promise<void> {
+    const seconds = Math.floor(((marks.dueAt ?? 0) - Date.now()) / 1_000);
+    const content = { body: message.body, properties: toAmqpProperties(message, marks) };
+    await this.topology.ensureQueue(queue);
+    if (seconds >= 1) {
+      await this.#delayed.ensureQueue(queue);
+      await this.send({
+        ...content,
+        ...DelayedDelivery.addressOf(queue, seconds),
+        mandatory: true,
+      });
+      return;
+    }
+    const publication = { ...content, exchange: "", routingKey: queue, mandatory: true };
+    try {
+      await this.send(publication);
+    } catch (error) {
+      if (!isUnroutable(error)) throw error;
+      // Somebody has removed the queue.
+      this.topology.forgetQueue(queue);
+      await this.topology.ensureQueue(queue);
+      await this.send(publication);
+    }
+  }
+
+  async send(publication: AmqpPublication): Promise<void> {
+    const publisher = await this.session.publisher();
+    await publisher.publish(publication);
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#early.keys()) clearTimeout(timer);
+    this.#early.clear();
+    await this.inbox[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Whether what has come may be taken now.
+   *
+   * What a dead worker may have had is counted, which takes a new message in its place. What comes before
+   * its time, as what Python sends does, is sent on to wait in RabbitMQ.
+   */
+  #accept(arrival: Arrival): boolean {
+    const { message, marks } = readAmqpMessage(arrival.delivery, "");
+    if (arrival.delivery.isRedelivered) {
+      const { runs, lostLeases } = marks;
+      const counted = { ...marks, runs: runs + 1, lostLeases: lostLeases + 1 };
+      void this.#sendOn(arrival, message, counted);
+      return false;
+    }
+    const dueAt = dueTimeOf(message, marks);
+    const waitMs = (dueAt ?? 0) - Date.now();
+    if (waitMs <= 0) return true;
+    if (waitMs > SHORT_WAIT_MS) void this.#sendOn(arrival, message, { ...marks, dueAt });
+    else this.#hold(arrival, waitMs);
+    return false;
+  }
+
+  #hold(arrival: Arrival, waitMs: number): void {
+    const timer = setTimeout(() => {
+      this.#early.delete(timer);
+      if (this.inbox.isOpen) this.inbox.add(arrival);
+    }, waitMs);
+    this.#early.set(timer, arrival);
+  }
+
+  /** Puts a new message into the place of one that has come. */
+  async #sendOn(arrival: Arrival, message: EncodedMessage, marks: MessageMarks): Promise<void> {
+    try {
+      await this.publish(arrival.queue, message, marks);
+      this.inbox.acknowledge(arrival);
+    } catch (error) {
+      this.#options.onTrouble(error);
+      this.inbox.giveBack(arrival);
+    }
+  }
+}

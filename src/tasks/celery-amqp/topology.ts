@@ -1,0 +1,94 @@
+import {
+  AmqpRefusal,
+  type AmqpChannel,
+  type AmqpSession,
+  type ExchangeOptions,
+} from "../../amqp/index.ts";
+
+/** How queues are declared that are not there yet. */
+export interface QueueSettings {
+  /** "classic", or "quorum": replicated, and safe from the loss of a node. */
+  readonly type: "classic" | "quorum";
+  /** `x-max-priority`: without it a queue knows no priorities. Only classic queues take it. */
+  readonly maxPriority: number | undefined;
+}
+
+/** "NOT_FOUND". */
+const NOT_FOUND = 404;
+/** "PRECONDITION_FAILED": it is there, and is otherwise. */
+const IS_OTHERWISE = 406;
+
+/**
+ * What one connection knows to be there: queues with their exchanges, as Celery declares them.
+ *
+ * A queue that exists is taken as it is, whoever declared it and however.
+ */
+export class Topology {
+  readonly #session: AmqpSession;
+  readonly #settings: QueueSettings;
+  readonly #queues = new Map<string, Promise<void>>();
+
+  constructor(session: AmqpSession, settings: QueueSettings) {
+    this.#session = session;
+    this.#settings = settings;
+  }
+
+  /** Makes sure that a queue is there. */
+  async ensureQueue(name: string): Promise<void> {
+    const ensuring = this.#queues.get(name) ?? this.#ensureQueue(name);
+    this.#queues.set(name, ensuring);
+    try {
+      await ensuring;
+    } catch (error) {
+      this.forgetQueue(name);
+      throw error;
+    }
+  }
+
+  /** Somebody has removed it. */
+  forgetQueue(name: string): void {
+    this.#queues.delete(name);
+  }
+
+  /** Makes sure that an exchange is there, however it was declared. */
+  async ensureExchange(name: string, options: ExchangeOptions): Promise<void> {
+    await this.#ignoring(IS_OTHERWISE, (channel) => channel.declareExchange(name, options));
+  }
+
+  /** Returns how many messages wait in a queue; `null` when there is none of the name. */
+  async countMessages(queue: string): Promise<number | null> {
+    return (await this.#ignoring(NOT_FOUND, (channel) => channel.countMessages(queue))) ?? null;
+  }
+
+  /** Asks on a channel of its own, which RabbitMQ ends when it refuses. */
+  async withChannel<T>(ask: (channel: AmqpChannel) => Promise<T>): Promise<T> {
+    await using channel = await this.#session.openChannel();
+    return await ask(channel);
+  }
+
+  async #ensureQueue(name: string): Promise<void> {
+    if ((await this.countMessages(name)) !== null) return;
+    const { type, maxPriority } = this.#settings;
+    await this.ensureExchange(name, { type: "direct", durable: true });
+    await this.withChannel(async (channel) => {
+      const priority = maxPriority === undefined ? {} : { "x-max-priority": maxPriority };
+      await channel.declareQueue(name, {
+        durable: true,
+        arguments: type === "quorum" ? { "x-queue-type": "quorum" } : priority,
+      });
+      await channel.bindQueue(name, { exchange: name, pattern: name });
+    });
+  }
+
+  async #ignoring<T>(
+    replyCode: number,
+    ask: (channel: AmqpChannel) => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await this.withChannel(ask);
+    } catch (error) {
+      if (error instanceof AmqpRefusal && error.replyCode === replyCode) return undefined;
+      throw error;
+    }
+  }
+}

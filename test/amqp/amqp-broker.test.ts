@@ -1,0 +1,228 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { Amqp } from "../../src/amqp/index.ts";
+import {
+  AmqpBroker,
+  createTasks,
+  type Delivery,
+  type EncodedMessage,
+} from "../../src/tasks/index.ts";
+import { eventually } from "../redis/eventually.ts";
+import { RedisServer } from "../redis/redis-server.ts";
+import { RabbitServer } from "./rabbit-server.ts";
+
+let server: RabbitServer;
+let redis: RedisServer;
+
+beforeAll(async () => {
+  server = await RabbitServer.start();
+  redis = await RedisServer.start();
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await redis[Symbol.asyncDispose]();
+});
+
+function message(id: string, priority = 0): EncodedMessage {
+  return {
+    id,
+    headers: { task: "t", id },
+    body: new TextEncoder().encode("[[], {}, {}]"),
+    contentType: "application/json",
+    contentEncoding: "utf-8",
+    properties: { correlationId: id, deliveryMode: 2, priority },
+  };
+}
+
+async function takeOne(broker: AmqpBroker, queue: string): Promise<Delivery> {
+  let taken: Delivery | undefined;
+  await eventually(async () => {
+    [taken] = await broker.take({ queues: [queue], limit: 1, leaseMs: 10_000 });
+    return taken;
+  });
+  if (!taken) throw new Error("nothing came");
+  return taken;
+}
+
+test("what is not due waits in RabbitMQ, comes when it is, and is still the first try", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const startedAt = Date.now();
+  await broker.publish("later", message("later"), startedAt + 2_300);
+  expect(await broker.contents.count("later")).toMatchObject({ waiting: 0 });
+  const early = await takeOne(broker, "later");
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_300);
+  expect(early.runs).toBe(1);
+  expect(await broker.putBack(early, { dueAt: Date.now() + 1_200 })).toBe(true);
+  expect((await takeOne(broker, "later")).runs).toBe(1);
+});
+
+test("a delayed message comes to the queue of its name only, not to one whose name ends like it", async () => {
+  await using broker = new AmqpBroker(server.url);
+  await broker.publish("mail", message("warm-up"), Date.now() + 1_100);
+  await broker.publish("express.mail", message("express"), Date.now() + 1_100);
+  expect((await takeOne(broker, "express.mail")).id).toBe("express");
+  expect((await takeOne(broker, "mail")).id).toBe("warm-up");
+  expect(await broker.contents.count("mail")).toMatchObject({ waiting: 0 });
+});
+
+test("an eta that comes with a message from elsewhere is waited for in RabbitMQ", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const dueAt = Date.now() + 2_500;
+  const sent = message("eta");
+  const eta = new Date(dueAt).toISOString();
+  await broker.publish("etas", { ...sent, headers: { task: "t", id: "eta", eta } });
+  const delivery = await takeOne(broker, "etas");
+  expect(Date.now()).toBeGreaterThanOrEqual(dueAt);
+  expect(delivery).toMatchObject({ id: "eta", runs: 1, lostLeases: 0 });
+});
+
+test("of a queue with priorities the highest come first", async () => {
+  await using broker = new AmqpBroker(server.url, { maxPriority: 9 });
+  for (const priority of [0, 5, 9]) {
+    await broker.publish("ranked", message(`priority ${priority}`, priority));
+  }
+  const first = await broker.take({ queues: ["ranked"], limit: 3, leaseMs: 10_000 });
+  expect(first.map(({ id }) => id)).toEqual(["priority 9", "priority 5", "priority 0"]);
+});
+
+test("who lost the connection has lost its leases, and the next taker knows that it may have run", async () => {
+  const lost = new AmqpBroker(server.url);
+  await using broker = new AmqpBroker(server.url);
+  await broker.publish("lost", message("one"));
+  const delivery = await takeOne(lost, "lost");
+  await lost.close();
+  const again = await takeOne(broker, "lost");
+  expect([again.id, again.runs, again.lostLeases]).toEqual(["one", 2, 1]);
+  expect(await lost.renew([delivery])).toEqual([delivery]);
+  expect(await lost.acknowledge(delivery)).toBe(false);
+  expect(await lost.putBack(delivery)).toBe(false);
+  expect(await broker.acknowledge(again)).toBe(true);
+});
+
+test("what nobody takes goes back, for a worker that is free", async () => {
+  await using hoarder = new AmqpBroker(server.url);
+  await using broker = new AmqpBroker(server.url);
+  await hoarder.take({ queues: ["hoard"], limit: 5, leaseMs: 10_000 });
+  await broker.publish("hoard", message("one"));
+  expect((await takeOne(broker, "hoard")).id).toBe("one");
+});
+
+test("a quorum queue serves as well", async () => {
+  await using broker = new AmqpBroker(server.url, { queueType: "quorum" });
+  await broker.publish("replicated", message("one"));
+  await broker.publish("replicated", message("two"));
+  const one = await takeOne(broker, "replicated");
+  expect(await broker.putBack(one)).toBe(true);
+  const two = await takeOne(broker, "replicated");
+  expect(two.id).toBe("two");
+  expect(await broker.acknowledge(two)).toBe(true);
+  expect(await takeOne(broker, "replicated")).toMatchObject({ id: "one", runs: 2 });
+});
+
+test("an exchange that finds no queue, or is not there, is an error", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const address = { exchange: "amq.topic", routingKey: "nobody.hears" };
+  await expect(broker.exchanges.publish(address, message("one"))).rejects.toMatchObject({
+    code: "TASK_UNROUTABLE",
+  });
+  await expect(
+    broker.exchanges.publish({ ...address, exchange: "missing" }, message("one")),
+  ).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
+  await broker.publish("after", message("after"));
+  expect((await takeOne(broker, "after")).id).toBe("after");
+});
+
+test("headers arrive as they were sent, large integers too, and no other amqplib is touched", async () => {
+  const { default: theirs } = await import("amqplib");
+  await using amqp = new Amqp(server.url);
+  const session = await amqp.session();
+  await using channel = await session.openChannel();
+  const connection = await theirs.connect(server.url);
+  const plain = await connection.createConfirmChannel();
+  await plain.assertQueue("headers");
+  plain.sendToQueue("headers", Buffer.from("{}"), {
+    headers: { small: 5, text: "é", nothing: null },
+  });
+  await plain.waitForConfirms();
+  const headers = { small: 5, large: 2 ** 40, deep: [null, { a: 1.5, b: [true] }], minus: -300 };
+  const publisher = await session.publisher();
+  await publisher.publish({
+    exchange: "",
+    routingKey: "headers",
+    body: Buffer.from("{}"),
+    properties: { headers },
+    mandatory: true,
+  });
+  const heard: unknown[] = [];
+  await channel.consume("headers", ({ properties }) => heard.push(properties.headers));
+  await eventually(() => heard.length === 2);
+  expect(heard).toEqual([{ small: 5, text: "é", nothing: null }, headers]);
+  await connection.close();
+});
+
+test("what a killed worker had runs again at once, and is recorded once", async () => {
+  await using tasks = createTasks({ broker: server.url, results: redis.url });
+  const first = await startWorker();
+  const sent = await Promise.all(
+    Array.from({ length: 6 }, () => tasks.sendTask("shared.slow", [300], { queue: "killed" })),
+  );
+  await eventually(async () => {
+    const records = await Promise.all(sent.map((result) => result.record()));
+    return records.filter(({ state }) => state === "STARTED").length === 2;
+  });
+  first.kill("SIGKILL");
+  const second = await startWorker();
+  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  const records = await Promise.all(sent.map((result) => result.record()));
+  second.kill("SIGKILL");
+  expect(new Set(pids)).toEqual(new Set([second.pid]));
+  expect(records.filter(({ runs }) => runs === 2)).toHaveLength(2);
+});
+
+test("a task that was cancelled before a worker started is revoked", async () => {
+  await using tasks = createTasks({ broker: server.url, results: redis.url });
+  const never = tasks.task("never", { queue: "cancelled" }, () => "ran");
+  const sent = await never.delay();
+  expect(await sent.cancel()).toBe(true);
+  await using others = createTasks({ broker: server.url, results: redis.url });
+  let runs = 0;
+  others.task("never", { queue: "cancelled" }, () => runs++);
+  const last = await never.delay();
+  await using worker = others.createWorker();
+  await worker.start();
+  expect(await last.get({ timeoutMs: 10_000 })).toBe(0);
+  expect(runs).toBe(1);
+  await expect(sent.get()).rejects.toMatchObject({ code: "TASK_CANCELLED" });
+});
+
+test("tasks go on when RabbitMQ was killed and comes back, and none that it had is lost", async () => {
+  await using tasks = createTasks({ broker: server.url, results: redis.url });
+  const echo = tasks.task(
+    "echo",
+    { queue: "restarted", publishRetry: false },
+    (text: string) => text,
+  );
+  const before = await echo.delay("before");
+  const later = await echo.applyAsync(["later"], { countdownMs: 3_000 });
+  await server.kill();
+  await using worker = tasks.createWorker();
+  await worker.start();
+  await expect(echo.delay("nobody")).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  await server.start();
+  expect(await before.get({ timeoutMs: 20_000 })).toBe("before");
+  expect(await later.get({ timeoutMs: 20_000 })).toBe("later");
+  expect(await (await echo.delay("after")).get({ timeoutMs: 20_000 })).toBe("after");
+});
+
+async function startWorker(): Promise<ChildProcess> {
+  const main = fileURLToPath(new URL("worker-main.ts", import.meta.url));
+  const args = ["--conditions=tidings-source", main, server.url, redis.url];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  if (child.stdout) await once(child.stdout, "data");
+  return child;
+}

@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { freePort } from "../redis/redis-server.ts";
+
+/** A real RabbitMQ on free ports of this machine, with a folder of its own, that can die and come back. */
+export class RabbitServer implements AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), "tidings-rabbit-"));
+  readonly #distributionPort: number;
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, distributionPort: number) {
+    this.port = port;
+    this.#distributionPort = distributionPort;
+    this.url = `amqp://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<RabbitServer> {
+    const server = new RabbitServer(await freePort(), await freePort());
+    await server.start();
+    return server;
+  }
+
+  /** Starts it again, on the same ports, with what is durable. */
+  async start(): Promise<void> {
+    const home = join(this.#folder, "home");
+    mkdirSync(home, { recursive: true });
+    const config = join(this.#folder, "rabbitmq.conf");
+    writeFileSync(
+      config,
+      [
+        `listeners.tcp.1 = 127.0.0.1:${this.port}`,
+        "log.console = false",
+        "log.file = false",
+        "vm_memory_high_watermark.absolute = 1GB",
+        "disk_free_limit.absolute = 50MB",
+        "loopback_users = none",
+        "",
+      ].join("\n"),
+    );
+    const plugins = join(this.#folder, "enabled_plugins");
+    writeFileSync(plugins, "[].\n");
+    this.#process = spawn("/usr/lib/rabbitmq/bin/rabbitmq-server", [], {
+      // A process group of its own: the script starts the server as its child.
+      detached: true,
+      stdio: "ignore",
+      cwd: this.#folder,
+      env: {
+        PATH: process.env["PATH"],
+        HOME: home,
+        RABBITMQ_NODENAME: `tidings${this.port}@localhost`,
+        RABBITMQ_CONFIG_FILE: config,
+        RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
+        RABBITMQ_MNESIA_BASE: join(this.#folder, "mnesia"),
+        RABBITMQ_LOG_BASE: join(this.#folder, "log"),
+        RABBITMQ_DIST_PORT: String(this.#distributionPort),
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 1:1",
+        ERL_EPMD_ADDRESS: "127.0.0.1",
+      },
+    });
+    await this.#untilReady(this.#process);
+  }
+
+  /** Kills it at once. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child?.pid === undefined || child.exitCode !== null) return;
+    const exited = once(child, "exit");
+    process.kill(-child.pid, "SIGKILL");
+    await exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #untilReady(child: ChildProcess): Promise<void> {
+    const limit = Date.now() + 60_000;
+    while (!(await greets(this.port))) {
+      if (child.exitCode !== null) throw new Error(`rabbitmq-server exited with ${child.exitCode}`);
+      if (Date.now() > limit) throw new Error("rabbitmq-server is not ready after 60 s");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Whether it answers the AMQP header: the port listens a little earlier. */
+async function greets(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once("connect", () => socket.write("AMQP\0\0\t\x01"));
+  socket.once("data", () => resolve(true));
+  socket.once("error", () => resolve(false));
+  socket.once("close", () => resolve(false));
+  const answered = await promise;
+  socket.destroy();
+  return answered;
+}

@@ -126,6 +126,12 @@ export interface Broker extends AsyncDisposable {
   nextDueAt(queues: readonly string[]): Promise<number | null>;
   /** Extends leases; returns those that are lost. */
   renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]>;
+  /**
+   * Ends a lease as if its worker had died: the message can be taken again, and the loss is counted.
+   *
+   * For brokers whose leases have no time; elsewhere a lease that is renewed for no time does it.
+   */
+  loseLease?(delivery: Delivery): Promise<void>;
   /** Ends the leases that ran out; returns how many. */
   reclaim(): Promise<number>;
   /** Removes a message that is done. */

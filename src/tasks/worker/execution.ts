@@ -257,7 +257,10 @@ async function settle(execution: Execution): Promise<Execution> {
 
 /** Has the task run again as after the death of a worker: its lease runs out, and is counted as lost. */
 async function loseLease(execution: Execution): Promise<Execution> {
-  await execution.context.runtime.broker.renew([execution.delivery], 1);
+  const { context, delivery } = execution;
+  const { broker } = context.runtime;
+  if (broker.loseLease) await broker.loseLease(delivery);
+  else await broker.renew([delivery], 1);
   return execution;
 }
 

@@ -79,6 +79,11 @@ export class AmqpChannel implements AsyncDisposable {
     return (await this.#ask((channel) => channel.purgeQueue(queue))).messageCount;
   }
 
+  /** Removes a queue and what is in it. */
+  async deleteQueue(queue: string): Promise<void> {
+    await this.#ask((channel) => channel.deleteQueue(queue));
+  }
+
   async declareExchange(name: string, { type, durable }: ExchangeOptions): Promise<void> {
     await this.#ask((channel) => channel.assertExchange(name, type, { durable }));
   }

@@ -85,8 +85,14 @@ export { MemoryResults, type MemoryResultsOptions } from "./results/memory.ts";
 export type { PublishRetry, PublishRetryOptions } from "./publish-retry.ts";
 export { RedisResults, type RedisResultsOptions } from "./results/redis.ts";
 export { openResults } from "./results/open-results.ts";
-export type { ChangedRecords, ResultStore, SharedResults } from "./results/result-store.ts";
+export type {
+  ChangedRecords,
+  ReplyQueue,
+  ResultStore,
+  SharedResults,
+} from "./results/result-store.ts";
 export { Results, type WatchOptions } from "./results/results.ts";
+export { RpcResults, type RpcResultsOptions } from "./results/rpc.ts";
 export { SqliteResults } from "./results/sqlite.ts";
 export type { Priority, PriorityWord } from "./priority.ts";
 export {

@@ -145,7 +145,7 @@ function encode(
   { task, args, kwargs = {}, options, workflow }: TaskCall,
   { id, eta }: Pick<TaskMessage, "id" | "eta">,
 ): EncodedMessage {
-  const { format, maxMessageBytes: maxBytes } = runtime;
+  const { format, maxMessageBytes: maxBytes, results } = runtime;
   const parent = findCurrentTask();
   const { serializer, compression } = options;
   const message: OutgoingMessage = {
@@ -168,7 +168,7 @@ function encode(
     timeLimits: { hardMs: options.timeLimitMs ?? null, softMs: options.softTimeLimitMs ?? null },
     ignoreResult: options.ignoreResult ?? false,
     headers: options.headers ?? {},
-    replyTo: options.replyTo ?? null,
+    replyTo: options.replyTo ?? results.replies?.name ?? null,
     priority: toPriority(runtime, options, parent),
     ...workflow,
   };

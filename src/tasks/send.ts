@@ -46,8 +46,10 @@ async function sendAnyway(runtime: TaskRuntime, prepared: PreparedCall): Promise
   // A final record is never changed: what this call returns could not be recorded. Ids of ours are new.
   if (hasOwnId && isEnded(await results.get(id))) throw takenId(id, "has ended");
   const isNew = await retryPublish({
-    publish: (failures) =>
-      failures === 0 ? publish(broker, first) : publishAgain(broker, prepared),
+    publish: async (failures) => {
+      if (results.replies) await results.replies.open();
+      return await (failures === 0 ? publish(broker, first) : publishAgain(broker, prepared));
+    },
     retry,
     signal,
   });

@@ -114,7 +114,7 @@ export class Tasks implements AsyncDisposable {
     const openedBroker = typeof broker === "string" ? openBroker(broker, options) : broker;
     const openedResults =
       typeof results === "string"
-        ? openResults(results, { ...options, expiresMs: resultExpiresMs })
+        ? openResults(results, { ...options, broker, expiresMs: resultExpiresMs })
         : results;
     // Who was passed in is closed by whoever made it.
     this.#owned = [

@@ -7,7 +7,15 @@ import { PYTHON } from "../python/channels-peer.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** A process of Celery on a Redis: a worker, or a caller that is told what to call. */
+/** Where Celery's messages and results are: both in one place, or each in its own. */
+export type CeleryPlace = string | { readonly broker: string; readonly results: string };
+
+function toEnvironment(place: CeleryPlace): Readonly<Record<string, string>> {
+  const { broker, results } = typeof place === "string" ? { broker: place, results: place } : place;
+  return { BROKER_URL: broker, RESULT_URL: results };
+}
+
+/** A process of Celery: a worker, or a caller that is told what to call. */
 class CeleryProcess implements AsyncDisposable {
   readonly child: ChildProcess;
 
@@ -38,7 +46,7 @@ class CeleryProcess implements AsyncDisposable {
 /** A Celery worker with the tasks of `celery_app.py`. */
 export class CeleryWorker extends CeleryProcess {
   static async start(
-    url: string,
+    place: CeleryPlace,
     {
       queue = "celery",
       acksLate = false,
@@ -48,7 +56,7 @@ export class CeleryWorker extends CeleryProcess {
     const without = ["--without-gossip", ...(mingles ? [] : ["--without-mingle"])];
     const options = ["-c", "1", "-Q", queue, ...without, "-l", "INFO"];
     const worker = new CeleryWorker(["-m", "celery", "-A", "celery_app", "worker", ...options], {
-      REDIS_URL: url,
+      ...toEnvironment(place),
       ACKS_LATE: acksLate ? "1" : "0",
       C_FORCE_ROOT: "1",
     });
@@ -75,8 +83,8 @@ export class CeleryCaller extends CeleryProcess {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #nextId = 0;
 
-  static start(url: string): CeleryCaller {
-    return new CeleryCaller(["celery_caller.py"], { REDIS_URL: url });
+  static start(place: CeleryPlace): CeleryCaller {
+    return new CeleryCaller(["celery_caller.py"], toEnvironment(place));
   }
 
   private constructor(args: readonly string[], env: Readonly<Record<string, string>>) {

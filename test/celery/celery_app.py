@@ -5,7 +5,7 @@ import time
 
 from celery import Celery
 
-app = Celery("celery_app", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
+app = Celery("celery_app", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 app.conf.update(
     accept_content=["json", "yaml"],
     broker_transport_options={"visibility_timeout": 3600},

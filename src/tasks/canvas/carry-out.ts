@@ -47,7 +47,9 @@ export async function carryOut(
     const next = plans.shift();
     if (!next) return { sends, finished };
     for (const header of next.headers) await announce(chordsOf(runtime), header);
-    for (const record of next.records) await runtime.results.store(record);
+    for (const record of next.records) {
+      await runtime.results.store(record, next.replyTo);
+    }
     for (const call of next.calls) {
       if (call.exchange || sends.length >= MAX_SENDS_IN_STEP) await publish(runtime.broker, call);
       else sends.push(call);

@@ -9,6 +9,8 @@ import { freeze } from "./freeze.ts";
 export interface AfterPlan extends Expansion {
   /** Of tasks that will never run, since one before them has failed. */
   readonly records: readonly TaskRecord[];
+  /** Where whoever called them all waits, if records are sent. */
+  readonly replyTo?: string | null | undefined;
   /** The members of chords that have ended with it. */
   readonly members: readonly EndedMember[];
 }
@@ -51,6 +53,7 @@ export function planAfter(message: TaskMessage, record: TaskRecord): AfterPlan {
   return {
     ...sent,
     records: abandoned.flatMap(({ records }) => records),
+    replyTo: message.replyTo,
     members: [...own, ...abandoned.flatMap(({ members }) => members)],
   };
 }

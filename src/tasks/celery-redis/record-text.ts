@@ -43,8 +43,12 @@ export function writeRecord(record: TaskRecord, options: TypedJsonOptions = {}):
 
 /** Reads what a worker of ours or of Python's has written; what cannot be read is a failure. */
 export function readRecord(id: string, text: string): TaskRecord {
+  return toRecord(id, parse(text), text);
+}
+
+/** The same, for what was read already; other text is another revision. */
+export function toRecord(id: string, meta: unknown, text = ""): TaskRecord {
   const pending = pendingRecord(id);
-  const meta = parse(text);
   if (!isRecord(meta)) {
     const error = { type: "MESSAGE_INVALID", message: "the stored record cannot be read" };
     return { ...pending, state: "FAILURE", error, finishedAt: 0, revision: 1 };

@@ -17,6 +17,8 @@ export type ChangedRecords = readonly string[] | null;
  * - `store` MUST return `false` and change nothing when the stored record is final, or has more `runs`:
  *   then another worker has the task, and this one's lease is lost (fencing).
  * - `get` MUST return what was stored last, equal but isolated from what was passed in, or `null`.
+ * - A store that sends records MUST send those of a `replyTo` that is not its own there, where their
+ *   caller waits, and `get` then need not know of them; `null` is of nobody.
  * - `forget` MUST remove the record of an id, final or not; what is stored afterwards is a new one.
  * - `expire` MUST remove the final records that ended before a time, and nothing else; a store whose
  *   records expire by themselves removes none.
@@ -30,7 +32,7 @@ export type ChangedRecords = readonly string[] | null;
 export interface ResultStore extends AsyncDisposable {
   get(id: string): Promise<TaskRecord | null>;
   /** Stores a record; its own `revision` is ignored. */
-  store(record: TaskRecord): Promise<boolean>;
+  store(record: TaskRecord, replyTo?: string | null | undefined): Promise<boolean>;
   /** Removes a record. */
   forget(id: string): Promise<void>;
   /** Removes final records older than `before`, at most 1,000; returns how many. */
@@ -39,6 +41,8 @@ export interface ResultStore extends AsyncDisposable {
   onChange(listener: (changed: ChangedRecords) => void, id?: string): () => void;
   /** Ends the use of the store. */
   close(): Promise<void>;
+  /** Where this process waits for records, if they are sent instead of stored. */
+  readonly replies?: ReplyQueue | undefined;
   /** What can store a record in the same transaction as a delivery ends. */
   readonly shared?: SharedResults | undefined;
   /** What counts runs and calls, in the same place, for a broker that has none. */
@@ -47,6 +51,13 @@ export interface ResultStore extends AsyncDisposable {
   readonly chords?: ChordStore | undefined;
   /** What a broker in the same Redis settles with. */
   readonly redis?: RecordWriter | undefined;
+}
+
+/** A queue for the records of one process's calls. */
+export interface ReplyQueue {
+  readonly name: string;
+  /** Resolves when it is there, as it must be before a call is sent. */
+  open(): Promise<void>;
 }
 
 /** The part of a result store that joins a transaction which others started. */

@@ -50,11 +50,12 @@ async function settleWithPlan(
 ): Promise<TaskRecord | null> {
   const { context, delivery } = execution;
   const { broker, results } = context.runtime;
+  const { replyTo } = delivery.message.properties;
   const kept = keptRecord(execution, record);
   if (plan.members.length > 0 || plan.headers.length > 0 || plan.records.length > 0) {
     const lost = await broker.renew([delivery], LEASE_MS);
     if (lost.length > 0) return null;
-    if (kept) await results.store(kept);
+    if (kept) await results.store(kept, replyTo ?? null);
   }
   const { sends, finished } = await carryOut(context.runtime, plan, rootId);
   const settled = await context.settle(delivery, {

@@ -167,7 +167,8 @@ function resolve(execution: Execution): Execution {
 
 /** Begins the record of this run, and what reports into it. */
 function start(execution: Execution): Execution {
-  const { context, record, interruption } = execution;
+  const { context, delivery, record, interruption } = execution;
+  const { replyTo = null } = delivery.message.properties;
   const { results, logger } = context.runtime;
   const started: TaskRecord = {
     ...record,
@@ -183,7 +184,7 @@ function start(execution: Execution): Execution {
   const report = new TaskReport(started, async (latest) => {
     if (isIgnored(execution)) return;
     try {
-      if (!(await results.store(latest))) interruption.interrupt("lease-lost");
+      if (!(await results.store(latest, replyTo))) interruption.interrupt("lease-lost");
     } catch (error) {
       logger.warn({ err: error, task: record.name, id: record.id }, "progress could not be stored");
     }

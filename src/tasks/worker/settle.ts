@@ -43,8 +43,9 @@ function inSteps(broker: Broker, results: ResultStore): Settle {
     const { record, sends = [] } = settlement;
     const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
     if (lost.length > 0) return false;
+    const { replyTo = null } = delivery.message.properties;
     const isStored =
-      record === null || (await results.store(record)) || (await isOwn(results, record));
+      record === null || (await results.store(record, replyTo)) || (await isOwn(results, record));
     // Also when another run has ended the task: this message is one too many, and what comes after the
     // task may not have been sent.
     for (const { queue, message, dueAt } of sends) await broker.publish(queue, message, dueAt);

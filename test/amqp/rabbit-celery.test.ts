@@ -1,24 +1,30 @@
+import { afterAll, beforeAll } from "vitest";
+
 import { describeWithCelery } from "../celery/describe-with-celery.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
-describeWithCelery("on RabbitMQ, with results in rpc://", async () => {
-  const server = await RabbitServer.start();
-  return {
-    broker: server.url,
-    results: "rpc://",
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
+let server: RabbitServer;
+
+beforeAll(async () => {
+  server = await RabbitServer.start();
 });
 
-describeWithCelery("on RabbitMQ, with results in Redis", async () => {
-  const [server, redis] = await Promise.all([RabbitServer.start(), RedisServer.start()]);
+afterAll(() => server[Symbol.asyncDispose]());
+
+describeWithCelery("RabbitMQ, with results in rpc://", async () => ({
+  broker: server.url,
+  results: "rpc://",
+  async [Symbol.asyncDispose]() {
+    // Results are in no place of their own.
+  },
+}));
+
+describeWithCelery("RabbitMQ, with results in Redis", async () => {
+  const redis = await RedisServer.start();
   return {
     broker: server.url,
     results: redis.url,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
-      await redis[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
   };
 });

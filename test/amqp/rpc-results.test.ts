@@ -26,7 +26,7 @@ test("a result goes to the process that called, with what came before it, and to
   await using callers = createTasks(place);
   await using others = createTasks(place);
   workers.task("double", async (n: number) => {
-    currentTask().progress({ done: 1, total: 2 });
+    await currentTask().progress({ done: 1, total: 2 });
     return n * 2;
   });
   await using worker = workers.createWorker();

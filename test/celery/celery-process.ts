@@ -8,11 +8,19 @@ import { PYTHON } from "../python/channels-peer.ts";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
 /** Where Celery's messages and results are: both in one place, or each in its own. */
-export type CeleryPlace = string | { readonly broker: string; readonly results: string };
+export type CeleryPlace =
+  | string
+  | {
+      readonly broker: string;
+      readonly results: string;
+      /** Of the queues that Celery declares on RabbitMQ. */
+      readonly maxPriority?: number;
+    };
 
 function toEnvironment(place: CeleryPlace): Readonly<Record<string, string>> {
-  const { broker, results } = typeof place === "string" ? { broker: place, results: place } : place;
-  return { BROKER_URL: broker, RESULT_URL: results };
+  if (typeof place === "string") return { BROKER_URL: place, RESULT_URL: place };
+  const { broker, results, maxPriority = 0 } = place;
+  return { BROKER_URL: broker, RESULT_URL: results, MAX_PRIORITY: String(maxPriority) };
 }
 
 /** A process of Celery: a worker, or a caller that is told what to call. */

@@ -10,6 +10,7 @@ app.conf.update(
     accept_content=["json", "yaml"],
     broker_transport_options={"visibility_timeout": 3600},
     worker_prefetch_multiplier=1,
+    task_queue_max_priority=int(os.environ.get("MAX_PRIORITY", 0)) or None,
     task_acks_late=os.environ.get("ACKS_LATE") == "1",
 )
 
@@ -59,6 +60,7 @@ def request(self):
     found = {name: getattr(self.request, name, None) for name in seen}
     found["priority"] = self.request.delivery_info.get("priority")
     found["tenant"] = getattr(self.request, "x-tenant", None)
+    found["numbers"] = getattr(self.request, "numbers", None)
     return found
 
 

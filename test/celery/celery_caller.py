@@ -36,7 +36,8 @@ def call(op, *args):
     if op == "bind":
         exchange, kind, key, queue = args
         with app.connection_for_write() as connection:
-            Queue(queue, Exchange(exchange, kind), key)(connection.default_channel).declare()
+            priorities = app.conf.task_queue_max_priority
+            Queue(queue, Exchange(exchange, kind), key, max_priority=priorities)(connection.default_channel).declare()
         return None
     if op == "sweep":
         # What a worker does every hundred seconds, with an hour that is over at once.

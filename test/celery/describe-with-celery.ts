@@ -13,8 +13,8 @@ export interface CelerySite extends AsyncDisposable {
 }
 
 /** Describes what callers and workers of both languages have in common, wherever their messages are. */
-export function describeWithCelery(name: string, start: () => Promise<CelerySite>): void {
-  describe(name, () => {
+export function describeWithCelery(place: string, start: () => Promise<CelerySite>): void {
+  describe(`on ${place}`, () => {
     let site: CelerySite;
     let tasks: Tasks;
     let celery: CeleryWorker;

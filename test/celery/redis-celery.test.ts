@@ -1,7 +1,7 @@
 import { RedisServer } from "../redis/redis-server.ts";
 import { describeWithCelery } from "./describe-with-celery.ts";
 
-describeWithCelery("on Redis", async () => {
+describeWithCelery("Redis", async () => {
   const server = await RedisServer.start();
   return {
     broker: server.url,

@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { createTasks } from "../../src/tasks/index.ts";
 
-/** A worker in a process of its own, on the Redis whose URL is its argument; it runs until it is killed. */
-const [, , url = ""] = process.argv;
-const tasks = createTasks({ broker: url, results: url });
+/** A worker in a process of its own, on the broker and the results of its arguments; it runs until it is killed. */
+const [, , broker = "", results = broker] = process.argv;
+const tasks = createTasks({ broker, results });
 tasks.task("shared.slow", async (waitMs: number) => {
   await delay(waitMs);
   return process.pid;
@@ -14,5 +14,6 @@ tasks.task("shared.add", async (...numbers: readonly number[]) => {
   return numbers.reduce((sum, n) => sum + n, 0);
 });
 tasks.task("shared.sum", (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0));
+tasks.task("shared.crash", () => process.kill(process.pid, "SIGKILL"));
 await tasks.createWorker({ concurrency: 2, leaseMs: 1_000 }).start();
 process.stdout.write("ready\n");

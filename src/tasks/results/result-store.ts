@@ -32,7 +32,7 @@ export type ChangedRecords = readonly string[] | null;
 export interface ResultStore extends AsyncDisposable {
   get(id: string): Promise<TaskRecord | null>;
   /** Stores a record; its own `revision` is ignored. */
-  store(record: TaskRecord, replyTo?: string | null | undefined): Promise<boolean>;
+  store(record: TaskRecord, replyTo?: string | null): Promise<boolean>;
   /** Removes a record. */
   forget(id: string): Promise<void>;
   /** Removes final records older than `before`, at most 1,000; returns how many. */

@@ -51,7 +51,7 @@ export class RpcResults implements ResultStore {
   }
 
   /** Sends a record to who waits for it; `undefined` is this process, `null` nobody. */
-  async store(record: TaskRecord, replyTo?: string | null | undefined): Promise<boolean> {
+  async store(record: TaskRecord, replyTo?: string | null): Promise<boolean> {
     if (replyTo === undefined || replyTo === this.replies.name) {
       return await this.#records.store(record);
     }

@@ -109,7 +109,17 @@ test("what nobody takes goes back, for a worker that is free", async () => {
   await using broker = new AmqpBroker(server.url);
   await hoarder.take({ queues: ["hoard"], limit: 5, leaseMs: 10_000 });
   await broker.publish("hoard", message("one"));
-  expect((await takeOne(broker, "hoard")).id).toBe("one");
+  expect(await takeOne(broker, "hoard")).toMatchObject({ id: "one", runs: 1, lostLeases: 0 });
+});
+
+test("what a broker that is closed has not handed out goes back, and nobody has lost it", async () => {
+  const stopping = new AmqpBroker(server.url);
+  await stopping.take({ queues: ["stop"], limit: 5, leaseMs: 10_000 });
+  await using broker = new AmqpBroker(server.url);
+  await broker.publish("stop", message("one"));
+  await eventually(async () => (await stopping.contents.count("stop")).waiting === 1);
+  await stopping.close();
+  expect(await takeOne(broker, "stop")).toMatchObject({ id: "one", runs: 1, lostLeases: 0 });
 });
 
 test("a quorum queue serves as well", async () => {

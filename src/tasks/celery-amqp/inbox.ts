@@ -7,6 +7,8 @@ export interface InboxOptions {
   readonly onChange: () => void;
   /** Looks at what came before it counts as there; `false` when it has been dealt with. */
   readonly accept: (arrival: Arrival, inbox: Inbox) => boolean;
+  /** Puts what was not taken into its queue again; never rejects. */
+  readonly giveBack: (arrival: Arrival) => Promise<void>;
 }
 
 /** A delivery, and the queue that it came from. */
@@ -107,6 +109,19 @@ export class Inbox implements AsyncDisposable {
     return this.#opened?.giveBack(delivery.tag) ?? false;
   }
 
+  /** Consumes no more, and gives back what has come, as it came: nobody has run it. */
+  async giveAllBack(): Promise<void> {
+    try {
+      const channel = this.#opened;
+      for (const tag of this.#consumers.values()) await channel?.cancel(tag);
+    } catch {
+      // The channel has ended, and with it all that came over it.
+    }
+    this.#consumers.clear();
+    const arrivals = [...this.#waiting.values()].flatMap((waiting) => waiting.splice(0));
+    await Promise.all(arrivals.map((arrival) => this.#options.giveBack(arrival)));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#idle);
     await this.#opened?.[Symbol.asyncDispose]();
@@ -157,21 +172,8 @@ export class Inbox implements AsyncDisposable {
     this.#idle ??= setTimeout(() => {
       this.#idle = undefined;
       if (performance.now() - this.#takenAt < IDLE_MS) this.#watchIdleness();
-      else void this.#giveAllBack();
+      else void this.giveAllBack();
     }, IDLE_MS);
     this.#idle.unref();
-  }
-
-  async #giveAllBack(): Promise<void> {
-    try {
-      const channel = this.#opened;
-      for (const tag of this.#consumers.values()) await channel?.cancel(tag);
-    } catch {
-      // The channel has ended, and with it all that came over it.
-    }
-    this.#consumers.clear();
-    for (const waiting of this.#waiting.values()) {
-      for (const arrival of waiting.splice(0)) this.giveBack(arrival);
-    }
   }
 }

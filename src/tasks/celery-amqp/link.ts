@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { AmqpPublication, AmqpSession } from "../../amqp/index.ts";
 import { dueTimeOf, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
@@ -19,6 +21,9 @@ export interface LinkOptions {
 /** A message with a shorter wait than this is kept here until it is due: RabbitMQ counts in seconds. */
 const SHORT_WAIT_MS = 1_500;
 
+/** How long closing waits for what is given back; RabbitMQ takes back the rest itself. */
+const CLOSE_MS = 1_000;
+
 /** All that belongs to one connection, and ends with it. */
 export class Link {
   readonly session: AmqpSession;
@@ -34,7 +39,12 @@ export class Link {
     this.#options = options;
     this.topology = new Topology(session, queues);
     this.#delayed = new DelayedDelivery(this.topology);
-    this.inbox = new Inbox({ session, onChange, accept: (arrival) => this.#accept(arrival) });
+    this.inbox = new Inbox({
+      session,
+      onChange,
+      accept: (arrival) => this.#accept(arrival),
+      giveBack: (arrival) => this.#giveBack(arrival),
+    });
   }
 
   /** Resolves when RabbitMQ has the message: in its queue, or waiting for its time. */
@@ -69,8 +79,13 @@ export class Link {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#early.keys()) clearTimeout(timer);
+    const early = [...this.#early];
     this.#early.clear();
+    for (const [timer] of early) clearTimeout(timer);
+    const gone = this.inbox.isOpen
+      ? [this.inbox.giveAllBack(), ...early.map(([, arrival]) => this.#giveBack(arrival))]
+      : [];
+    await Promise.race([Promise.all(gone), delay(CLOSE_MS, undefined, { ref: false })]);
     await this.inbox[Symbol.asyncDispose]();
   }
 
@@ -102,6 +117,12 @@ export class Link {
       if (this.inbox.isOpen) this.inbox.add(arrival);
     }, waitMs);
     this.#early.set(timer, arrival);
+  }
+
+  /** As a new message: one that RabbitMQ takes back by itself counts as one whose worker died. */
+  async #giveBack(arrival: Arrival): Promise<void> {
+    const { message, marks } = readAmqpMessage(arrival.delivery, "");
+    await this.#sendOn(arrival, message, marks);
   }
 
   /** Puts a new message into the place of one that has come. */

@@ -18,11 +18,12 @@ test("closing an application closes its SQLite file", async () => {
 });
 
 test("an application names its drivers without their credentials", async () => {
-  await using app = createApp({ name: "test", broker: "memory:" });
+  const broker = "amqp://user:secret@one/shop;amqp://user:secret@two/shop";
+  await using app = createApp({ name: "test", broker });
   expect(app.drivers).toEqual({
     layer: "memory:",
-    broker: "memory:",
-    results: "memory:",
+    broker: "amqp://one/shop;amqp://two/shop",
+    results: "rpc://",
     cache: "memory:",
   });
 });

@@ -23,7 +23,7 @@ export interface AppOptions {
   readonly layers?: Readonly<Record<string, LayerSource>> | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
-  /** Where states and results of tasks are kept. @default the broker's URL */
+  /** Where states and results of tasks are kept. @default the broker's URL, and `rpc://` for RabbitMQ */
   readonly results?: string | undefined;
   /** What all tasks have in common: routes, the default queue, how messages are written. */
   readonly taskSettings?: TaskSettings | undefined;
@@ -96,7 +96,7 @@ export function createApp(options: AppOptions): App {
     name,
     layer: layerSource = "memory:",
     broker: brokerUrl = DEFAULT_BROKER,
-    results: resultsUrl = brokerUrl,
+    results: resultsUrl = /^amqps?:/.test(brokerUrl) ? "rpc://" : brokerUrl,
     cache: cacheUrl = "memory:",
     logger,
   } = options;
@@ -163,5 +163,5 @@ function describeLayer(source: LayerSource): string {
 }
 
 function withoutCredentials(url: string): string {
-  return url.replace(/\/\/[^/]*@/, "//");
+  return url.replaceAll(/\/\/[^/]*@/g, "//");
 }

@@ -1,7 +1,10 @@
+import { encode } from "@msgpack/msgpack";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { createTasks, currentTask, RpcResults } from "../../src/tasks/index.ts";
+import { Amqp } from "../../src/amqp/index.ts";
+import { createTasks, currentTask, pendingRecord, RpcResults } from "../../src/tasks/index.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
+import { eventually } from "../redis/eventually.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
 let server: RabbitServer;
@@ -74,6 +77,47 @@ test("a result still comes after RabbitMQ was killed and has come back", async (
   await server.start();
   mayEnd.resolve();
   expect(await sent.get({ timeoutMs: 30_000 })).toBe("ended");
+});
+
+test("what Python sends of a task that one of ours had begun ends it, in every serializer of ours", async () => {
+  await using callers = new RpcResults(server.url);
+  await using workers = new RpcResults(server.url);
+  await using amqp = new Amqp(server.url);
+  await callers.replies.open();
+  const { name: routingKey } = callers.replies;
+  const begun = { ...pendingRecord("one"), state: "STARTED", runs: 1 } as const;
+  expect(await workers.store(begun, routingKey)).toBe(true);
+  expect(await workers.store({ ...begun, id: "nobody's" }, null)).toBe(true);
+  const publisher = await (await amqp.session()).publisher();
+  const meta = { task_id: "one", status: "SUCCESS", result: 42, traceback: null, children: [] };
+  const [packed, text] = [encode({ ...meta, task_id: "two" }), JSON.stringify(meta)];
+  for (const [id, contentType, body] of [
+    ["one", "application/json", Buffer.from(text)],
+    ["two", "application/x-msgpack", packed],
+    ["broken", "application/json", Buffer.from("{")],
+  ] as const) {
+    const properties = { contentType, contentEncoding: "utf-8", correlationId: id };
+    await publisher.publish({ exchange: "", routingKey, body, properties });
+  }
+  await eventually(async () => (await callers.get("broken")) !== null);
+  expect(await callers.get("one")).toMatchObject({ state: "SUCCESS", result: 42, runs: 1 });
+  expect(await callers.get("two")).toMatchObject({ state: "SUCCESS", result: 42 });
+  expect(await callers.get("broken")).toMatchObject({
+    state: "FAILURE",
+    error: { type: "MESSAGE_INVALID" },
+  });
+  expect(await callers.get("nobody's")).toBeNull();
+});
+
+test("the queue of a process goes when it closes its results", async () => {
+  await using amqp = new Amqp(server.url);
+  const results = new RpcResults(server.url);
+  await results.replies.open();
+  await results.close();
+  await using channel = await (await amqp.session()).openChannel();
+  await expect(channel.countMessages(results.replies.name)).rejects.toMatchObject({
+    replyCode: 404,
+  });
 });
 
 test("results are not sent where the broker is no RabbitMQ", () => {

@@ -1,7 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { Amqp } from "../../src/amqp/index.ts";
@@ -175,25 +171,6 @@ test("headers arrive as they were sent, large integers too, and no other amqplib
   await connection.close();
 });
 
-test("what a killed worker had runs again at once, and is recorded once", async () => {
-  await using tasks = createTasks({ broker: server.url, results: redis.url });
-  const first = await startWorker();
-  const sent = await Promise.all(
-    Array.from({ length: 6 }, () => tasks.sendTask("shared.slow", [300], { queue: "killed" })),
-  );
-  await eventually(async () => {
-    const records = await Promise.all(sent.map((result) => result.record()));
-    return records.filter(({ state }) => state === "STARTED").length === 2;
-  });
-  first.kill("SIGKILL");
-  const second = await startWorker();
-  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
-  const records = await Promise.all(sent.map((result) => result.record()));
-  second.kill("SIGKILL");
-  expect(new Set(pids)).toEqual(new Set([second.pid]));
-  expect(records.filter(({ runs }) => runs === 2)).toHaveLength(2);
-});
-
 test("a task that was cancelled before a worker started is revoked", async () => {
   await using tasks = createTasks({ broker: server.url, results: redis.url });
   const never = tasks.task("never", { queue: "cancelled" }, () => "ran");
@@ -228,11 +205,3 @@ test("tasks go on when RabbitMQ was killed and comes back, and none that it had 
   expect(await later.get({ timeoutMs: 20_000 })).toBe("later");
   expect(await (await echo.delay("after")).get({ timeoutMs: 20_000 })).toBe("after");
 });
-
-async function startWorker(): Promise<ChildProcess> {
-  const main = fileURLToPath(new URL("worker-main.ts", import.meta.url));
-  const args = ["--conditions=tidings-source", main, server.url, redis.url];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  if (child.stdout) await once(child.stdout, "data");
-  return child;
-}

@@ -115,8 +115,9 @@ test("every task that was accepted ends when RabbitMQ is killed in the middle of
   const runs = new Map<string, number>();
   const count = tasks.task("count", async () => {
     const { id } = currentTask();
+    const isNew = !runs.has(id);
     runs.set(id, (runs.get(id) ?? 0) + 1);
-    if (runs.size === 20) await server.kill();
+    if (isNew && runs.size === 20) await server.kill();
     return id;
   });
   const sent = await Promise.all(Array.from({ length: 100 }, () => count.delay()));

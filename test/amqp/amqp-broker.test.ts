@@ -45,6 +45,13 @@ async function takeOne(broker: AmqpBroker, queue: string): Promise<Delivery> {
   return taken;
 }
 
+test("what its worker gives up comes again at once, and counts as lost", async () => {
+  await using broker = new AmqpBroker(server.url);
+  await broker.publish("given-up", message("given-up"));
+  await broker.loseLease(await takeOne(broker, "given-up"));
+  expect(await takeOne(broker, "given-up")).toMatchObject({ runs: 2, lostLeases: 1 });
+});
+
 test("what is not due waits in RabbitMQ, comes when it is, and is still the first try", async () => {
   await using broker = new AmqpBroker(server.url);
   const startedAt = Date.now();

@@ -142,6 +142,16 @@ export class AmqpBroker implements Broker {
     return ended;
   }
 
+  /** What a dead worker leaves, RabbitMQ gives to the next one: here its worker lives. */
+  async loseLease(delivery: Delivery): Promise<void> {
+    if (!this.#isHeld(delivery)) return;
+    const { queue, runs, lostLeases, message } = delivery;
+    const marks = { runs, lostLeases: lostLeases + 1, dueAt: Date.now() };
+    await this.#run((link) => link.publish(queue, message, marks));
+    await this.acknowledge(delivery);
+    this.#changes.announce();
+  }
+
   /**
    * Revokes a task, in Python too.
    *

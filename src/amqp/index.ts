@@ -6,16 +6,8 @@
  *
  * @module
  */
-export { Amqp, type AmqpOptions, type AmqpTlsOptions } from "./amqp.ts";
-export {
-  AmqpChannel,
-  type Binding,
-  type ConsumeOptions,
-  type ExchangeOptions,
-  type QueueOptions,
-} from "./amqp-channel.ts";
-export { AmqpRefusal, AmqpUnavailable } from "./amqp-errors.ts";
+export { Amqp, type AmqpOptions } from "./amqp.ts";
+export { AmqpChannel, type ExchangeOptions } from "./amqp-channel.ts";
+export { AmqpRefusal } from "./amqp-errors.ts";
 export type { AmqpDelivery, AmqpProperties, AmqpPublication } from "./amqp-message.ts";
-export { AmqpPublisher } from "./amqp-publisher.ts";
 export { AmqpSession } from "./amqp-session.ts";
-export { parseAmqpUrls, type AmqpUrl } from "./amqp-url.ts";

@@ -1,4 +1,5 @@
 import { AmqpRefusal } from "../../amqp/index.ts";
+import type { ExchangeAddress } from "../brokers/broker.ts";
 import type { Topology } from "./topology.ts";
 
 /** Two to the power of this many seconds, less one, is the longest wait: eight years. */
@@ -28,7 +29,7 @@ export class DelayedDelivery {
   }
 
   /** The exchange that a message with this wait is published to, and the key. */
-  static addressOf(queue: string, seconds: number) {
+  static addressOf(queue: string, seconds: number): ExchangeAddress {
     const digits = Math.min(Math.max(Math.floor(seconds), 0), MAX_SECONDS).toString(2);
     const words = digits.padStart(LEVELS, "0").split("").join(".");
     return { exchange: nameOf(LEVELS - 1), routingKey: `${words}.${queue}` };

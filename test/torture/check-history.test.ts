@@ -6,6 +6,7 @@ import type { HistoryEvent } from "./history.ts";
 const PROMISES: Promises = {
   leaseMs: 6_000,
   leaseEndsWithConnection: false,
+  leavesCopies: false,
   limits: { limited: 1 },
 };
 
@@ -105,6 +106,13 @@ test("a run may start when nobody could reach the broker for long", () => {
   expect(rules([...both, { kind: "unreachable", at: 2_000, until: 7_000 }])).toEqual([]);
   expect(rules([...both, { kind: "unreachable", at: 100, until: 900 }])).toEqual([
     "a run started while an older lease held",
+  ]);
+});
+
+test("where copies of a message are left, both may run, and the rest holds", () => {
+  const both = [...run(1, [1_000, 9_000]), ...run(2, [8_000, 8_500]), settled(1, 1), settled(2, 2)];
+  expect(rules([...both, accepted], { leavesCopies: true })).toEqual([
+    "an accepted task never ended",
   ]);
 });
 

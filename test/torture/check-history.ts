@@ -6,6 +6,8 @@ export interface Promises {
   readonly leaseMs: number;
   /** Whether the broker itself ends a lease as soon as it cannot reach the worker. */
   readonly leaseEndsWithConnection: boolean;
+  /** Whether a worker that is cut off may leave two copies of a message, which both run. */
+  readonly leavesCopies: boolean;
   /** For each limited task, how many of one key may run at the same time. */
   readonly limits: Readonly<Record<string, number>>;
 }
@@ -49,13 +51,13 @@ export function checkHistory(
   promises: Promises,
 ): readonly Violation[] {
   const history = toHistory(events, promises);
-  return [
+  const onEveryBroker = [
     ...findUnended(history),
-    ...findCompletedTwice(history),
     ...findForeignRecords(history),
-    ...findEarlyStarts(history),
     ...findExceededLimits(history),
   ];
+  if (promises.leavesCopies) return onEveryBroker;
+  return [...onEveryBroker, ...findCompletedTwice(history), ...findEarlyStarts(history)];
 }
 
 function toHistory(events: readonly HistoryEvent[], promises: Promises): History {

@@ -9,14 +9,16 @@ import { checkHistory, type Violation } from "./check-history.ts";
 import { Crew } from "./crew.ts";
 import { now, type HistoryEvent } from "./history.ts";
 import { Journal, readJournals } from "./journal.ts";
+import { startAmqpPlace } from "./places/amqp.ts";
 import type { Place } from "./places/place.ts";
 import { startRedisPlace } from "./places/redis.ts";
 import { startSqlitePlace } from "./places/sqlite.ts";
 import { Random } from "./random.ts";
-import { LEASE_MS } from "./settings.ts";
+import { LEASE_MS, LIMITED, UNIQUE } from "./settings.ts";
 import { torment } from "./torment.ts";
 
 const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  amqp: startAmqpPlace,
   redis: startRedisPlace,
   sqlite: startSqlitePlace,
 };
@@ -136,7 +138,8 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
     const violations = checkHistory(events, {
       leaseMs: LEASE_MS,
       leaseEndsWithConnection: place.leaseEndsWithConnection,
-      limits: {},
+      leavesCopies: place.leavesCopies,
+      limits: Object.fromEntries([LIMITED, UNIQUE].map(({ task, limit }) => [task, limit])),
     });
     return {
       broker: place.name,

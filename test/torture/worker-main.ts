@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../src/core/logger.ts";
 import { createTasks, currentTask } from "../../src/tasks/index.ts";
 import { Journal } from "./journal.ts";
-import { LEASE_MS, LIMITED } from "./settings.ts";
+import { LEASE_MS, LIMITED, UNIQUE } from "./settings.ts";
 
 /** A worker that writes down each run, in a process of its own: arguments are URLs, folder, and name. */
 const [, , broker = "", results = "", folder = "", name = ""] = process.argv;
@@ -38,7 +38,9 @@ tasks.task("torture.failing", async (workMs: number) => {
   await work(null, workMs);
   throw new Error("as asked");
 });
-tasks.task(LIMITED.task, LIMITED.options, (key: string, workMs: number) => work(key, workMs));
+for (const { task, options } of [LIMITED, UNIQUE]) {
+  tasks.task(task, options, (key: string, workMs: number) => work(key, workMs));
+}
 
 /** What a worker records is told by its log: each line below follows an outcome that was not refused. */
 const SETTLED: ReadonlySet<string> = new Set([

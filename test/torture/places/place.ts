@@ -11,6 +11,8 @@ export interface Place extends AsyncDisposable {
   readonly directResults: string;
   /** See `Promises.leaseEndsWithConnection`. */
   readonly leaseEndsWithConnection: boolean;
+  /** See `Promises.leavesCopies`. */
+  readonly leavesCopies: boolean;
   /** What can happen to the broker. */
   readonly faults: readonly PlaceFault[];
 }

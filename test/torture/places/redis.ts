@@ -16,6 +16,7 @@ export async function startRedisPlace(): Promise<Place> {
     directBroker: server.url,
     directResults: server.url,
     leaseEndsWithConnection: false,
+    leavesCopies: false,
     faults: [
       {
         name: "connections cut",

@@ -18,6 +18,7 @@ export async function startSqlitePlace(): Promise<Place> {
     directBroker: url,
     directResults: url,
     leaseEndsWithConnection: false,
+    leavesCopies: false,
     faults: [
       {
         name: "database locked",

@@ -79,11 +79,7 @@ export interface Execution {
   readonly goesOn?: Promise<unknown> | undefined;
 }
 
-/**
- * Runs one delivery: receive → resolve → admit → start → run → settle.
- *
- * Rejects only when the outcome could not be stored; the message then stays leased, and runs again.
- */
+/** Runs one delivery: receive → resolve → admit → start → run. What comes of it is there, and not stored yet. */
 export async function execute(
   context: ExecutionContext,
   delivery: Delivery,
@@ -93,9 +89,18 @@ export async function execute(
   let execution: Execution = { context, delivery, interruption, record };
   for (const step of [receive, resolve, admit, start]) {
     execution = await step(execution);
-    if (execution.outcome) return settle(execution);
+    if (execution.outcome) return execution;
   }
-  execution = await run(execution);
+  return await run(execution);
+}
+
+/**
+ * Ends a delivery that has run: settle.
+ *
+ * Rejects only when the outcome could not be stored; the message then stays leased, and runs again.
+ */
+export async function finish(execution: Execution): Promise<Execution> {
+  const { context, delivery } = execution;
   try {
     return await settle(execution);
   } finally {

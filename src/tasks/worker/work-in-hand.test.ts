@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 
+import { MemoryBroker } from "../brokers/memory.ts";
 import { currentTask } from "../current-task.ts";
+import { MemoryResults } from "../results/memory.ts";
+import type { TaskRecord } from "../results/task-record.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 
 function makeTasks(): Tasks {
@@ -100,4 +103,27 @@ test("a worker that scales itself runs what waits", async () => {
   open("a");
   await expect.poll(() => begun.length).toBe(3);
   for (const name of ["b", "c"]) open(name);
+});
+
+test("a worker runs the next task while an outcome is stored, and no more than one for each place", async () => {
+  const release = Promise.withResolvers<void>();
+  class SlowResults extends MemoryResults {
+    override async store(record: TaskRecord): Promise<boolean> {
+      await release.promise;
+      return await super.store(record);
+    }
+  }
+  const broker = new MemoryBroker();
+  await using tasks = createTasks({ broker, results: new SlowResults() });
+  const ran: number[] = [];
+  const note = tasks.task("t.note", (n: number) => void ran.push(n));
+  const sent = await note.applyMany([[1], [2], [3]]);
+  await using worker = tasks.createWorker({ concurrency: 1 });
+  await worker.start();
+  await expect.poll(() => ran).toEqual([1, 2]);
+  await expect.poll(() => worker.health().running).toBe(2);
+  expect((await broker.contents.count("celery")).waiting).toBe(1);
+  release.resolve();
+  await Promise.all(sent.map((result) => result.get()));
+  expect(ran).toEqual([1, 2, 3]);
 });

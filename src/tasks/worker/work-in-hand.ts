@@ -1,6 +1,6 @@
 import { toError } from "../../core/errors.ts";
 import type { Delivery } from "../brokers/broker.ts";
-import { execute, type Execution, type ExecutionContext } from "./execution.ts";
+import { execute, finish, type Execution, type ExecutionContext } from "./execution.ts";
 import { Interruption } from "./interruption.ts";
 import { reportOutcome } from "./report-outcome.ts";
 
@@ -16,19 +16,25 @@ export interface WorkInHandOptions {
   readonly context: ExecutionContext;
   /** How many messages are taken for each task that may run. */
   readonly prefetchMultiplier: number;
-  /** A task has ended: there is room for another one. */
+  /** A function has ended: there may be room for another one. */
+  readonly onRoom: () => void;
+  /** A delivery has ended, and its outcome is stored. */
   readonly onEnd: (execution: Execution | null) => void;
 }
 
 /**
  * The deliveries that a worker holds: those that run, and those that were taken ahead and wait for it.
  *
- * Bound: what the pool can run, times `prefetchMultiplier`.
+ * While an outcome is stored the next task runs: a worker with nothing but short ones would else wait
+ * for its broker half of the time. Bound: what the pool can run, times `prefetchMultiplier`, and once more
+ * for those whose outcomes are being stored.
  */
 export class WorkInHand {
   readonly #options: WorkInHandOptions;
   readonly #running = new Map<Delivery, RunningTask>();
   readonly #waiting = new Set<Delivery>();
+  /** How many of those that run have ended but for the storing of their outcomes. */
+  #settling = 0;
   #isClosed = false;
 
   constructor(options: WorkInHandOptions) {
@@ -47,12 +53,12 @@ export class WorkInHand {
   /** How many more may be taken. */
   get room(): number {
     const { context, prefetchMultiplier } = this.#options;
-    return context.pool.capacity * prefetchMultiplier - this.#running.size - this.#waiting.size;
+    return context.pool.capacity * prefetchMultiplier - this.#occupied - this.#waiting.size;
   }
 
   /** Runs a delivery, now or when others have ended. */
   add(delivery: Delivery): void {
-    if (this.#running.size < this.#options.context.pool.capacity) this.#launch(delivery);
+    if (this.#occupied < this.#options.context.pool.capacity) this.#launch(delivery);
     else this.#waiting.add(delivery);
   }
 
@@ -60,7 +66,7 @@ export class WorkInHand {
   launchWaiting(): void {
     if (this.#isClosed) return;
     for (const delivery of this.#waiting) {
-      if (this.#running.size >= this.#options.context.pool.capacity) return;
+      if (this.#occupied >= this.#options.context.pool.capacity) return;
       this.#waiting.delete(delivery);
       this.#launch(delivery);
     }
@@ -94,6 +100,11 @@ export class WorkInHand {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
+  /** The places that are taken: when outcomes cannot be stored, they come to hold them too. */
+  get #occupied(): number {
+    return this.#running.size - Math.min(this.#settling, this.#options.context.pool.capacity);
+  }
+
   async #putBack(deliveries: readonly Delivery[]): Promise<void> {
     const { broker, logger } = this.#options.context.runtime;
     for (const delivery of deliveries) this.#waiting.delete(delivery);
@@ -116,7 +127,8 @@ export class WorkInHand {
     const { logger } = context.runtime;
     let execution: Execution | null = null;
     try {
-      execution = await execute(context, delivery, interruption);
+      const ended = await execute(context, delivery, interruption);
+      execution = await this.#finish(ended);
       reportOutcome(execution, logger);
     } catch (error) {
       const fields = { err: toError(error), id: delivery.id };
@@ -126,6 +138,17 @@ export class WorkInHand {
       this.#running.delete(delivery);
       this.launchWaiting();
       onEnd(execution);
+    }
+  }
+
+  async #finish(ended: Execution): Promise<Execution> {
+    this.#settling++;
+    try {
+      this.launchWaiting();
+      this.#options.onRoom();
+      return await finish(ended);
+    } finally {
+      this.#settling--;
     }
   }
 }

@@ -119,6 +119,7 @@ export class Worker implements Service {
     this.#hand = new WorkInHand({
       context: this.#context,
       prefetchMultiplier: assertPositiveInteger("prefetchMultiplier", prefetchMultiplier),
+      onRoom: () => this.#fetch.wake(),
       onEnd: (execution) => this.#onEnd(execution),
     });
     this.#leases = new Leases(runtime.broker, {

@@ -12,6 +12,10 @@ export interface ConnectionSettings {
    * @default 3_600_000
    */
   readonly visibilityTimeoutMs?: number | undefined;
+  /** What queues are made of that are not there yet, on RabbitMQ. @default "classic" */
+  readonly queueType?: "classic" | "quorum" | undefined;
+  /** The highest priority of such queues, as Celery's `task_queue_max_priority`. @default none */
+  readonly maxPriority?: number | undefined;
 }
 
 /** "visibility_timeout": Celery's default on Redis is an hour. */

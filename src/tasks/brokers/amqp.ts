@@ -8,6 +8,7 @@ import { readAmqpMessage, toAmqpProperties } from "../celery-amqp/amqp-message.t
 import type { Arrival, Inbox } from "../celery-amqp/inbox.ts";
 import { Link } from "../celery-amqp/link.ts";
 import type { QueueSettings } from "../celery-amqp/topology.ts";
+import type { ConnectionSettings } from "../connection-settings.ts";
 import { AmqpControl } from "../control/amqp.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
@@ -26,12 +27,7 @@ import type {
 import type { QueueContents } from "./queue-contents.ts";
 
 /** How to make an {@link AmqpBroker}. */
-export interface AmqpBrokerOptions extends AmqpOptions {
-  /** What queues are made of that are not there yet. @default "classic" */
-  readonly queueType?: QueueSettings["type"] | undefined;
-  /** The highest priority of queues that are not there yet, as Celery's `task_queue_max_priority`. @default none */
-  readonly maxPriority?: number | undefined;
-}
+export type AmqpBrokerOptions = AmqpOptions & Pick<ConnectionSettings, "queueType" | "maxPriority">;
 
 /** A delivery that was taken, and where it came from. */
 interface Held {

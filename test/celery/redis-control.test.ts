@@ -50,7 +50,12 @@ async function inspect(...args: readonly string[]): Promise<Readonly<Record<stri
   const words = ["-m", "celery", "-A", "celery_app", "inspect", "--json", ...args];
   const { stdout } = await run(PYTHON, words, {
     cwd: folder,
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", REDIS_URL: server.url },
+    env: {
+      ...process.env,
+      PYTHONDONTWRITEBYTECODE: "1",
+      BROKER_URL: server.url,
+      RESULT_URL: server.url,
+    },
   });
   return JSON.parse(stdout);
 }

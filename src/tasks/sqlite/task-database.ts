@@ -5,6 +5,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../notifier.ts";
 import type { SharedTransaction } from "../transaction.ts";
+import { FileWatch } from "./file-watch.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { MIGRATION_FROM_1, MIGRATION_FROM_2, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
@@ -26,8 +27,8 @@ export type ChangedIds = readonly string[] | null;
  * The SQLite file of broker and results, opened once per process.
  *
  * Durable: write-ahead log, `synchronous = FULL`, so a commit is on the disk when its promise resolves.
- * Commits are grouped ({@link GroupCommit}). Commits of other processes are noticed within 50 ms, by one
- * poller for all who listen. When the file cannot be read, listeners are told once, so that they look
+ * Commits are grouped ({@link GroupCommit}). Commits of other processes are noticed soon after their log is
+ * written, or within 50 ms, by one poller for all who listen. When the file cannot be read, listeners are told once, so that they look
  * and meet the error, and once more when it can be read again.
  */
 export class TaskDatabase implements SharedTransaction {
@@ -48,6 +49,7 @@ export class TaskDatabase implements SharedTransaction {
   /** `null` during an outage. */
   #seenVersion: unknown;
   #poller: NodeJS.Timeout | undefined;
+  #fileWatch: FileWatch | undefined;
   #users = 0;
 
   /** @internal Use {@link openTaskDatabase}. */
@@ -121,11 +123,13 @@ export class TaskDatabase implements SharedTransaction {
     this.#seenVersion = this.#readVersion();
     // Not unref'd: whoever listens is waiting for another process.
     this.#poller = setInterval(() => this.#poll(), POLL_MS);
+    this.#fileWatch = new FileWatch(`${this.path}-wal`, () => this.#poll());
   }
 
   #stopPolling(): void {
     clearInterval(this.#poller);
     this.#poller = undefined;
+    this.#fileWatch?.[Symbol.dispose]();
   }
 
   /** "The integer values returned … will change if another connection commits a change". */

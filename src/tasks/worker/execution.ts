@@ -122,6 +122,10 @@ async function receive(execution: Execution): Promise<Execution> {
     ? { ...execution, record: found }
     : { ...execution, message, record: withMessage(found, message) };
   if (isFinal(found.state)) return { ...known, outcome: { kind: "stored-before", record: found } };
+  // The next try was sent before that was recorded: this message is the one that it has replaced.
+  if (!Error.isError(message) && found.retries > message.retries) {
+    return { ...known, outcome: { kind: "stored-before", record: found } };
+  }
   if (delivery.cancelled) return { ...known, outcome: revoked("the task was cancelled") };
   if (delivery.lostLeases >= context.maxDeliveries) {
     const reason = `given up: its worker died ${delivery.lostLeases} times in the middle of it`;

@@ -1,4 +1,5 @@
 import type { TaskRecord } from "../results/task-record.ts";
+import { isFinal } from "../states.ts";
 import type { Execution } from "./execution.ts";
 
 /**
@@ -16,6 +17,8 @@ export function isIgnored({ message, definition }: Execution): boolean {
 export function keptRecord(execution: Execution, record: TaskRecord): TaskRecord | null {
   const { outcome } = execution;
   if (outcome?.kind === "ignored" || outcome?.kind === "rejected") return null;
+  // It is that of a later try.
+  if (outcome?.kind === "stored-before" && !isFinal(record.state)) return null;
   if (!isIgnored(execution)) return record;
   const keepsErrors = execution.definition?.options.storeErrorsEvenIfIgnored === true;
   return keepsErrors && record.error ? record : null;

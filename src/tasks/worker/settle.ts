@@ -44,6 +44,12 @@ function inSteps(broker: Broker, results: ResultStore): Settle {
     const lost = await broker.renew([delivery], SETTLE_LEASE_MS);
     if (lost.length > 0) return false;
     const { replyTo = null } = delivery.message.properties;
+    if (settlement.retry) {
+      // The record of a retry tells that its message was sent: whoever has the old one drops it then.
+      const ended = await end(delivery, settlement);
+      if (ended && record) await results.store(record, replyTo);
+      return ended;
+    }
     const isStored =
       record === null || (await results.store(record, replyTo)) || (await isOwn(results, record));
     // Also when another run has ended the task: this message is one too many, and what comes after the

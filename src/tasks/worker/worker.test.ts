@@ -11,6 +11,8 @@ import type { Logger } from "../../core/logger.ts";
 import type { TakeRequest } from "../brokers/broker.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
 import { currentTask } from "../current-task.ts";
+import { encodeMessage } from "../message/encode.ts";
+import { markRedelivered } from "../message/redelivered.ts";
 import { MemoryResults } from "../results/memory.ts";
 import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { Retry } from "../retry.ts";
@@ -541,4 +543,22 @@ describe("leases", () => {
     expect(runs).toBe(0);
     expect(await broker.cancel(result.id)).toBeNull();
   });
+});
+
+test("a message whose next try was sent already is dropped, and does not run again", async () => {
+  const [broker, results] = [new MemoryBroker(), new MemoryResults()];
+  await using tasks = createTasks({ broker, results });
+  let runs = 0;
+  tasks.task("once", () => runs++);
+  const record = { ...pendingRecord("one"), name: "once", runs: 1, retries: 1 };
+  await results.store({ ...record, state: "RETRY", startedAt: 1, retryAt: Date.now() + 60_000 });
+  const old = encodeMessage({ id: "one", task: "once", retries: 0 });
+  await broker.publish("celery", markRedelivered(old));
+  const last = await tasks.sendTask("once");
+  await using worker = tasks.createWorker({ concurrency: 1 });
+  await worker.start();
+  expect(await last.get({ timeoutMs: 5_000 })).toBe(0);
+  expect(await tasks.results.get("one")).toMatchObject({ state: "RETRY", retries: 1, runs: 1 });
+  expect(await broker.contents.count("celery")).toMatchObject({ waiting: 0, taken: 0 });
+  expect(runs).toBe(1);
 });

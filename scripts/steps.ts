@@ -14,7 +14,8 @@ export const checkSteps = [
 
 /** What `npm test` adds: servers, processes and browsers. */
 export const processSteps = [
-  testStep("integration tests", ["integration"]),
+  // They wait more than they work: two files at a time.
+  testStep("integration tests", ["integration"], ["--fileParallelism", "--maxWorkers=2"]),
   testStep("browser tests", ["browser"]),
   check("torture", "npm", "run", "--silent", "torture"),
 ];

@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { runCommand, type Step, type StepResult } from "./step.ts";
 
 /** A step that runs the tests of some of the projects in vitest.config.ts, and counts them. */
-export function testStep(name: string, projects: readonly string[]): Step {
+export function testStep(
+  name: string,
+  projects: readonly string[],
+  options: readonly string[] = [],
+): Step {
   return {
     name,
     run: async () => {
@@ -15,6 +19,7 @@ export function testStep(name: string, projects: readonly string[]): Step {
         const code = await runCommand("vitest", [
           "run",
           ...projects.flatMap((project) => ["--project", project]),
+          ...options,
           "--reporter=default",
           "--reporter=json",
           `--outputFile.json=${report}`,

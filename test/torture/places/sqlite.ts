@@ -23,7 +23,7 @@ export async function startSqlitePlace(): Promise<Place> {
       {
         name: "database locked",
         async run(random) {
-          const database = new DatabaseSync(path, { timeout: 10_000 });
+          const database = new DatabaseSync(path, { timeout: 30_000 });
           database.exec("BEGIN IMMEDIATE");
           await delay(random.between(200, 3_000));
           database.exec("COMMIT");

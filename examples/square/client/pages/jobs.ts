@@ -69,6 +69,11 @@ function queued(job: Job): JobWithRecord["record"] {
     startedAt: null,
     finishedAt: null,
     retryAt: null,
+    custom: null,
+    traceback: null,
+    parentId: null,
+    groupId: null,
+    children: [],
     revision: 0,
   };
 }

@@ -17,6 +17,6 @@ export const processSteps = [
   // They wait more than they work: two files at a time.
   testStep("integration tests", ["integration"], ["--fileParallelism", "--maxWorkers=2"]),
   testStep("browser tests", ["browser"]),
-  // RabbitMQ is left out as long as tasks can be lost there when it is killed again and again.
+  // RabbitMQ is left out as long as delayed tasks can be lost there when it is killed again and again.
   check("torture", "npm", "run", "--silent", "torture", "--", "--broker", "redis,sqlite"),
 ];

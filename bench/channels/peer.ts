@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { freePort } from "../../test/redis/redis-server.ts";
+import { freePort } from "../../test/free-port.ts";
 import { nextMessage, SERVER_CORE, startModule, startPinned, stopProcess } from "./process.ts";
 import type { WireName } from "./wire.ts";
 

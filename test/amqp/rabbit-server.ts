@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { freePort } from "../redis/redis-server.ts";
+import { freePort } from "../free-port.ts";
 
 /** A real RabbitMQ on free ports of this machine, with a folder of its own, that can die and come back. */
 export class RabbitServer implements AsyncDisposable {

@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+
+import { freePort } from "../free-port.ts";
 
 /** A square that runs as `npm start` runs it: a supervisor, a server and a worker. */
 export interface Square extends AsyncDisposable {
@@ -81,13 +82,4 @@ async function waitUntilReady(url: string, check: () => void): Promise<void> {
     });
     if (response instanceof Response && response.ok) return;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (typeof address !== "object" || !address) throw new Error("no port was given");
-  return address.port;
 }

@@ -5,10 +5,11 @@ import { expect, test } from "vitest";
 import { isTidingsError } from "../../src/core/errors.ts";
 import { openRedis } from "../../src/redis/index.ts";
 import { createTasks, type AsyncResult, type Tasks } from "../../src/tasks/index.ts";
+import { freePort } from "../free-port.ts";
 import { Certificate } from "../redis/certificate.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisSentinel } from "../redis/redis-sentinel.ts";
-import { freePort, RedisServer } from "../redis/redis-server.ts";
+import { RedisServer } from "../redis/redis-server.ts";
 
 test("tasks run over TLS, and not where the server's certificate is not trusted", async () => {
   using certificate = new Certificate();

@@ -3,8 +3,9 @@ import { fileURLToPath } from "node:url";
 
 import { describe, expect, test } from "vitest";
 
+import { freePort } from "../free-port.ts";
 import { eventually } from "../redis/eventually.ts";
-import { freePort, RedisServer } from "../redis/redis-server.ts";
+import { RedisServer } from "../redis/redis-server.ts";
 import { Tidings } from "./tidings.ts";
 
 const FIXTURE = fileURLToPath(new URL("application.ts", import.meta.url));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { Client } from "pg";
 
-import { freePort } from "../redis/redis-server.ts";
+import { freePort } from "../free-port.ts";
 
 /** Where Debian has its programs. */
 const VERSIONS = "/usr/lib/postgresql";

@@ -7,8 +7,9 @@ import { application, consumer, createApp, createServer, forward, type App } fro
 import { expect, test } from "vitest";
 import { z } from "zod";
 
+import { freePort } from "../free-port.ts";
 import { Socket } from "../integration/socket.ts";
-import { freePort, RedisServer } from "../redis/redis-server.ts";
+import { RedisServer } from "../redis/redis-server.ts";
 import { PYTHON } from "./channels-peer.ts";
 
 const message = z.object({ text: z.string(), from: z.string() });

@@ -1,6 +1,7 @@
 import { openRedis } from "../../src/redis/index.ts";
+import { freePort } from "../free-port.ts";
 import { eventually } from "./eventually.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const SLOTS = 16_384;
 const MASTERS = 3;

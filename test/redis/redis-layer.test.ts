@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openLayer, type LayerSettings } from "../../src/layers/index.ts";
 import { layerCasesFor, type LayerDriver } from "../../src/testing/index.ts";
+import { freePort } from "../free-port.ts";
 import { Certificate } from "./certificate.ts";
 import { RedisCluster } from "./redis-cluster.ts";
 import { RedisSentinel } from "./redis-sentinel.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const channelName = /^asgispecific\.[\da-f]{32}$/;
 const lacks = ["hold-unread", "refuse-full"] as const;

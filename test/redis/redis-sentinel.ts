@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openRedis } from "../../src/redis/index.ts";
+import { freePort } from "../free-port.ts";
 import { eventually } from "./eventually.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 /** A real master with a replica, and a sentinel that makes the one into the other within a second. */
 export class RedisSentinel implements AsyncDisposable {

@@ -4,9 +4,10 @@ import { inspect } from "node:util";
 import { expect, test } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
+import { freePort } from "../free-port.ts";
 import { Certificate } from "./certificate.ts";
 import { eventually } from "./eventually.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { RedisServer } from "./redis-server.ts";
 
 const quick = { backoff: { baseMs: 5, maxMs: 20 } };
 

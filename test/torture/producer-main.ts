@@ -21,6 +21,7 @@ let underWay = 0;
 let count = 0;
 
 process.once("SIGTERM", () => process.exit());
+process.once("disconnect", () => process.exit());
 process.send?.("ready");
 for (;;) {
   if (underWay < MAX_UNDER_WAY) void send();

@@ -59,6 +59,7 @@ const logger: Logger = { debug: hear, info: hear, warn: hear, error: hear };
 const worker = tasks.createWorker({ name, logger, concurrency: 40, leaseMs: LEASE_MS });
 await worker.start();
 process.once("SIGTERM", () => void stop());
+process.once("disconnect", () => process.exit());
 process.send?.("ready");
 
 async function stop(): Promise<void> {

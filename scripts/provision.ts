@@ -22,6 +22,11 @@ const REQUIREMENTS: readonly Requirement[] = [
     debianPackage: "postgresql",
     neededFor: "the PostgreSQL tests",
   },
+  {
+    program: "/usr/sbin/nginx",
+    debianPackage: "nginx-light",
+    neededFor: "the tests behind a proxy",
+  },
   { program: "daphne", debianPackage: "daphne", neededFor: "the tests with Python" },
   pythonModule("django", "python3-django"),
   pythonModule("channels", "python3-django-channels"),

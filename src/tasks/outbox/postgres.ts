@@ -138,7 +138,7 @@ async function listen(listener: PostgresListener, heard: () => void): Promise<()
   const hear = ({ channel }: { readonly channel: string }): void => {
     if (channel === CHANNEL) heard();
   };
-  listener.on("notification", hear);
   await listener.query(`LISTEN ${CHANNEL}`);
+  listener.on("notification", hear);
   return () => void listener.off("notification", hear);
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 
+import { TidingsError } from "../../core/errors.ts";
 import { Interruption } from "./interruption.ts";
 
 afterEach(() => void vi.useRealTimers());
@@ -74,6 +75,21 @@ describe("an interruption", () => {
     interruption.interrupt("stopping");
     await vi.advanceTimersByTimeAsync(100);
     expect(isOverdue).toBe(true);
+  });
+
+  test("lets a task wait that has reached its soft time limit", async () => {
+    const interruption = new Interruption();
+    interruption.warn(new TidingsError("TASK_SOFT_TIME_LIMIT", "it took long"));
+    const startedAt = performance.now();
+    await interruption.wait(50);
+    expect(performance.now() - startedAt).toBeGreaterThan(40);
+  });
+
+  test("does not wait once it has come", async () => {
+    const interruption = new Interruption();
+    interruption.interrupt("stopping");
+    await expect(interruption.wait(60_000)).resolves.toBeUndefined();
+    interruption.close();
   });
 
   test("ends a wait early", async () => {

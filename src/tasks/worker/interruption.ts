@@ -23,6 +23,7 @@ export class Interruption {
   readonly #overdue = Promise.withResolvers<void>();
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #waiting: AbortController | undefined;
   #isOverdue = false;
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
@@ -59,6 +60,7 @@ export class Interruption {
       this.#controller?.abort(toReason(kind));
     }
     if (kind === "lease-lost") this.#kind = kind;
+    this.#waiting?.abort();
   }
 
   /** Fires the signal, and leaves it to the task what to make of it. */
@@ -67,10 +69,12 @@ export class Interruption {
     this.#controller?.abort(reason);
   }
 
-  /** Waits so long, or until the next interruption. */
+  /** Waits so long, or until it is interrupted. A warning is the task's business: it ends no wait. */
   async wait(waitMs: number): Promise<void> {
+    if (this.#kind !== null) return;
+    this.#waiting = new AbortController();
     try {
-      await delay(waitMs, undefined, { signal: this.signal });
+      await delay(waitMs, undefined, { signal: this.#waiting.signal });
     } catch {
       // Interrupted: who waited looks at `kind`.
     }

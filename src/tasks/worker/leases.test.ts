@@ -42,3 +42,30 @@ test("a worker that was suspended learns which tasks another one has taken over"
   await leases.check();
   expect(lost.map(({ id }) => id)).toEqual(["own"]);
 });
+
+test("leases that could not be renewed are renewed at the next check", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  const broker = new MemoryBroker({ now: () => Date.now() });
+  await broker.publish("celery", encodeMessage({ id: "own", task: "t" }));
+  const held = await broker.take({ queues: ["celery"], limit: 1, leaseMs: 30_000 });
+  const asked: number[] = [];
+  const leases = new Leases(outOfReach(broker, asked), {
+    leaseMs: 30_000,
+    held: () => held,
+    onLost: () => {},
+  });
+  vi.setSystemTime(Date.now() + 10_000);
+  await expect(leases.check()).rejects.toThrow("out of reach");
+  vi.setSystemTime(Date.now() + 1_000);
+  await expect(leases.check()).rejects.toThrow("out of reach");
+  expect(asked).toHaveLength(2);
+});
+
+/** A broker that cannot be reached to renew; notes when it is asked to. */
+function outOfReach(broker: MemoryBroker, asked: number[]): MemoryBroker {
+  broker.renew = (): never => {
+    asked.push(Date.now());
+    throw new Error("out of reach");
+  };
+  return broker;
+}

@@ -15,7 +15,7 @@ export interface LeasesOptions {
 /**
  * Keeps the leases of one worker, and ends those of dead ones.
  *
- * Renews all at once every third of `leaseMs`, so that a lease survives two failures. Renews before it
+ * Renews all at once every third of `leaseMs`; when that fails, at every check. Renews before it
  * looks for expired ones: a process that was suspended must not take its own tasks away from itself
  * when nobody else wanted them.
  */
@@ -41,8 +41,8 @@ export class Leases {
     const elapsedMs = Math.abs(now - this.#renewedAt);
     // A timer may fire a little early: half an interval of slack keeps renewals on time.
     if (elapsedMs >= this.#renewAfterMs - this.intervalMs / 2) {
-      this.#renewedAt = now;
       await this.#renew();
+      this.#renewedAt = now;
     }
     await this.#broker.reclaim();
   }

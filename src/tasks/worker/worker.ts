@@ -67,7 +67,7 @@ export class Worker implements Service {
   readonly #control: ControlNode;
   #state: ServiceState = "idle";
   #started: Promise<void> = Promise.resolve();
-  #stopped: Promise<void> | undefined;
+  #stopped: Promise<void> = Promise.resolve();
   #checkedAt = 0;
   #loopLagMs = 0;
   #expireAt = 0;
@@ -195,8 +195,8 @@ export class Worker implements Service {
 
   /** Takes no more tasks, lets running ones end, and hands back those that do not. */
   stop(options: StopOptions = {}): Promise<void> {
-    if (this.#state === "idle") return Promise.resolve();
-    this.#stopped ??= this.#stop(options);
+    const isOn = this.#state === "starting" || this.#state === "running";
+    if (isOn) this.#stopped = this.#stop(options);
     return this.#stopped;
   }
 

@@ -28,6 +28,7 @@ export class ChildPool implements TaskPool {
   readonly #waiting: WaitingCall[] = [];
   #onChange: () => void = () => {};
   #size: number;
+  #isStopped = false;
 
   constructor({ kind, size, ...options }: ChildPoolOptions) {
     this.kind = kind;
@@ -61,10 +62,14 @@ export class ChildPool implements TaskPool {
     if (idle) return await idle.run(call);
     const outcome = Promise.withResolvers<unknown>();
     this.#waiting.push({ call, outcome });
+    // Nobody looks at what becomes of it then, but whoever holds something for its time waits for its end.
+    void call.interruption.overdue.then(() => outcome.resolve(undefined));
     return await outcome.promise;
   }
 
+  /** After its end it does nothing. */
   resize(size: number): void {
+    if (this.#isStopped) return;
     this.#size = size;
     for (const seat of this.#addSeats()) void this.#startLater(seat);
     for (const seat of this.#seats) this.#dropIfTooMany(seat);
@@ -72,6 +77,7 @@ export class ChildPool implements TaskPool {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await Promise.all([...this.#seats].map((seat) => seat.stop()));
   }
 

@@ -44,10 +44,11 @@ const outcome = (runs: number): HistoryEvent => ({
   runs,
   run: `run-${runs}`,
 });
-const settled = (runs: number, at: number): HistoryEvent => ({
+const settled = (runs: number, at: number, attempt = 0): HistoryEvent => ({
   kind: "settled",
   at,
   id: "t",
+  attempt,
   runs,
   pid: runs,
 });
@@ -77,7 +78,9 @@ test("an attempt is settled once, each of several attempts may be", () => {
   const twice = [...run(1, [1, 5]), ...run(2, [6, 7]), settled(1, 6), settled(2, 8)];
   expect(rules(twice)).toEqual(["an attempt was completed twice"]);
   const retried = [...run(1, [1, 5]), ...run(2, [6, 7], { attempt: 1 })];
-  expect(rules([...retried, settled(1, 6), settled(2, 8)])).toEqual([]);
+  expect(rules([...retried, settled(1, 6), settled(2, 8, 1)])).toEqual([]);
+  // The next attempt may have failed before it could start, under a lease of the same number.
+  expect(rules([...run(1, [1, 5]), settled(1, 6), settled(1, 8, 1)])).toEqual([]);
 });
 
 test("the record of a success names a run that ended under its lease", () => {

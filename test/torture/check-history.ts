@@ -98,21 +98,19 @@ function findUnended({ events }: History): readonly Violation[] {
 
 const FINAL: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
 
-function findCompletedTwice({ events, runs }: History): readonly Violation[] {
-  const attempts = new Map(runs.map(({ id, runs: lease, attempt }) => [`${id} ${lease}`, attempt]));
+function findCompletedTwice({ events }: History): readonly Violation[] {
   const seen = new Map<string, number>();
   const violations: Violation[] = [];
   for (const event of events) {
     if (event.kind !== "settled") continue;
-    const attempt = attempts.get(`${event.id} ${event.runs}`);
-    if (attempt === undefined) continue;
-    const name = `${event.id} ${attempt}`;
+    const { id, attempt, runs } = event;
+    const name = `${id} ${attempt}`;
     const earlier = seen.get(name);
     if (earlier !== undefined) {
-      const detail = `attempt ${attempt} was settled under lease ${earlier} and under lease ${event.runs}`;
-      violations.push({ rule: "an attempt was completed twice", id: event.id, detail });
+      const detail = `attempt ${attempt} was settled under lease ${earlier} and under lease ${runs}`;
+      violations.push({ rule: "an attempt was completed twice", id, detail });
     }
-    seen.set(name, event.runs);
+    seen.set(name, runs);
   }
   return violations;
 }

@@ -9,6 +9,9 @@ export type HistoryEvent =
   | (At & {
       readonly kind: "settled";
       readonly id: string;
+      /** How often the task had been retried. */
+      readonly attempt: number;
+      /** The number of the lease. */
       readonly runs: number;
       readonly pid: number;
     })

@@ -50,9 +50,10 @@ const SETTLED: ReadonlySet<string> = new Set([
 ]);
 
 function hear(fields: object, message: string): void {
-  if (!SETTLED.has(message) || !("id" in fields) || !("runs" in fields)) return;
-  const [id, runs] = [String(fields.id), Number(fields.runs)];
-  journal.write({ kind: "settled", id, runs, pid: process.pid });
+  if (!SETTLED.has(message)) return;
+  if (!("id" in fields && "runs" in fields && "retries" in fields)) return;
+  const [id, runs, attempt] = [String(fields.id), Number(fields.runs), Number(fields.retries)];
+  journal.write({ kind: "settled", id, attempt, runs, pid: process.pid });
 }
 
 const logger: Logger = { debug: hear, info: hear, warn: hear, error: hear };

@@ -4,8 +4,11 @@ import type { Execution } from "./execution.ts";
 
 /** Tells the operator how a run ended: names and errors, never arguments or results. */
 export function reportOutcome(execution: Execution, logger: Logger): void {
-  const { record, message, outcome } = execution;
-  const fields = { task: message?.shadow ?? record.name, id: record.id, runs: record.runs };
+  const { record, delivery, message, outcome } = execution;
+  const task = message?.shadow ?? record.name;
+  // What is on record may be of another run.
+  const { runs } = delivery;
+  const fields = { task, id: record.id, runs, retries: message?.retries ?? 0 };
   switch (outcome?.kind) {
     case "failure":
       reportFailure({ ...fields, err: outcome.error }, execution, logger);
@@ -37,6 +40,8 @@ export function reportOutcome(execution: Execution, logger: Logger): void {
       logger.debug({ ...fields, waitMs: outcome.wait.waitMs }, "task waits for its turn");
       return;
     case "stored-before":
+      logger.debug(fields, "task had ended before");
+      return;
     case "success":
     case undefined:
       logger.debug(fields, "task done");

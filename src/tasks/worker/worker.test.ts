@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 
 import { TidingsError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -520,7 +520,8 @@ describe("leases", () => {
   test("leave a final record alone when its worker died before it could acknowledge", async () => {
     const broker = new MemoryBroker();
     const results = new MemoryResults();
-    await using tasks = makeTasks({ broker, results });
+    const debug = vi.fn<Logger["debug"]>();
+    await using tasks = makeTasks({ broker, results, logger: { ...keepLogs().logger, debug } });
     let runs = 0;
     const count = tasks.task("tasks.count", () => ++runs);
     const result = await count.delay();
@@ -541,6 +542,9 @@ describe("leases", () => {
     await worker.stop();
     expect(await result.get()).toBe("first");
     expect(runs).toBe(0);
+    // The lease is that of this delivery, not the recorded one's.
+    const fields = expect.objectContaining({ id: result.id, runs: 2, retries: 0 });
+    expect(debug).toHaveBeenCalledWith(fields, "task had ended before");
     expect(await broker.cancel(result.id)).toBeNull();
   });
 });

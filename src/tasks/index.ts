@@ -135,7 +135,7 @@ export {
   type TaskSettings,
   type TasksOptions,
 } from "./tasks.ts";
-export type { SharedTransaction } from "./transaction.ts";
+export type { SharedTransaction } from "../core/shared-transaction.ts";
 export type { ChildrenOptions, PoolOptions } from "./worker/pools/open-pool.ts";
 export type { TimeLimitOptions } from "./worker/time-limits.ts";
 export type { AutoscaleBounds } from "./worker/autoscale.ts";

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { Amqp, type AmqpOptions, type AmqpSession } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { invalidOption } from "../../core/options.ts";
 import { isUnroutable, toStorageError } from "../celery-amqp/amqp-errors.ts";
 import { readAmqpMessage, toAmqpProperties } from "../celery-amqp/amqp-message.ts";
@@ -14,7 +15,6 @@ import type { ControlChannel } from "../control/control-channel.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
 import { UNTAKEN } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
-import { Notifier } from "../notifier.ts";
 import type {
   Broker,
   CancelledMessage,

@@ -1,3 +1,4 @@
+import type { SharedTransaction } from "../../core/shared-transaction.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import type { RevokedTasks } from "../control/revoked-tasks.ts";
 import type { DeadLetterStore } from "../dead-letters/dead-letter-store.ts";
@@ -6,7 +7,6 @@ import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { TaskRecord } from "../results/task-record.ts";
-import type { SharedTransaction } from "../transaction.ts";
 import type { QueueContents } from "./queue-contents.ts";
 
 /**

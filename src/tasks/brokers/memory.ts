@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { MemoryControl } from "../control/memory.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
@@ -6,7 +7,6 @@ import { MemoryDeadLetters } from "../dead-letters/memory.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
 import type { EncodedMessage } from "../message/message.ts";
-import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS, toPriorityStep } from "../priority.ts";
 import type { Broker, CancelledMessage, Delivery, PutBackOptions, TakeRequest } from "./broker.ts";
 import type { QueueContents, QueueCount } from "./queue-contents.ts";

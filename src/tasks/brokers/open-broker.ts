@@ -1,7 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
+import { parseSqlitePath } from "../../sqlite/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
-import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import { AmqpBroker } from "./amqp.ts";
 import type { Broker } from "./broker.ts";
 import { MemoryBroker } from "./memory.ts";

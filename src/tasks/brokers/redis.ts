@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { Notifier } from "../../core/notifier.ts";
 import { DelayedMessages } from "../celery-redis/delayed-messages.ts";
 import { readEnvelope, rewriteEnvelope, type Envelope } from "../celery-redis/envelope.ts";
 import { RedisExchanges } from "../celery-redis/exchanges.ts";
@@ -30,7 +31,6 @@ import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import { dueTimeOf } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
-import { Notifier } from "../notifier.ts";
 import { PRIORITY_STEPS } from "../priority.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type {

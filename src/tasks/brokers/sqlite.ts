@@ -1,15 +1,15 @@
 import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 
 import { SqliteControl } from "../control/sqlite.ts";
+import { MESSAGE_COLUMNS, readMessageRow, toMessageColumns } from "../database/message-row.ts";
+import { SqliteQueueContents } from "../database/queue-contents.ts";
+import { openTaskDatabase, type TaskDatabase } from "../database/task-database.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
 import { SqliteDeadLetters } from "../dead-letters/sqlite.ts";
 import type { LimitStore, WaitingTask } from "../limits/limit-store.ts";
 import { SqliteLimits } from "../limits/sqlite.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { PRIORITY_STEPS } from "../priority.ts";
-import { MESSAGE_COLUMNS, readMessageRow, toMessageColumns } from "../sqlite/message-row.ts";
-import { SqliteQueueContents } from "../sqlite/queue-contents.ts";
-import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import type {
   Broker,
   CancelledMessage,

@@ -1,8 +1,8 @@
 import type { StatementSync } from "node:sqlite";
 
+import type { TaskDatabase } from "../database/task-database.ts";
 import { readTypedJson, writeTypedJson } from "../message/typed-json.ts";
 import type { TaskChild } from "../results/task-record.ts";
-import type { TaskDatabase } from "../sqlite/task-database.ts";
 import { byIndex, type ChordPart, type ChordStore } from "./chord-store.ts";
 
 type StatementName =

@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { AmqpRefusal, type Amqp, type AmqpChannel, type AmqpDelivery } from "../../amqp/index.ts";
 import { backoffMs } from "../../core/backoff.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { toStorageError } from "../celery-amqp/amqp-errors.ts";
-import { Notifier } from "../notifier.ts";
 import type {
   ControlChannel,
   ControlInbox,

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { Notifier } from "../notifier.ts";
+import { Notifier } from "../../core/notifier.ts";
 import type {
   ControlChannel,
   ControlInbox,

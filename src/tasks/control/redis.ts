@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 
+import { Notifier } from "../../core/notifier.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
 import type { TaskRedis } from "../celery-redis/task-redis.ts";
-import { Notifier } from "../notifier.ts";
 import type {
   ControlChannel,
   ControlInbox,

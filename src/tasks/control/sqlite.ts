@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SQLOutputValue, StatementSync } from "node:sqlite";
 
-import type { TaskDatabase } from "../sqlite/task-database.ts";
+import type { TaskDatabase } from "../database/task-database.ts";
 import type {
   ControlChannel,
   ControlInbox,

@@ -1,8 +1,8 @@
 import type { SQLOutputValue, StatementSync } from "node:sqlite";
 
 import type { Delivery } from "../brokers/broker.ts";
-import { readMessageRow } from "../sqlite/message-row.ts";
-import type { TaskDatabase } from "../sqlite/task-database.ts";
+import { readMessageRow } from "../database/message-row.ts";
+import type { TaskDatabase } from "../database/task-database.ts";
 import {
   MAX_EXPIRED,
   MAX_PAGE_BYTES,

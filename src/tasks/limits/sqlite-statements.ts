@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 
-import type { TaskDatabase } from "../sqlite/task-database.ts";
+import type { TaskDatabase } from "../database/task-database.ts";
 
 /** The tables of limits. Times are milliseconds since 1970. */
 export const LIMIT_TABLES: readonly string[] = [

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { limitsCases } from "../../testing/cases/limits.ts";
-import { openTaskDatabase } from "../sqlite/task-database.ts";
+import { openTaskDatabase } from "../database/task-database.ts";
 import { SqliteLimits } from "./sqlite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-limits-"));

@@ -1,6 +1,6 @@
 import type { SQLOutputValue } from "node:sqlite";
 
-import type { TaskDatabase } from "../sqlite/task-database.ts";
+import type { TaskDatabase } from "../database/task-database.ts";
 import {
   CALL_MORE,
   CALL_MS,

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 
-import { toStorageError } from "../sqlite/storage-error.ts";
+import { toStorageError } from "../../sqlite/index.ts";
 import {
   CLAIM_MS,
   REFUSED_MS,

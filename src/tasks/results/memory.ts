@@ -1,10 +1,10 @@
 import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
 import { MemoryChords } from "../chords/memory.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
-import { Notifier } from "../notifier.ts";
 import { readRecordJson, writeRecordJson } from "./record-json.ts";
 import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";

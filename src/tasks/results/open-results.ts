@@ -1,7 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
+import { parseSqlitePath } from "../../sqlite/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { TypedJsonOptions } from "../message/typed-json.ts";
-import { parseSqlitePath } from "../sqlite/sqlite-url.ts";
 import { MemoryResults } from "./memory.ts";
 import { RedisResults } from "./redis.ts";
 import type { ResultStore } from "./result-store.ts";

@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
@@ -9,7 +10,6 @@ import type { ConnectionSettings } from "../connection-settings.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import type { TypedJsonOptions } from "../message/typed-json.ts";
-import { Notifier } from "../notifier.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 

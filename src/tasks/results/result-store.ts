@@ -1,7 +1,7 @@
+import type { SharedTransaction } from "../../core/shared-transaction.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
-import type { SharedTransaction } from "../transaction.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** The ids whose records changed; `null` when it is not known which. */

@@ -1,5 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
-import { Notifier } from "../notifier.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { isFinal } from "../states.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { ChangedRecords, ResultStore } from "./result-store.ts";

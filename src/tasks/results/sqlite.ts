@@ -1,11 +1,11 @@
 import type { StatementSync } from "node:sqlite";
 
 import { TidingsError } from "../../core/errors.ts";
+import { Notifier } from "../../core/notifier.ts";
 import { SqliteChords } from "../chords/sqlite.ts";
+import { openTaskDatabase, type TaskDatabase } from "../database/task-database.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { SqliteLimits } from "../limits/sqlite.ts";
-import { Notifier } from "../notifier.ts";
-import { openTaskDatabase, type TaskDatabase } from "../sqlite/task-database.ts";
 import { readRecordJson, writeRecordJson } from "./record-json.ts";
 import {
   EXPIRE_LIMIT,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { silentLogger } from "../../core/logger.ts";
-import { openTaskDatabase } from "../sqlite/task-database.ts";
+import { openTaskDatabase } from "../database/task-database.ts";
 import { createTasks } from "../tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-outage-"));

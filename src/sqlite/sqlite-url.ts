@@ -1,4 +1,4 @@
-import { TidingsError } from "../../core/errors.ts";
+import { TidingsError } from "../core/errors.ts";
 
 /**
  * Returns the path that a `sqlite:` URL names.

@@ -1,4 +1,4 @@
-import { toError, TidingsError } from "../../core/errors.ts";
+import { toError, TidingsError } from "../core/errors.ts";
 
 /** SQLite's result codes that say something about the storage, and what to do about each. */
 const ADVICE: ReadonlyMap<number, string> = new Map([

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-import { TidingsError } from "../../core/errors.ts";
-import type { SharedTransaction } from "../transaction.ts";
+import { TidingsError } from "../core/errors.ts";
+import type { SharedTransaction } from "../core/shared-transaction.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** No more units than this are committed at once, so that no commit blocks the process for long. */

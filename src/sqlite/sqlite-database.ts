@@ -1,13 +1,10 @@
-import { mkdirSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
-import { TidingsError } from "../../core/errors.ts";
-import { Notifier } from "../notifier.ts";
-import type { SharedTransaction } from "../transaction.ts";
+import { TidingsError } from "../core/errors.ts";
+import { Notifier } from "../core/notifier.ts";
+import type { SharedTransaction } from "../core/shared-transaction.ts";
 import { FileWatch } from "./file-watch.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { MIGRATION_FROM_1, MIGRATION_FROM_2, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** How often commits of other processes are looked for: 3 µs of work, 20 times a second. */
@@ -17,34 +14,43 @@ const LOCK_WAIT_MS = 20;
 /** How long opening waits for a lock: another process may be making the tables. */
 const OPEN_WAIT_MS = 5_000;
 
-/** What can change. */
-export type DatabaseTopic = "messages" | "records" | "control";
-
 /** The ids that changed; `null` when another process changed something. */
 export type ChangedIds = readonly string[] | null;
 
+/** The tables that a file has, and how one of an earlier version becomes one of this. */
+export interface SqliteTables<TTopic extends string> {
+  /** The table that holds their version, in one row. */
+  readonly versionTable: string;
+  /** A file written by a later version is refused. */
+  readonly version: number;
+  /** Makes what is missing; names start with `tidings_`, so that the file may hold other tables too. */
+  readonly create: string;
+  /** What turns the tables of an earlier version into these. */
+  readonly migrations: ReadonlyMap<number, string>;
+  /** What can change, so that others are told of it. */
+  readonly topics: readonly TTopic[];
+}
+
+interface Topic {
+  readonly notifier: Notifier<ChangedIds>;
+  /** Ids of which the commit that is made now says that they changed. */
+  readonly touched: Set<string>;
+}
+
 /**
- * The SQLite file of broker and results, opened once per process.
+ * A SQLite file, opened once per process.
  *
  * Durable: write-ahead log, `synchronous = FULL`, so a commit is on the disk when its promise resolves.
  * Commits are grouped ({@link GroupCommit}). Commits of other processes are noticed soon after their log is
  * written, or within 50 ms, by one poller for all who listen. When the file cannot be read, listeners are told once, so that they look
  * and meet the error, and once more when it can be read again.
  */
-export class TaskDatabase implements SharedTransaction {
+export class SqliteDatabase<TTopic extends string = string> implements SharedTransaction {
   readonly path: string;
+  readonly #onClose: () => void;
   readonly #database: DatabaseSync;
   readonly #commits: GroupCommit;
-  readonly #notifiers: Readonly<Record<DatabaseTopic, Notifier<ChangedIds>>> = {
-    messages: new Notifier(),
-    records: new Notifier(),
-    control: new Notifier(),
-  };
-  readonly #touched: Record<DatabaseTopic, Set<string>> = {
-    messages: new Set(),
-    records: new Set(),
-    control: new Set(),
-  };
+  readonly #topics: ReadonlyMap<TTopic, Topic>;
   readonly #dataVersion: StatementSync;
   /** `null` during an outage. */
   #seenVersion: unknown;
@@ -52,10 +58,14 @@ export class TaskDatabase implements SharedTransaction {
   #fileWatch: FileWatch | undefined;
   #users = 0;
 
-  /** @internal Use {@link openTaskDatabase}. */
-  constructor(path: string) {
+  /** @internal Use {@link SqliteFiles}. */
+  constructor(path: string, tables: SqliteTables<TTopic>, onClose: () => void) {
     this.path = path;
-    this.#database = openFile(path);
+    this.#onClose = onClose;
+    this.#database = openFile(path, tables);
+    this.#topics = new Map(
+      tables.topics.map((topic) => [topic, { notifier: new Notifier(), touched: new Set() }]),
+    );
     this.#dataVersion = this.#database.prepare("PRAGMA data_version");
     this.#commits = new GroupCommit(this.#database, path, {
       onCommit: () => this.#announceTouched(),
@@ -90,13 +100,13 @@ export class TaskDatabase implements SharedTransaction {
   }
 
   /** Says, inside `run`, that something changed; told to listeners after the commit. */
-  touch(topic: DatabaseTopic, id: string): void {
-    this.#touched[topic].add(id);
+  touch(topic: TTopic, id: string): void {
+    this.#topicOf(topic).touched.add(id);
   }
 
-  onChange(topic: DatabaseTopic, listener: (changed: ChangedIds) => void): () => void {
+  onChange(topic: TTopic, listener: (changed: ChangedIds) => void): () => void {
     if (this.#users === 0) throw this.#closedError();
-    const unsubscribe = this.#notifiers[topic].subscribe(listener);
+    const unsubscribe = this.#topicOf(topic).notifier.subscribe(listener);
     this.#startPolling();
     return () => {
       unsubscribe();
@@ -110,12 +120,12 @@ export class TaskDatabase implements SharedTransaction {
     if (this.#users > 0) return;
     this.#commits.close(this.#closedError());
     this.#stopPolling();
-    opened.delete(this.path);
+    this.#onClose();
     this.#database.close();
   }
 
   get #listenerCount(): number {
-    return TOPICS.reduce((count, topic) => count + this.#notifiers[topic].size, 0);
+    return this.#topics.values().reduce((count, { notifier }) => count + notifier.size, 0);
   }
 
   #startPolling(): void {
@@ -137,7 +147,7 @@ export class TaskDatabase implements SharedTransaction {
     const version = this.#readVersion();
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
-    for (const topic of TOPICS) this.#notifiers[topic].announce(null);
+    for (const { notifier } of this.#topics.values()) notifier.announce(null);
   }
 
   #readVersion(): unknown {
@@ -151,17 +161,22 @@ export class TaskDatabase implements SharedTransaction {
   }
 
   #announceTouched(): void {
-    for (const topic of TOPICS) {
-      const touched = this.#touched[topic];
+    for (const { notifier, touched } of this.#topics.values()) {
       if (touched.size === 0) continue;
       const ids = [...touched];
       touched.clear();
-      this.#notifiers[topic].announce(ids);
+      notifier.announce(ids);
     }
   }
 
   #forgetTouched(): void {
-    for (const topic of TOPICS) this.#touched[topic].clear();
+    for (const { touched } of this.#topics.values()) touched.clear();
+  }
+
+  #topicOf(name: TTopic): Topic {
+    const topic = this.#topics.get(name);
+    if (topic) return topic;
+    throw new TypeError(`expected a topic of the database, got ${name}`);
   }
 
   #closedError(): TidingsError {
@@ -169,36 +184,11 @@ export class TaskDatabase implements SharedTransaction {
   }
 }
 
-const TOPICS: readonly DatabaseTopic[] = ["messages", "records", "control"];
-
-const opened = new Map<string, TaskDatabase>();
-
-/**
- * Opens the database at a path, or returns the one that this process has open.
- *
- * Makes file and folder if they are missing. Each user calls `close` once.
- *
- * @throws {TidingsError} STORAGE_UNAVAILABLE when that cannot be done.
- */
-export function openTaskDatabase(path: string): TaskDatabase {
-  try {
-    const folder = dirname(resolve(path));
-    mkdirSync(folder, { recursive: true });
-    // Two ways to the same folder must lead to one connection.
-    const file = join(realpathSync(folder), basename(path));
-    const database = opened.get(file) ?? new TaskDatabase(file);
-    opened.set(file, database);
-    return database.use();
-  } catch (error) {
-    throw toStorageError(error, resolve(path));
-  }
-}
-
-function openFile(path: string): DatabaseSync {
+function openFile(path: string, tables: SqliteTables<string>): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: OPEN_WAIT_MS });
   try {
-    setUp(database);
-    assertVersion(database, path);
+    setUp(database, tables);
+    assertVersion(database, path, tables);
     return database;
   } catch (error) {
     database.close();
@@ -206,7 +196,7 @@ function openFile(path: string): DatabaseSync {
   }
 }
 
-function setUp(database: DatabaseSync): void {
+function setUp(database: DatabaseSync, tables: SqliteTables<string>): void {
   const deadline = performance.now() + OPEN_WAIT_MS;
   for (;;) {
     try {
@@ -215,11 +205,10 @@ function setUp(database: DatabaseSync): void {
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;
         BEGIN IMMEDIATE;
-        ${SCHEMA}
+        ${tables.create}
       `);
-      const version = readVersion(database);
-      if (version === 1) database.exec(MIGRATION_FROM_1);
-      if (version === 2) database.exec(MIGRATION_FROM_2);
+      const migration = tables.migrations.get(readVersion(database, tables));
+      if (migration !== undefined) database.exec(migration);
       database.exec(`COMMIT; PRAGMA busy_timeout = ${LOCK_WAIT_MS};`);
       return;
     } catch (error) {
@@ -229,15 +218,15 @@ function setUp(database: DatabaseSync): void {
   }
 }
 
-function readVersion(database: DatabaseSync): unknown {
-  return database.prepare("SELECT version FROM tidings_schema").get()?.["version"];
+function readVersion(database: DatabaseSync, { versionTable }: SqliteTables<string>): number {
+  return Number(database.prepare(`SELECT version FROM ${versionTable}`).get()?.["version"]);
 }
 
-function assertVersion(database: DatabaseSync, path: string): void {
-  const version = readVersion(database);
-  if (version === SCHEMA_VERSION) return;
+function assertVersion(database: DatabaseSync, path: string, tables: SqliteTables<string>): void {
+  const version = readVersion(database, tables);
+  if (version === tables.version) return;
   throw new TidingsError(
     "STORAGE_UNAVAILABLE",
-    `the database ${path} has tables of version ${String(version)}, this program knows ${SCHEMA_VERSION}; update it, or choose another file`,
+    `the database ${path} has tables of version ${version}, this program knows ${tables.version}; update it, or choose another file`,
   );
 }

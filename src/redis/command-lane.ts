@@ -41,6 +41,8 @@ export class CommandLane implements RedisConnection {
   #lastFailure: Error | undefined;
   #retry: NodeJS.Timeout | undefined;
   #ping: NodeJS.Timeout | undefined;
+  /** When something came of a command last. */
+  #heardAt = 0;
   #pendingCount = 0;
   #pendingBytes = 0;
   #isClosed = false;
@@ -73,6 +75,8 @@ export class CommandLane implements RedisConnection {
     this.#pendingBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let isWaiting = true;
+    let link: RedisLink | undefined;
+    let sentAt = 0;
     const release = (): void => {
       this.#pendingCount--;
       this.#pendingBytes -= bytes;
@@ -81,20 +85,28 @@ export class CommandLane implements RedisConnection {
       if (isWaiting && this.#waiting.delete(start)) release();
       reject(error);
     };
-    const onTimeout = (): void => fail(this.#timeoutError(!isWaiting));
+    const onTimeout = (): void => {
+      fail(this.#timeoutError(!isWaiting));
+      if (link) this.#suspect(link, sentAt);
+    };
     const timer = setTimeout(onTimeout, timeoutMs ?? this.#bounds.commandTimeoutMs);
     const onAbort = (): void => fail(toError(signal?.reason));
     const start = (): void => {
       isWaiting = false;
       if (this.#isBlocking && timeoutMs === undefined) clearTimeout(timer);
-      const link = this.#link;
-      if (!link) return fail(this.#unavailable());
-      task(link)
+      const used = this.#link;
+      if (!used) return fail(this.#unavailable());
+      link = used;
+      sentAt = performance.now();
+      task(used)
         .then(resolve, (error: unknown) => {
-          if (error instanceof RedisRefusal && error.is("READONLY")) this.#cut(link, error);
+          if (error instanceof RedisRefusal && error.is("READONLY")) this.#cut(used, error);
           reject(toError(error));
         })
-        .finally(release);
+        .finally(() => {
+          this.#heardAt = performance.now();
+          release();
+        });
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#closing.add(fail);
@@ -162,6 +174,14 @@ export class CommandLane implements RedisConnection {
       this.#waiting.delete(start);
       start();
     }
+  }
+
+  /** A command had no answer in time. When nothing else has come meanwhile, the link is dead. */
+  #suspect(link: RedisLink, sentAt: number): void {
+    const silentMs = performance.now() - Math.max(sentAt, this.#heardAt);
+    // Timers may fire a little early. What blocks stands in the way of whatever comes after it.
+    const isDead = this.#isBlocking || silentMs > this.#bounds.commandTimeoutMs - 10;
+    if (isDead) this.#cut(link, new RedisUnavailable("Redis does not answer"));
   }
 
   /** A link that does not answer in time is taken for dead, although nothing has closed it. */

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { openRedis } from "../../src/redis/index.ts";
 import { freePort } from "../free-port.ts";
 import { Certificate } from "./certificate.ts";
+import { Proxy } from "../torture/proxy.ts";
 import { eventually } from "./eventually.ts";
 import { RedisServer } from "./redis-server.ts";
 
@@ -201,6 +202,27 @@ test("notices a Redis that hangs, and tells the gap when it is back", async () =
   server.signal("SIGCONT");
   await eventually(() => gaps.length > 0);
   await eventually(async () => (await redis.command(["PING"]).catch(() => null)) !== null);
+});
+
+test("leaves a connection that has gone deaf at the first command that times out", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await Proxy.start(server.port);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 200 });
+  await redis.command(["PING"]);
+  proxy.deafen();
+  const unheard = redis.command(["PING"]);
+  await expect(unheard).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE", wasSent: true });
+  expect(String(await redis.command(["PING"]))).toBe("PONG");
+});
+
+test("keeps a connection that is slow with one command, and answers others", async () => {
+  await using server = await RedisServer.start();
+  await using redis = openRedis({ url: server.url, ...quick, commandTimeoutMs: 200 });
+  const id = await redis.command(["CLIENT", "ID"]);
+  const hasty = redis.command(["BLPOP", "none", "0.1"], { timeoutMs: 20 });
+  await expect(hasty).rejects.toThrow("Redis did not answer in time");
+  expect(await redis.command(["CLIENT", "ID"])).toBe(id);
 });
 
 test("stops waiting when the signal fires, and does not begin when it has", async () => {

@@ -45,6 +45,12 @@ export class Proxy implements AsyncDisposable {
     for (const { from, to } of this.#directions) from.unpipe(to);
   }
 
+  /** The connections that are open let nothing through any more; new ones work. */
+  deafen(): void {
+    this.freeze();
+    this.#isFrozen = false;
+  }
+
   thaw(): void {
     this.#isFrozen = false;
     for (const { from, to } of this.#directions) from.pipe(to);

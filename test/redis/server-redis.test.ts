@@ -5,8 +5,8 @@ import { expect, test } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
 import { freePort } from "../free-port.ts";
-import { Certificate } from "./certificate.ts";
 import { Proxy } from "../torture/proxy.ts";
+import { Certificate } from "./certificate.ts";
 import { eventually } from "./eventually.ts";
 import { RedisServer } from "./redis-server.ts";
 

@@ -3,6 +3,7 @@ import {
   CALL_MS,
   FORGET_MS,
   HEAD_START_MS,
+  LOOKS_PER_SECOND,
   MAX_LINE,
   type Claim,
   type Entrant,
@@ -21,6 +22,8 @@ export interface MemoryLimitsOptions {
   readonly now?: (() => number) | undefined;
   /** How long a turn of a rate is kept for who is next. @default 100 */
   readonly headStartMs?: number | undefined;
+  /** How often those who wait for a limit look again, all together. @default 20 */
+  readonly looksPerSecond?: ((limit: Limit) => number) | undefined;
 }
 
 /** A task that waits. */
@@ -56,13 +59,19 @@ interface LimitState {
 export class MemoryLimits implements LimitStore {
   readonly #now: () => number;
   readonly #headStartMs: number;
+  readonly #looksPerSecond: (limit: Limit) => number;
   readonly #limits = new Map<string, LimitState>();
   readonly #claims = new Map<string, Claim & { readonly until: number }>();
   #lookAt = 0;
 
-  constructor({ now = Date.now, headStartMs = HEAD_START_MS }: MemoryLimitsOptions = {}) {
+  constructor({
+    now = Date.now,
+    headStartMs = HEAD_START_MS,
+    looksPerSecond = () => LOOKS_PER_SECOND,
+  }: MemoryLimitsOptions = {}) {
     this.#now = now;
     this.#headStartMs = headStartMs;
+    this.#looksPerSecond = looksPerSecond;
   }
 
   async admit(entrant: Entrant): Promise<Refusal | null> {
@@ -205,7 +214,11 @@ export class MemoryLimits implements LimitStore {
       else this.#stateOf(limit.key).line.delete(entrant.id);
     }
     if (waitMs !== null && waitMs <= entrant.lookMs) return waitMs;
-    const { at, next } = nextLook(this.#lookAt, now + entrant.lookMs);
+    const { at, next } = nextLook(
+      this.#lookAt,
+      now + entrant.lookMs,
+      this.#looksPerSecond(refusing),
+    );
     if (waitMs !== null && now + waitMs <= at) return waitMs;
     this.#lookAt = next;
     return Math.ceil(at - now);

@@ -104,6 +104,21 @@ describe.each(["memory", "sqlite"] as const)("limits of tasks in %s", (kind) => 
     expect((started.at(-1)?.at ?? 0) - (started[0]?.at ?? 0)).toBeGreaterThanOrEqual(500);
   });
 
+  test("let each of two workers have its rate, whichever took the calls first", async () => {
+    await using tasks = open(kind);
+    const started: number[] = [];
+    const slow = tasks.task("slow", { rateLimit: "10/s" }, () => void started.push(Date.now()));
+    await using first = tasks.createWorker();
+    await using second = tasks.createWorker();
+    await first.start();
+    const sent = await Promise.all(Array.from({ length: 20 }, () => slow.delay()));
+    await vi.waitFor(() => expect(started).toHaveLength(1));
+    await second.start();
+    await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
+    // One worker alone takes 1.9 s, two who share them 1 s.
+    expect((started.at(-1) ?? 0) - (started[0] ?? 0)).toBeLessThan(1_450);
+  });
+
   test("give a slot back, whatever the end", async () => {
     await using tasks = open(kind);
     const one = tasks.task("one", { concurrency: { limit: 1 } }, (name: string) => {

@@ -7,7 +7,13 @@ import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
 import { findLimits } from "./find-limits.ts";
 import { toRateRule, type LimitRule, type RateLimitOptions } from "./limit-options.ts";
-import type { HeldSlot, Limit, LimitStore, WaitingTask } from "./limit-store.ts";
+import {
+  LOOKS_PER_SECOND,
+  type HeldSlot,
+  type Limit,
+  type LimitStore,
+  type WaitingTask,
+} from "./limit-store.ts";
 import { MemoryLimits } from "./memory.ts";
 
 /** How to make {@link RunLimits}. */
@@ -37,6 +43,11 @@ interface Held {
 /** Who waits looks again after this at the latest, and when nobody can be told that a slot is free. */
 const LOOK_MS = 10_000;
 const LOOK_BLINDLY_MS = 1_000;
+/** Who waits for a worker's own rate soon looks again: another worker may have a turn for it. */
+const LOOK_ELSEWHERE_MS = 100;
+/** So many looks for each run, and so many in a second at most: enough for four more workers. */
+const LOOKS_PER_RUN = 4;
+const MAX_OWN_LOOKS = 200;
 
 /**
  * The limits of the tasks that one worker runs.
@@ -50,7 +61,7 @@ export class RunLimits {
   readonly #options: RunLimitsOptions;
   readonly #shared: LimitStore | undefined;
   /** Whose turn it is may have gone to another worker: it is not waited for as long. */
-  readonly #own = new MemoryLimits({ headStartMs: 20 });
+  readonly #own = new MemoryLimits({ headStartMs: 20, looksPerSecond: toOwnLooks });
   readonly #held = new Map<Delivery, Held>();
   readonly #rates = new Map<string, LimitRule | null>();
   /** Unique to this worker, so that its holders are. */
@@ -162,7 +173,7 @@ export class RunLimits {
     const { leaseMs } = this.#options;
     const { id, queue } = delivery;
     const holder = `${this.#name}.${this.#admissions++}`;
-    const lookMs = this.#runtime.broker.hasten ? LOOK_MS : LOOK_BLINDLY_MS;
+    const lookMs = this.#lookMs(store);
     const until = Date.now() + leaseMs;
     const refusal = await store.admit({ id, queue, holder, limits, leaseMs, lookMs });
     if (refusal) {
@@ -172,6 +183,11 @@ export class RunLimits {
     const slots = limits.filter(({ kind }) => kind === "slots").map(({ key }) => ({ key, holder }));
     if (slots.length > 0) this.#held.set(delivery, { slots, until });
     return null;
+  }
+
+  #lookMs(store: LimitStore): number {
+    if (!this.#runtime.broker.hasten) return LOOK_BLINDLY_MS;
+    return store === this.#own ? LOOK_ELSEWHERE_MS : LOOK_MS;
   }
 
   async #renew(store: LimitStore, now: number): Promise<void> {
@@ -205,4 +221,10 @@ export class RunLimits {
   async #call(tasks: readonly WaitingTask[] = []): Promise<void> {
     if (tasks.length > 0) await this.#runtime.broker.hasten?.(tasks);
   }
+}
+
+function toOwnLooks(limit: Limit): number {
+  if (limit.kind === "slots") return LOOKS_PER_SECOND;
+  const runsPerSecond = (limit.count * 1_000) / limit.perMs;
+  return Math.min(Math.max(runsPerSecond * LOOKS_PER_RUN, LOOKS_PER_SECOND), MAX_OWN_LOOKS);
 }

@@ -67,7 +67,8 @@ export function slotTurn({ free, freedAt, rank, now }: SlotState): Turn {
 export function nextLook(
   lookAt: number,
   earliest: number,
+  perSecond: number = LOOKS_PER_SECOND,
 ): { readonly at: number; readonly next: number } {
   const at = Math.max(lookAt, earliest);
-  return { at, next: at + 1_000 / LOOKS_PER_SECOND };
+  return { at, next: at + 1_000 / perSecond };
 }

@@ -1,18 +1,16 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { createTasks, currentTask, type Tasks } from "../../src/tasks/index.ts";
 import { CeleryCaller, CeleryWorker } from "../celery/celery-process.ts";
+import { countStarted, describeSharedQueue } from "../celery/describe-shared-queue.ts";
+import { OwnWorker, type TaskPlace } from "../celery/own-worker.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
 let server: RabbitServer;
 let redis: RedisServer;
-let place: { readonly broker: string; readonly results: string };
+let place: TaskPlace;
 
 beforeAll(async () => {
   [server, redis] = await Promise.all([RabbitServer.start(), RedisServer.start()]);
@@ -24,45 +22,17 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-async function startWorker(): Promise<ChildProcess> {
-  const main = fileURLToPath(new URL("../celery/worker-main.ts", import.meta.url));
-  const args = ["--conditions=tidings-source", main, place.broker, place.results];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  if (child.stdout) await once(child.stdout, "data");
-  return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
-}
-
 const countWaiting = async (tasks: Tasks): Promise<number> =>
   (await tasks.queues.count("celery")).waiting;
 
-test("what a killed worker of ours had runs again, and is recorded once", async () => {
-  await using tasks = createTasks(place);
-  const first = await startWorker();
-  const sent = await Promise.all(
-    Array.from({ length: 6 }, () => tasks.sendTask("shared.slow", [300])),
-  );
-  await eventually(async () => (await countStarted(sent)) === 2);
-  await kill(first);
-  const second = await startWorker();
-  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
-  const records = await Promise.all(sent.map((result) => result.record()));
-  await kill(second);
-  expect(new Set(pids)).toEqual(new Set([second.pid]));
-  expect(records.filter(({ runs }) => runs === 2)).toHaveLength(2);
-});
+describeSharedQueue(() => place);
 
 test("each language runs what a killed worker of the other one had", async () => {
   await using tasks = createTasks(place);
-  const ours = await startWorker();
+  await using ours = await OwnWorker.start(place);
   const sent = await tasks.sendTask("shared.slow", [60_000]);
   await eventually(async () => (await countStarted([sent])) === 1);
-  await kill(ours);
+  await ours.kill();
   const celery = await CeleryWorker.start(place, { acksLate: true });
   expect(await sent.get({ timeoutMs: 15_000 })).toBe("python");
 
@@ -77,29 +47,10 @@ test("each language runs what a killed worker of the other one had", async () =>
   expect(await caller.get(id)).toBe("60 in another language");
 });
 
-test("workers of both languages share a queue, and every task of either caller ends once", async () => {
-  await using tasks = createTasks(place);
-  await using caller = CeleryCaller.start(place);
-  const ours = await startWorker();
-  await using celery = await CeleryWorker.start(place);
-  const sent = await Promise.all(
-    Array.from({ length: 150 }, () => tasks.sendTask("shared.slow", [1])),
-  );
-  const pythonIds: string[] = [];
-  for (let n = 0; n < 50; n++) pythonIds.push(await caller.send("shared.slow", [1]));
-  const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 20_000 })));
-  for (const id of pythonIds) results.push(await caller.get(id));
-  await kill(ours);
-  expect(new Set(results)).toEqual(new Set(["python", ours.pid]));
-  const records = await Promise.all(sent.map((result) => result.record()));
-  expect(records.every(({ runs }) => runs <= 1)).toBe(true);
-  expect(celery.child.exitCode).toBeNull();
-});
-
 test("a task that kills its worker again and again ends as a failure that says so", async () => {
   await using tasks = createTasks(place);
   const sent = await tasks.sendTask("shared.crash");
-  for (let deaths = 0; deaths < 2; deaths++) await once(await startWorker(), "exit");
+  for (let deaths = 0; deaths < 2; deaths++) await (await OwnWorker.start(place)).ended();
   tasks.task("shared.crash", () => "never runs");
   await using worker = tasks.createWorker({ maxDeliveries: 2 });
   await worker.start();
@@ -129,8 +80,3 @@ test("every task that was accepted ends when RabbitMQ is killed in the middle of
   expect([...runs.values()].filter((times) => times > 1).length).toBeLessThanOrEqual(5);
   expect(await countWaiting(tasks)).toBe(0);
 });
-
-async function countStarted(sent: readonly { record(): Promise<{ state: string }> }[]) {
-  const records = await Promise.all(sent.map((result) => result.record()));
-  return records.filter(({ state }) => state === "STARTED").length;
-}

@@ -6,6 +6,7 @@ import { decodeMessage } from "../../src/tasks/message/decode.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
+import { describeCalls } from "./describe-calls.ts";
 
 let server: RedisServer;
 let tasks: Tasks;
@@ -15,7 +16,7 @@ let caller: CeleryCaller;
 beforeAll(async () => {
   server = await RedisServer.start();
   caller = CeleryCaller.start(server.url);
-  celery = await CeleryWorker.start(server.url, { queue: "python,media" });
+  celery = await CeleryWorker.start(server.url, { queue: "python" });
   tasks = createTasks({ broker: server.url, results: server.url });
 });
 
@@ -26,58 +27,9 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
+describeCalls(() => ({ tasks, caller, openBroker: () => new RedisBroker(server.url) }));
+
 describe("a call of ours on Redis", () => {
-  test("shows a Python task all that it was sent with", async () => {
-    const expires = new Date(Date.now() + 60_000);
-    const sent = await tasks.sendTask("py.request", [], {
-      queue: "python",
-      expires,
-      priority: 6,
-      headers: { "x-tenant": "acme" },
-      shadow: "pretty.name",
-      timeLimitMs: 30_000,
-      softTimeLimitMs: 20_000,
-      rootId: "root",
-      parentId: "parent",
-      groupId: "group",
-      taskId: "all-options",
-    });
-    const request = await sent.get({ timeoutMs: 15_000 });
-    expect(request).toMatchObject({
-      id: "all-options",
-      timelimit: [30, 20],
-      shadow: "pretty.name",
-      expires: expires.toISOString().replace("Z", "000+00:00"),
-      root_id: "root",
-      parent_id: "parent",
-      group: "group",
-      priority: 6,
-      tenant: "acme",
-    });
-  });
-
-  test.each([
-    ["direct", "video", "video"],
-    ["topic", "video.*", "video.encode"],
-    ["topic", "#.video", "a.b.video"],
-  ])("reaches a Python task through a %s exchange bound by %s", async (kind, key, routingKey) => {
-    const exchange = `exchange of ${key}`;
-    await caller.bind({ exchange, kind, key, queue: "media" });
-    const sent = await tasks.sendTask("py.echo", [routingKey], { exchange, routingKey });
-    expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: [routingKey], kwargs: {} });
-  });
-
-  test("is refused when an exchange finds no queue, and nothing is sent", async () => {
-    await caller.bind({ exchange: "found", kind: "topic", key: "video.*", queue: "media" });
-    for (const [exchange, routingKey] of [
-      ["found", "audio.encode"],
-      ["missing", "video.encode"],
-    ] as const) {
-      const sending = tasks.sendTask("py.echo", [], { exchange, routingKey });
-      await expect(sending).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
-    }
-  });
-
   test("in YAML is read by a Python task", async () => {
     const text = ["yes", "012", "2026-11-20", "1:30", "<<", "é 🙂 \u0085\u2028", ""];
     const numbers = [2n ** 70n, 1e21, 1.5e-7, -0.5, Number.NaN];
@@ -134,40 +86,6 @@ describe("a call of ours on Redis", () => {
 });
 
 describe("a call of Python's on Redis", () => {
-  test("shows us all that it was sent with", async () => {
-    const id = await caller.send("ts.any", [1], {
-      kwargs: { x: 1 },
-      queue: "ours",
-      priority: 6,
-      headers: { "x-tenant": "acme" },
-      shadow: "pretty.name",
-      time_limit: 30,
-      soft_time_limit: 20,
-      root_id: "root",
-      parent_id: "parent",
-      group_id: "group",
-      ignore_result: true,
-      expires_in: 60,
-    });
-    await using broker = new RedisBroker(server.url);
-    const [delivery] = await broker.take({ queues: ["ours"], limit: 1, leaseMs: 1_000 });
-    const message = delivery && decodeMessage(delivery.message);
-    expect(message).toMatchObject({
-      id,
-      args: [1],
-      kwargs: { x: 1 },
-      priority: 6,
-      headers: { "x-tenant": "acme" },
-      shadow: "pretty.name",
-      timeLimits: { hardMs: 30_000, softMs: 20_000 },
-      rootId: "root",
-      parentId: "parent",
-      group: "group",
-      ignoreResult: true,
-    });
-    expect(message?.expires).toBeGreaterThan(Date.now() + 50_000);
-  });
-
   test("brings arguments by name to the parameters of a task", async () => {
     const parameters = ["x", "y"];
     tasks.task("ts.subtract", { parameters }, (x: number, y: number) => x - y);

@@ -1,29 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { createTasks, Signature } from "../../src/tasks/index.ts";
 import { RedisServer } from "../redis/redis-server.ts";
-
-let server: RedisServer;
-
-beforeAll(async () => {
-  server = await RedisServer.start();
-});
-
-afterAll(() => server[Symbol.asyncDispose]());
-
-async function startWorker(): Promise<ChildProcess> {
-  const main = fileURLToPath(new URL("worker-main.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=tidings-source", main, server.url], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (child.stdout) await once(child.stdout, "data");
-  return child;
-}
+import { OwnWorker } from "./own-worker.ts";
 
 function workflow(kind: "chain" | "chord", kwargs: Readonly<Record<string, unknown>>): Signature {
   return new Signature({ task: `celery.${kind}`, kind, kwargs });
@@ -34,7 +15,9 @@ const sum = (id: string): object =>
   new Signature({ task: "shared.sum", options: { task_id: id } }).toJSON();
 
 test("workers that are killed again and again lose no step of a chain, and no member of a chord", async () => {
-  await using tasks = createTasks({ broker: server.url, results: server.url });
+  await using server = await RedisServer.start();
+  const place = { broker: server.url, results: server.url };
+  await using tasks = createTasks(place);
   const expected = new Map<string, number>();
   for (let n = 0; n < 10; n++) {
     const last = new Signature({
@@ -59,14 +42,14 @@ test("workers that are killed again and again lose no step of a chain, and no me
   ).finally(() => (isOver = true));
   let kills = 0;
   while (!isOver && kills < 5) {
-    const worker = await startWorker();
+    await using victim = await OwnWorker.start(place);
     // Somewhere in the middle: the moment is left to chance.
     await delay(100 + Math.random() * 150);
-    worker.kill("SIGKILL");
+    await victim.kill();
     kills++;
   }
-  const survivor = await startWorker();
+  await using survivor = await OwnWorker.start(place);
   expect(await results).toEqual([...expected.values()]);
+  await survivor.kill();
   expect(kills).toBeGreaterThan(2);
-  survivor.kill("SIGKILL");
 });

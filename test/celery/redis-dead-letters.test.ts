@@ -1,23 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { createTasks, RedisBroker } from "../../src/tasks/index.ts";
-import { RedisServer } from "../redis/redis-server.ts";
+import { useRedis } from "../redis/use-redis.ts";
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-});
-
-afterAll(async () => {
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
-
-beforeEach(() => redis.command(["FLUSHALL"]));
+const { server, redis } = await useRedis();
 
 const death = {
   task: "t",

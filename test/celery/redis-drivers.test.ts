@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { openTaskRedis } from "../../src/tasks/celery-redis/task-redis.ts";
 import { RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { RedisLimits } from "../../src/tasks/limits/redis.ts";
@@ -10,22 +9,9 @@ import { controlChannelCases } from "../../src/testing/cases/control-channel.ts"
 import { deadLettersCases } from "../../src/testing/cases/dead-letters.ts";
 import { limitsCases } from "../../src/testing/cases/limits.ts";
 import { resultsCases } from "../../src/testing/cases/results.ts";
-import { RedisServer } from "../redis/redis-server.ts";
+import { useRedis } from "../redis/use-redis.ts";
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-});
-
-afterAll(async () => {
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
-
-beforeEach(() => redis.command(["FLUSHALL"]));
+const { server, redis } = await useRedis();
 
 describe("RedisBroker", () => {
   for (const { name, run } of brokerCases) {

@@ -2,29 +2,16 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { createTasks } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
-import { RedisServer } from "../redis/redis-server.ts";
+import { useRedis } from "../redis/use-redis.ts";
 import { CeleryCaller } from "./celery-process.ts";
 
-let server: RedisServer;
-let redis: Redis;
+const { server, redis } = await useRedis();
 const workers: ChildProcess[] = [];
 
-beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-});
-
-afterAll(async () => {
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
-
-beforeEach(() => redis.command(["FLUSHALL"]));
 afterEach(() => {
   for (const worker of workers.splice(0)) worker.kill("SIGKILL");
 });

@@ -1,24 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { createTasks, RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
-import { RedisServer } from "../redis/redis-server.ts";
+import { useRedis } from "../redis/use-redis.ts";
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-});
-
-afterAll(async () => {
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
-
-beforeEach(() => redis.command(["FLUSHALL"]));
+const { server, redis } = await useRedis();
 
 const one = { queues: ["celery"], limit: 10, leaseMs: 10_000 };
 

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { RabbitServer } from "../../amqp/rabbit-server.ts";
 import { RedisServer } from "../../redis/redis-server.ts";
 import { Proxy } from "../proxy.ts";
 import type { Place } from "./place.ts";
+import { serverFaults } from "./server-faults.ts";
 
 /** Tasks in RabbitMQ, behind a proxy, with records and limits in a Redis that nothing happens to. */
 export async function startAmqpPlace(): Promise<Place> {
@@ -19,28 +18,7 @@ export async function startAmqpPlace(): Promise<Place> {
     leaseEndsWithConnection: true,
     // To put a message back is to publish it anew and then to acknowledge the old one, which is not one step.
     leavesCopies: true,
-    faults: [
-      {
-        name: "connections cut",
-        run: async () => proxy.cut(),
-      },
-      {
-        name: "connections deaf",
-        async run(random) {
-          proxy.freeze();
-          await delay(random.between(500, 15_000));
-          proxy.thaw();
-        },
-      },
-      {
-        name: "broker restarted",
-        async run(random) {
-          await server.kill();
-          await delay(random.between(0, 2_000));
-          await server.start();
-        },
-      },
-    ],
+    faults: serverFaults({ server, proxy, maxDeafMs: 15_000 }),
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { RedisServer } from "../../redis/redis-server.ts";
 import { Proxy } from "../proxy.ts";
 import type { Place } from "./place.ts";
+import { serverFaults } from "./server-faults.ts";
 
 /** Tasks in a Redis that keeps what it has answered for, behind a proxy. */
 export async function startRedisPlace(): Promise<Place> {
@@ -17,30 +16,7 @@ export async function startRedisPlace(): Promise<Place> {
     directResults: server.url,
     leaseEndsWithConnection: false,
     leavesCopies: false,
-    faults: [
-      {
-        name: "connections cut",
-        async run() {
-          proxy.cut();
-        },
-      },
-      {
-        name: "connections deaf",
-        async run(random) {
-          proxy.freeze();
-          await delay(random.between(500, 8_000));
-          proxy.thaw();
-        },
-      },
-      {
-        name: "broker restarted",
-        async run(random) {
-          await server.kill();
-          await delay(random.between(0, 2_000));
-          await server.start();
-        },
-      },
-    ],
+    faults: serverFaults({ server, proxy, maxDeafMs: 8_000 }),
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

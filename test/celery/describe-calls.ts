@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+
+import type { Broker, Tasks } from "../../src/tasks/index.ts";
+import { decodeMessage } from "../../src/tasks/message/decode.ts";
+import type { CeleryCaller } from "./celery-process.ts";
+
+/** Callers of both languages, and where their messages are. A Python worker works on the queue `python`. */
+export interface CallSite {
+  readonly tasks: Tasks;
+  readonly caller: CeleryCaller;
+  /** Another broker of ours in the same place. */
+  readonly openBroker: () => Broker;
+}
+
+const HEADERS = {
+  "x-tenant": "acme",
+  numbers: [1, 128, 300, 70_000, 2 ** 40, -1, 1.5, null],
+};
+
+/** Describes what a message carries between the languages, whatever broker it goes through. */
+export function describeCalls(findSite: () => CallSite): void {
+  describe("a call of ours", () => {
+    test("shows a Python task all that it was sent with, integers of every size too", async () => {
+      const { tasks } = findSite();
+      const expires = new Date(Date.now() + 60_000);
+      const sent = await tasks.sendTask("py.request", [], {
+        queue: "python",
+        expires,
+        priority: 6,
+        headers: HEADERS,
+        shadow: "pretty.name",
+        timeLimitMs: 300_000,
+        softTimeLimitMs: 200_000,
+        rootId: "root",
+        parentId: "parent",
+        groupId: "group",
+        taskId: "all-options",
+      });
+      expect(await sent.get({ timeoutMs: 15_000 })).toMatchObject({
+        id: "all-options",
+        timelimit: [300, 200],
+        shadow: "pretty.name",
+        expires: expires.toISOString().replace("Z", "000+00:00"),
+        root_id: "root",
+        parent_id: "parent",
+        group: "group",
+        priority: 6,
+        tenant: "acme",
+        numbers: HEADERS.numbers,
+      });
+    });
+
+    test.each([
+      ["direct", "video", "video"],
+      ["topic", "video.*", "video.encode"],
+      ["topic", "#.video", "a.b.video"],
+    ])("reaches a Python task through a %s exchange bound by %s", async (kind, key, routingKey) => {
+      const { tasks, caller } = findSite();
+      const exchange = `exchange of ${key}`;
+      await caller.bind({ exchange, kind, key, queue: "python" });
+      const sent = await tasks.sendTask("py.echo", [routingKey], { exchange, routingKey });
+      expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: [routingKey], kwargs: {} });
+    });
+
+    test("is refused when an exchange finds no queue, and nothing is sent", async () => {
+      const { tasks, caller } = findSite();
+      await caller.bind({ exchange: "found", kind: "topic", key: "video.*", queue: "python" });
+      for (const [exchange, routingKey] of [
+        ["found", "audio.encode"],
+        ["found", ""],
+        ["missing", "video.encode"],
+      ] as const) {
+        const sending = tasks.sendTask("py.echo", [], { exchange, routingKey });
+        await expect(sending).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
+      }
+    });
+  });
+
+  test("a call of Python's shows us all that it was sent with, integers of every size too", async () => {
+    const { caller, openBroker } = findSite();
+    const id = await caller.send("ts.any", [1], {
+      kwargs: { x: 1 },
+      queue: "ours",
+      priority: 6,
+      headers: HEADERS,
+      shadow: "pretty.name",
+      time_limit: 300,
+      soft_time_limit: 200,
+      root_id: "root",
+      parent_id: "parent",
+      group_id: "group",
+      ignore_result: true,
+      expires_in: 60,
+    });
+    await using broker = openBroker();
+    const [delivery] = await broker.take({ queues: ["ours"], limit: 1, leaseMs: 1_000 });
+    const message = delivery && decodeMessage(delivery.message);
+    expect(message).toMatchObject({
+      id,
+      args: [1],
+      kwargs: { x: 1 },
+      priority: 6,
+      headers: HEADERS,
+      shadow: "pretty.name",
+      timeLimits: { hardMs: 300_000, softMs: 200_000 },
+      rootId: "root",
+      parentId: "parent",
+      group: "group",
+      ignoreResult: true,
+    });
+    expect(message?.expires).toBeGreaterThan(Date.now() + 50_000);
+    if (delivery) await broker.acknowledge(delivery);
+  });
+}

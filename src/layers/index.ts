@@ -18,8 +18,13 @@ export type {
   ReceiveOptions,
 } from "./layer.ts";
 export { MemoryLayer, type MemoryLayerOptions } from "./memory.ts";
-export { assertChannelName } from "./names.ts";
-export type { LayerSettings } from "./layer-settings.ts";
+export { isolateMessage, type IsolatedMessage } from "./message.ts";
+export { assertChannelName, assertGroupName } from "./names.ts";
+export {
+  parseLayerSettings,
+  type LayerSettings,
+  type ParsedLayerSettings,
+} from "./layer-settings.ts";
 export { openLayer } from "./open-layer.ts";
 export { RedisLayer, type RedisLayerOptions } from "./redis.ts";
 export { RedisQueueLayer, type RedisQueueLayerOptions } from "./redis-queue.ts";
@@ -27,3 +32,10 @@ export { SharedMemoryLayer, type SharedMemoryLayerOptions } from "./shared-memor
 export { SharedMemoryHub, type SharedMemoryHubOptions } from "./shared-memory/hub.ts";
 export { SharedMemoryPort, type SharedMemoryPortOptions } from "./shared-memory/port.ts";
 export { joinSharedMemory } from "./shared-memory/sharing.ts";
+export {
+  createCodec,
+  type Codec,
+  type CodecOptions,
+  type DecodedMessage,
+  type SerializerFormat,
+} from "./wire/codec.ts";

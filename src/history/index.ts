@@ -1,0 +1,19 @@
+/**
+ * The history of groups: what was sent to each, in order, for a while; and its tail as it comes.
+ *
+ * `history.ts` is the contract, the other files are its drivers and what follows a group. Knows
+ * channel layers; must never know a connection, a consumer or a feed.
+ *
+ * @module
+ */
+export type {
+  GroupHistory,
+  HistoryBounds,
+  HistoryEntry,
+  HistoryListener,
+  Recovery,
+  ResetReason,
+} from "./history.ts";
+export type { Following, TailCounts, TailFollower } from "./group-tail.ts";
+export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
+export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";

@@ -31,16 +31,26 @@ export function onReturn(listener: () => void): () => void {
     if (page?.document?.visibilityState === "visible") listener();
   };
   page?.addEventListener("online", listener);
+  page?.addEventListener("pageshow", listener);
   page?.document?.addEventListener("visibilitychange", onVisibility);
   return () => {
     page?.removeEventListener("online", listener);
+    page?.removeEventListener("pageshow", listener);
     page?.document?.removeEventListener("visibilitychange", onVisibility);
   };
 }
 
-/** Calls back when the network goes, until the returned function is called. */
-export function onOffline(listener: () => void): () => void {
+/**
+ * Calls back when the network goes, or the page is put aside, until the returned function is called.
+ *
+ * A browser keeps a page that is left for the way back only if nothing of it is connected.
+ */
+export function onAway(listener: () => void): () => void {
   const page = browser();
   page?.addEventListener("offline", listener);
-  return () => page?.removeEventListener("offline", listener);
+  page?.addEventListener("pagehide", listener);
+  return () => {
+    page?.removeEventListener("offline", listener);
+    page?.removeEventListener("pagehide", listener);
+  };
 }

@@ -254,7 +254,7 @@ describe("connect", () => {
     onTestFinished(() => void vi.useRealTimers());
     const { reached } = begin(server);
     await server.asked;
-    vi.advanceTimersByTime(14_999);
+    vi.advanceTimersByTime(9_999);
     vi.advanceTimersByTime(1);
     expect(await reached("waiting")).toMatchObject({ reason: "no answer in time" });
   });

@@ -203,11 +203,11 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   /** Never throws: how it goes is the status. */
   async #run(): Promise<void> {
     const traffic = new Traffic();
-    const attempt: Attempt<unknown> = (opened) =>
+    const attempt: Attempt<unknown> = ({ opened, signal }) =>
       socketMessages({
         url: this.#url,
         protocols: this.#protocols,
-        signal: this.#signal,
+        signal,
         traffic,
         maxBuffered: MAX_BUFFERED,
         onOpen: (socket) => {

@@ -8,8 +8,13 @@ import { WebSocketServer, type WebSocket } from "ws";
 
 import { TidingsError } from "../core/errors.ts";
 import { formatNdjson, formatSseEvent, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
-import { follow, TRANSPORTS, type FollowOptions, type TransportName } from "./follow.ts";
-import type { StatusChange } from "./status.ts";
+import {
+  follow,
+  TRANSPORTS,
+  type FollowOptions,
+  type FollowStatusChange,
+  type TransportName,
+} from "./follow.ts";
 import type { TrafficTotals } from "./traffic.ts";
 
 /** Answers a request in the feed's stead; returns whether it did. */
@@ -193,7 +198,7 @@ function first(count: number, fault: Fault): Fault {
 
 /** A feed that a test follows step by step. */
 function begin(server: FeedServer, options: FollowOptions) {
-  const statuses: StatusChange[] = [];
+  const statuses: FollowStatusChange[] = [];
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const events = follow(server.url, {
@@ -237,9 +242,9 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     expect([await next(), await next(), await next()]).toEqual(["é€😀\n", { deep: [1, null] }, 3]);
     server.end();
     expect(await events.next()).toEqual({ value: undefined, done: true });
-    expect(statuses[0]).toEqual({ status: "connecting" });
-    expect(statuses[1]).toEqual({ status: "open" });
-    expect(statuses.at(-1)).toEqual({ status: "closed", reason: "the feed has ended" });
+    expect(statuses[0]).toEqual({ status: "connecting", transport });
+    expect(statuses[1]).toEqual({ status: "open", transport });
+    expect(statuses.at(-1)).toEqual({ status: "closed", transport, reason: "the feed has ended" });
   });
 
   test("goes on after the last event when the connection breaks, with nothing lost or twice", async () => {
@@ -279,7 +284,7 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     const { next, statuses } = begin(server, { transport });
     expect(await next()).toBe("here");
     const [connecting, waiting, ...rest] = statuses;
-    expect(connecting).toEqual({ status: "connecting" });
+    expect(connecting).toEqual({ status: "connecting", transport });
     expect(waiting).toMatchObject({ status: "waiting", retryInMs: expect.any(Number) });
     expect(rest.map(({ status }) => status)).toEqual([
       "connecting",
@@ -325,7 +330,7 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     if (transport !== "poll") await until(() => server.openCount === 1);
     abort.abort();
     expect(await pending).toEqual({ value: undefined, done: true });
-    expect(statuses.at(-1)).toEqual({ status: "closed" });
+    expect(statuses.at(-1)).toEqual({ status: "closed", transport });
     await until(() => server.openCount === 0);
   });
 
@@ -393,6 +398,85 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     await expect(begin(server, { transport }).next()).rejects.toMatchObject({
       code: "CLIENT_PROTOCOL",
     });
+  });
+});
+
+/** A proxy that knows no WebSockets. */
+const noWebSockets: Fault = (_, response) => {
+  if ("writeHead" in response) return false;
+  response.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+  return true;
+};
+
+describe("follow over the first transport that works", () => {
+  test("is a WebSocket where that is possible", async () => {
+    const server = await FeedServer.start();
+    server.add("state");
+    const { next, statuses } = begin(server, {});
+    expect(await next()).toBe("state");
+    expect(statuses.at(-1)).toEqual({ status: "open", transport: "websocket" });
+  });
+
+  test("goes on by server-sent events at once where a proxy knows no WebSockets", async () => {
+    const server = await FeedServer.start();
+    server.add("state");
+    server.fault = noWebSockets;
+    const { next, statuses } = begin(server, {});
+    expect(await next()).toBe("state");
+    expect(statuses).toEqual([
+      { status: "connecting", transport: "websocket" },
+      { status: "connecting", transport: "sse" },
+      { status: "open", transport: "sse" },
+    ]);
+  });
+
+  test("changes in mid-stream, and loses and repeats nothing", async () => {
+    const server = await FeedServer.start();
+    server.add(1);
+    const { next, statuses } = begin(server, {});
+    expect(await next()).toBe(1);
+    server.fault = noWebSockets;
+    server.cut();
+    server.add(2, 3);
+    expect([await next(), await next()]).toEqual([2, 3]);
+    server.add(4);
+    expect(await next()).toBe(4);
+    expect(statuses.at(-1)).toEqual({ status: "open", transport: "sse" });
+  });
+
+  test("polls where streams are held back", async () => {
+    const server = await FeedServer.start();
+    server.add("state");
+    server.fault = (request, response) => {
+      if (noWebSockets(request, response)) return true;
+      if (request.headers.accept !== "text/event-stream" || !("writeHead" in response))
+        return false;
+      response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+      return true;
+    };
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { next, statuses } = begin(server, {});
+    const clock = setInterval(() => vi.advanceTimersByTime(200), 5);
+    onTestFinished(() => clearInterval(clock));
+    expect(await next()).toBe("state");
+    expect(statuses.at(-1)).toEqual({ status: "open", transport: "long-poll" });
+  });
+
+  test("stays with its transport when the server is away", async () => {
+    const server = await FeedServer.start();
+    server.add("here");
+    server.fault = first(4, refuse(503, ""));
+    const { next, statuses } = begin(server, {});
+    expect(await next()).toBe("here");
+    expect(new Set(statuses.map(({ transport }) => transport))).toEqual(new Set(["websocket"]));
+  });
+
+  test("takes no refusal for a blocked way", async () => {
+    const server = await FeedServer.start();
+    server.fault = refuse(403, "");
+    await expect(begin(server, {}).next()).rejects.toMatchObject({ code: "REQUEST_FORBIDDEN" });
+    expect(server.requests).toHaveLength(2);
   });
 });
 
@@ -484,7 +568,7 @@ describe("follow", () => {
     expect(() => follow("/feed")).toThrow("absolute where there is no page");
     expect(() => follow("ftp://example.com")).toThrow("expected an address with http:");
     expect(() => follow("http://example.com", { transport: "pigeon" as never })).toThrow(
-      "expected `transport` to be one of websocket, sse",
+      "expected `transport` to be some of websocket, sse",
     );
     expect(() => follow("http://example.com", { pollMs: 0 })).toThrow("expected `pollMs`");
     expect(() => follow("http://example.com", { maxBuffered: 0 })).toThrow(

@@ -1,12 +1,11 @@
 import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import type { FeedEvent } from "../protocol/index.ts";
-import { reconnecting } from "./reconnecting.ts";
+import { firstThatWorks } from "./first-that-works.ts";
+import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
-import type { StatusListener } from "./status.ts";
+import type { StatusChange } from "./status.ts";
 import { Traffic, type TrafficTotals } from "./traffic.ts";
-import { followLongPoll } from "./transports/long-poll.ts";
-import { followNdjson } from "./transports/ndjson.ts";
-import { followPoll } from "./transports/poll.ts";
+import { rarely } from "./transports/rarely.ts";
 import { followSse } from "./transports/sse.ts";
 import type { Place, Transport } from "./transports/transport.ts";
 import { followWebSocket } from "./transports/websocket.ts";
@@ -17,17 +16,30 @@ export const TRANSPORTS = ["websocket", "sse", "ndjson", "long-poll", "poll"] as
 /** One of {@link TRANSPORTS}. */
 export type TransportName = (typeof TRANSPORTS)[number];
 
+/** What is tried, unless one says otherwise: lines of JSON are held back by what holds back SSE. */
+const DEFAULT_TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
+
+/** A change of status, with the transport that it is about. */
+export interface FollowStatusChange extends StatusChange {
+  readonly transport: TransportName;
+}
+
 /** How to follow a feed. */
 export interface FollowOptions {
-  /** @default "websocket" */
-  readonly transport?: TransportName | undefined;
+  /**
+   * How to hear it: one way, or several in the order in which they are tried. Whichever it is, nothing is
+   * lost or repeated, also when it changes.
+   *
+   * @default websocket, sse, long-poll, poll
+   */
+  readonly transport?: TransportName | readonly TransportName[] | undefined;
   /** How long plain polling rests between two requests, in milliseconds. @default 5_000 */
   readonly pollMs?: number | undefined;
   /** Where to go on: the cursor of the last event that is known. Without it, the state now. */
   readonly cursor?: string | undefined;
   /** Ends the following, without an error. */
   readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: StatusListener | undefined;
+  readonly onStatus?: ((change: FollowStatusChange) => void) | undefined;
   /** Told of requests and bytes, whenever there are more. */
   readonly onTraffic?: ((totals: TrafficTotals) => void) | undefined;
   /** How many events may wait for a slow reader of a WebSocket. @default 256 */
@@ -55,12 +67,13 @@ export type DataOf<TFeed extends FeedTypes> = TFeed extends {
   ? TData
   : unknown;
 
+/** Those that few pages need are loaded when they are needed. */
 const transports: Readonly<Record<TransportName, Transport>> = {
   websocket: followWebSocket,
   sse: followSse,
-  ndjson: followNdjson,
-  "long-poll": followLongPoll,
-  poll: followPoll,
+  ndjson: rarely(async () => (await import("./transports/ndjson.ts")).followNdjson),
+  "long-poll": rarely(async () => (await import("./transports/long-poll.ts")).followLongPoll),
+  poll: rarely(async () => (await import("./transports/poll.ts")).followPoll),
 };
 
 /**
@@ -85,27 +98,28 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   address: string | URL,
   options: FollowOptions = {},
 ): AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void> {
-  const { transport = "websocket", pollMs = 5_000, maxBuffered = 256 } = options;
-  if (!TRANSPORTS.includes(transport)) {
-    throw invalidOption("transport", `one of ${TRANSPORTS.join(", ")}`, transport);
+  const { transport = DEFAULT_TRANSPORTS, pollMs = 5_000, maxBuffered = 256 } = options;
+  const names = typeof transport === "string" ? [transport] : transport;
+  if (names.length === 0 || !names.every((name) => TRANSPORTS.includes(name))) {
+    throw invalidOption("transport", `some of ${TRANSPORTS.join(", ")}`, String(transport));
   }
   const url = resolveUrl(address);
   assertPositiveInteger("pollMs", pollMs);
   assertPositiveInteger("maxBuffered", maxBuffered);
-  const events = run({ ...options, url, open: transports[transport], pollMs, maxBuffered });
+  const events = run({ ...options, url, names, pollMs, maxBuffered });
   // oxlint-disable-next-line no-unsafe-type-assertion -- here the feed's type is believed
   return events as AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void>;
 }
 
 interface Following extends FollowOptions {
   readonly url: URL;
-  readonly open: Transport;
+  readonly names: readonly TransportName[];
   readonly pollMs: number;
   readonly maxBuffered: number;
 }
 
 async function* run({
-  open,
+  names,
   onStatus,
   onTraffic,
   ...options
@@ -114,10 +128,15 @@ async function* run({
   // Leaving the loop ends a request that is still under way.
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
-  const request = { ...options, place, signal, traffic: new Traffic(onTraffic) };
-  const events = reconnecting((opened) => open({ ...request, opened }), {
+  const request = { ...options, place, traffic: new Traffic(onTraffic) };
+  let [transport = "websocket"] = names;
+  const attempts = names.map((name): Attempt<FeedEvent> => {
+    return (attempt) => transports[name]({ ...request, ...attempt });
+  });
+  const attempt = firstThatWorks(attempts, (index) => (transport = names[index] ?? transport));
+  const events = reconnecting(attempt, {
     signal,
-    onStatus: (change) => onStatus?.(change),
+    onStatus: (change) => onStatus?.({ ...change, transport }),
   });
   try {
     for await (const event of events) {

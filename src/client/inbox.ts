@@ -1,5 +1,4 @@
 import { BoundedQueue } from "../core/bounded-queue.ts";
-import { onOffline } from "./browser.ts";
 
 /** What an {@link Inbox} needs. */
 export interface InboxOptions {
@@ -24,22 +23,20 @@ const NORMAL = 1000;
 /** "Closed abnormally" (RFC 6455 §7.4.1): nobody said anything. */
 const ABNORMAL = 1006;
 /** A handshake that takes longer is given up. */
-const OPEN_TIMEOUT_MS = 15_000;
+const OPEN_TIMEOUT_MS = 10_000;
 
 /**
  * The messages of a WebSocket, which come when they like, to be taken one after another.
  *
  * Texts, and bytes if the socket's `binaryType` is `arraybuffer`: both in the order in which they came.
  *
- * Bound: at `maxBuffered` waiting messages the socket is closed; those that wait can still be taken. It
- * is closed as well when the network goes, because a WebSocket alone may not notice for minutes.
+ * Bound: at `maxBuffered` waiting messages the socket is closed; those that wait can still be taken.
  */
 export class Inbox {
   readonly #socket: WebSocket;
   readonly #options: InboxOptions;
   readonly #queue: BoundedQueue<string | ArrayBuffer>;
   readonly #openTimer: ReturnType<typeof setTimeout>;
-  readonly #stopListening: () => void;
   #wasOpen = false;
   #end: InboxEnd | undefined;
   #wake = (): void => {};
@@ -49,7 +46,6 @@ export class Inbox {
     this.#options = options;
     this.#queue = new BoundedQueue(options.maxBuffered);
     this.#openTimer = setTimeout(() => this.#close("no answer in time"), OPEN_TIMEOUT_MS);
-    this.#stopListening = onOffline(() => this.#close("the network is away"));
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) =>
       this.#onData(data),
@@ -98,7 +94,6 @@ export class Inbox {
     if (this.#end) return;
     this.#end = { isOverfull: false, wasOpen: this.#wasOpen, ...end };
     clearTimeout(this.#openTimer);
-    this.#stopListening();
     this.#socket.close(NORMAL);
     this.#wake();
   }

@@ -2,7 +2,8 @@
  * The client, for browsers and Node.js: follow a feed, connect to a consumer, follow a task.
  *
  * Main words: `follow` (events, over any transport, resumed by cursor), `connect` (messages both ways),
- * `Status`. One loop, `reconnecting.ts`, makes attempts; a transport is one attempt. No file here knows
+ * `Status`. One loop, `reconnecting.ts`, makes attempts; a transport is one attempt, and
+ * `first-that-works.ts` chooses it. No file here knows
  * a server's code: of its definitions only the types are taken.
  *
  * @module
@@ -29,6 +30,7 @@ export {
   type FeedTypes,
   type FollowedEvent,
   type FollowOptions,
+  type FollowStatusChange,
   type TransportName,
 } from "./follow.ts";
 export {

@@ -9,6 +9,8 @@ export interface InterruptionOptions {
   readonly retryAfterMs?: number | undefined;
   /** Broken off by ourselves, with the server well: to be tried again at once. */
   readonly isOurs?: boolean | undefined;
+  /** The server is there, but cannot be reached this way. */
+  readonly isBlocked?: boolean | undefined;
 }
 
 /** A connection that broke, and may be tried again. Every {@link TidingsError} instead is final. */
@@ -20,15 +22,17 @@ export class Interruption extends Error {
   readonly code: number | undefined;
   readonly retryAfterMs: number;
   readonly isOurs: boolean;
+  readonly isBlocked: boolean;
 
   constructor(
     message: string,
-    { code, retryAfterMs = 0, isOurs = false }: InterruptionOptions = {},
+    { code, retryAfterMs = 0, isOurs = false, isBlocked = false }: InterruptionOptions = {},
   ) {
     super(message);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.isOurs = isOurs;
+    this.isBlocked = isBlocked;
   }
 
   /** What `fetch` and its like throw says the same: the network is away. */

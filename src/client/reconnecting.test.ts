@@ -15,7 +15,7 @@ beforeEach(() => {
 async function run(act: (attempt: number) => void): Promise<readonly StatusChange[]> {
   const changes: StatusChange[] = [];
   let count = 0;
-  const attempt: Attempt<number> = async function* (opened) {
+  const attempt: Attempt<number> = async function* ({ opened }) {
     count += 1;
     opened();
     opened();

@@ -1,5 +1,6 @@
 import { backoffMs } from "../core/backoff.ts";
 import { isTidingsError, toError } from "../core/errors.ts";
+import { onAway } from "./browser.ts";
 import { Interruption } from "./interruption.ts";
 import { pause } from "./pause.ts";
 import { Refusal } from "./refusal.ts";
@@ -9,9 +10,17 @@ import type { Closing, StatusListener } from "./status.ts";
  * One attempt to reach the server: yields what it brings.
  *
  * Returns when it is over for good, throws a {@link TidingsError} when it failed for good, and throws
- * anything else when it broke and another attempt is worth it. Calls `opened` when the server answers.
+ * anything else when it broke and another attempt is worth it.
  */
-export type Attempt<TItem> = (opened: () => void) => AsyncGenerator<TItem, Closing>;
+export type Attempt<TItem> = (options: AttemptOptions) => AsyncGenerator<TItem, Closing>;
+
+/** What an {@link Attempt} is given. */
+export interface AttemptOptions {
+  /** To be called when the server answers. */
+  readonly opened: () => void;
+  /** Ends the attempt: it then returns, or throws anything. */
+  readonly signal: AbortSignal;
+}
 
 /** What {@link reconnecting} needs. */
 export interface ReconnectingOptions {
@@ -29,8 +38,9 @@ const MAX_RETRY_AFTER_MS = 60_000;
  * Yields what attempts bring, making the next one whenever one breaks.
  *
  * Between attempts it waits a random time below a limit that doubles from 0.5 s to 30 s, at least what
- * the server asks for; not when the network or the tab comes back, which is tried at once. Ends without
- * an error when an attempt ends or the signal fires.
+ * the server asks for; not when the network or the tab comes back, which is tried at once. An attempt is
+ * broken off when the network goes, which a connection alone may not notice for minutes, and when the page
+ * is put aside, so that the browser may keep it. Ends without an error when an attempt ends or the signal fires.
  *
  * @throws {TidingsError} what an attempt fails with for good.
  */
@@ -43,14 +53,20 @@ export async function* reconnecting<TItem>(
   try {
     while (!signal.aborted) {
       let openedAt = Number.POSITIVE_INFINITY;
+      const away = new AbortController();
+      const stopListening = onAway(() => away.abort());
       onStatus({ status: "connecting" });
       try {
-        closing = yield* attempt(() => {
-          if (openedAt !== Number.POSITIVE_INFINITY) return;
-          openedAt = Date.now();
-          onStatus({ status: "open" });
+        closing = yield* attempt({
+          signal: AbortSignal.any([signal, away.signal]),
+          opened() {
+            if (openedAt !== Number.POSITIVE_INFINITY) return;
+            openedAt = Date.now();
+            onStatus({ status: "open" });
+          },
         });
-        return;
+        if (signal.aborted || !away.signal.aborted) return;
+        throw new Interruption("the network is away");
       } catch (thrown) {
         if (signal.aborted) return;
         if (isTidingsError(thrown)) throw thrown;
@@ -63,6 +79,8 @@ export async function* reconnecting<TItem>(
         );
         onStatus({ status: "waiting", retryInMs, ...why });
         await pause(retryInMs, signal);
+      } finally {
+        stopListening();
       }
     }
   } catch (thrown) {

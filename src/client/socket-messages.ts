@@ -68,20 +68,31 @@ export async function* socketMessages(
 async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions): Promise<Closing> {
   const { code = NORMAL, reason = "", wasOpen = true, isOverfull = false } = end ?? {};
   if (isOverfull) throw new Interruption("the reader was too slow", { isOurs: true });
-  if (!wasOpen) await askWhy(options);
+  if (!wasOpen && (await isReachable(options))) {
+    throw new Interruption(reason || "the server is there, but no WebSocket gets through", {
+      code,
+      isBlocked: true,
+    });
+  }
   if (code === NORMAL) return { code, reason };
   if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
   throw new Interruption(reason || `closed with ${code}`, { code });
 }
 
-/** Throws a {@link Refusal} when the server refuses a plain request for the same address, too. */
-async function askWhy({ url, signal, traffic }: SocketMessagesOptions): Promise<void> {
+/**
+ * Whether the server answers a plain request for the same address.
+ *
+ * @throws {Refusal} when it refuses that, too.
+ */
+async function isReachable({ url, signal, traffic }: SocketMessagesOptions): Promise<boolean> {
   try {
     const headers = { accept: "application/json" };
     const response = await request(url, { headers, signal, traffic });
     await response.body?.cancel();
+    return true;
   } catch (thrown) {
     // A consumer answers every plain request so: it is there, and has not refused us.
     if (thrown instanceof Refusal && thrown.closeCode !== UPGRADE_REQUIRED) throw thrown;
+    return thrown instanceof Refusal;
   }
 }

@@ -5,12 +5,15 @@ import { request } from "./request.ts";
 import type { TransportRequest } from "./transport.ts";
 
 const NO_CONTENT = 204;
+/** A server sends the first bytes with the headers. */
+const FIRST_BYTES_MS = 5_000;
 
 /**
  * Opens a response that stays open; `undefined` when the server says that nothing more will come.
  *
  * A reader that is slow slows the server down, since nothing is read ahead but what the runtime and
- * the network hold.
+ * the network hold. It counts as open when its first bytes are there: a proxy may show headers, and keep
+ * the rest until the response ends.
  *
  * @throws {TidingsError} CLIENT_PROTOCOL when the answer has another type.
  */
@@ -26,6 +29,15 @@ export async function openStream(
     await response.body?.cancel();
     throw new TidingsError("CLIENT_PROTOCOL", `expected ${mediaType}, got \`${type}\``);
   }
-  opened();
-  return readChunks(response, { traffic });
+  return announced(readChunks(response, { traffic, firstMs: FIRST_BYTES_MS }), opened);
+}
+
+async function* announced(
+  chunks: AsyncGenerator<Uint8Array, void>,
+  opened: () => void,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of chunks) {
+    opened();
+    yield chunk;
+  }
 }

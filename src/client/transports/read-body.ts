@@ -1,5 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
-import { Interruption } from "../interruption.ts";
+import { Interruption, type InterruptionOptions } from "../interruption.ts";
 import type { Traffic } from "../traffic.ts";
 
 /** What {@link readChunks} needs. */
@@ -7,18 +7,23 @@ export interface ReadChunksOptions {
   readonly traffic: Traffic;
   /** How long the server may be silent: three of its heartbeats. @default 45_000 */
   readonly idleMs?: number | undefined;
+  /** How long the first piece may take; without it, something in between holds the body back. */
+  readonly firstMs?: number | undefined;
 }
 
 /** Yields a body piece by piece, reading on only when asked; stops reading when the reader stops. */
 export async function* readChunks(
   { body }: Response,
-  { traffic, idleMs = 45_000 }: ReadChunksOptions,
+  { traffic, idleMs = 45_000, firstMs }: ReadChunksOptions,
 ): AsyncGenerator<Uint8Array, void> {
   if (!body) return;
   const reader = body.getReader();
   try {
-    for (;;) {
-      const chunk = await inTime(reader.read(), idleMs);
+    for (let isFirst = true; ; isFirst = false) {
+      const chunk =
+        isFirst && firstMs !== undefined
+          ? await inTime(reader.read(), firstMs, HELD_BACK)
+          : await inTime(reader.read(), idleMs, SILENT);
       if (chunk.value === undefined) return;
       traffic.body(chunk.value);
       yield chunk.value;
@@ -57,10 +62,18 @@ export async function readText(response: Response, options: ReadTextOptions): Pr
   return text + decoder.decode();
 }
 
-async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+const SILENT = { message: "the server has gone silent" };
+/** Headers came, and no body: something in between keeps it. */
+const HELD_BACK = { message: "something holds the stream back", isBlocked: true };
+
+interface Silence extends InterruptionOptions {
+  readonly message: string;
+}
+
+async function inTime<T>(promise: Promise<T>, ms: number, silence: Silence): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Interruption("the server has gone silent")), ms);
+    timer = setTimeout(() => reject(new Interruption(silence.message, silence)), ms);
   });
   try {
     return await Promise.race([promise, late]);

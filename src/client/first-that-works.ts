@@ -1,0 +1,81 @@
+import { Interruption } from "./interruption.ts";
+import type { Attempt } from "./reconnecting.ts";
+import type { Closing } from "./status.ts";
+
+/** When a better way is tried again after the first fall; each further time takes twice as long. */
+const FIRST_CLIMB_MS = 60_000;
+const MAX_CLIMB_MS = 15 * 60_000;
+/** A connection that breaks sooner is a short one; after so many in a row, the way is no good. */
+const SHORT_MS = 5_000;
+const MAX_SHORT = 3;
+
+/**
+ * Makes one attempt of several: the first that gets through, in their order.
+ *
+ * | state    | what is true                                 | left when                                      |
+ * | -------- | -------------------------------------------- | ---------------------------------------------- |
+ * | best     | the first way is used                        | it is blocked: to the next                     |
+ * | fallen   | a later way is used                          | it is blocked: to the next, after the last one to the best; or after a minute, that doubles to 15: climbing |
+ * | climbing | the best way is tried again                  | it opens: best; or is blocked: back to fallen  |
+ *
+ * A way is blocked when the server is there but not this way (a proxy that knows no WebSockets, or holds
+ * streams back), or when three connections in a row broke within 5 s. A server that is away blocks
+ * nothing: the same way is tried again. Calls back at every change, with the index of what comes next.
+ */
+export function firstThatWorks<TItem>(
+  attempts: readonly Attempt<TItem>[],
+  onChoice: (index: number) => void,
+): Attempt<TItem> {
+  let at = 0;
+  let climbedFrom: number | undefined;
+  let climbMs = FIRST_CLIMB_MS;
+  let shortOnes = 0;
+
+  function choose(index: number): void {
+    at = index;
+    onChoice(index);
+  }
+
+  /** Chooses the way after one that is blocked; whether it is tried at once. */
+  function fall(): boolean {
+    shortOnes = 0;
+    const next = climbedFrom ?? at + 1;
+    climbedFrom = undefined;
+    choose(next % attempts.length);
+    return at !== 0;
+  }
+
+  return async function* attemptOne({ opened, signal }): AsyncGenerator<TItem, Closing> {
+    const climb = new AbortController();
+    let openedAt: number | undefined;
+    let climbTimer: ReturnType<typeof setTimeout> | undefined;
+    const onOpened = (): void => {
+      openedAt ??= Date.now();
+      if (at === 0) climbedFrom = undefined;
+      else climbTimer ??= setTimeout(() => climb.abort(), climbMs);
+      opened();
+    };
+    try {
+      const attempt = attempts[at];
+      if (!attempt) throw new RangeError(`there is no way ${at}`);
+      const both = AbortSignal.any([signal, climb.signal]);
+      const closing = yield* attempt({ opened: onOpened, signal: both });
+      if (signal.aborted || !climb.signal.aborted) return closing;
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      if (!climb.signal.aborted) {
+        if (openedAt !== undefined)
+          shortOnes = Date.now() - openedAt < SHORT_MS ? shortOnes + 1 : 0;
+        const isBlocked = thrown instanceof Interruption && thrown.isBlocked;
+        if (!(isBlocked || shortOnes >= MAX_SHORT) || !fall()) throw thrown;
+        throw new Interruption("another transport is tried", { isOurs: true });
+      }
+    } finally {
+      clearTimeout(climbTimer);
+    }
+    climbedFrom = at;
+    climbMs = Math.min(2 * climbMs, MAX_CLIMB_MS);
+    choose(0);
+    throw new Interruption("a better transport is tried", { isOurs: true });
+  };
+}

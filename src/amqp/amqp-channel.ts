@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage } from "amqplib";
+import type { Channel, ConsumeMessage, GetMessage } from "amqplib";
 
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import type { AmqpDelivery } from "./amqp-message.ts";
@@ -114,6 +114,12 @@ export class AmqpChannel implements AsyncDisposable {
     return (await this.#ask((channel) => channel.consume(queue, hear, { noAck }))).consumerTag;
   }
 
+  /** Takes the first message of a queue; `null` when nothing waits there. */
+  async get(queue: string): Promise<AmqpDelivery | null> {
+    const message = await this.#ask((channel) => channel.get(queue));
+    return message ? toDelivery(message) : null;
+  }
+
   async cancel(consumerTag: string): Promise<void> {
     await this.#ask((channel) => channel.cancel(consumerTag));
   }
@@ -165,7 +171,7 @@ function toReference(tag: number): ConsumeMessage {
   return { fields: { deliveryTag: tag } } as ConsumeMessage;
 }
 
-function toDelivery({ fields, properties, content }: ConsumeMessage): AmqpDelivery {
+function toDelivery({ fields, properties, content }: ConsumeMessage | GetMessage): AmqpDelivery {
   const { contentType, contentEncoding, headers, deliveryMode } = properties;
   const { priority, correlationId, replyTo, expiration } = properties;
   return {

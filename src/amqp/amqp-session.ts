@@ -31,10 +31,12 @@ export class AmqpSession {
 
   /** The channel for what is published; a new one when RabbitMQ has ended it for a message that it refused. */
   async publisher(): Promise<AmqpPublisher> {
-    const opened = await this.#publisher;
+    const known = this.#publisher;
+    const opened = await known;
     if (opened?.isOpen) return opened;
-    const opening = (this.#publisher = this.#openPublisher());
-    return await opening;
+    // Unless somebody who waited as well has been first.
+    if (this.#publisher === known) this.#publisher = this.#openPublisher();
+    return await this.publisher();
   }
 
   async close(): Promise<void> {

@@ -125,6 +125,17 @@ test("what a broker that is closed has not handed out goes back, and nobody has 
   expect(await takeOne(broker, "stop")).toMatchObject({ id: "one", runs: 1, lostLeases: 0 });
 });
 
+test("who asks for the first time with several calls at once has one connection's consumers", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const request = { queues: ["at-once"], limit: 5, leaseMs: 10_000 };
+  await Promise.all([broker.take(request), broker.take(request), broker.contents.count("at-once")]);
+  for (const id of ["one", "two", "three"]) await broker.publish("at-once", message(id));
+  // Sooner than what nobody takes is given back.
+  const waiting = async () => (await broker.contents.count("at-once")).waiting;
+  await expect.poll(waiting, { timeout: 1_500 }).toBe(3);
+  expect(await broker.take(request)).toHaveLength(3);
+});
+
 test("a quorum queue serves as well", async () => {
   await using broker = new AmqpBroker(server.url, { queueType: "quorum" });
   await broker.publish("replicated", message("one"));

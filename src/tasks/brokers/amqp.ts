@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { Amqp, type AmqpOptions, type AmqpSession } from "../../amqp/index.ts";
+import { Amqp, type AmqpOptions } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
 import { invalidOption } from "../../core/options.ts";
@@ -13,6 +13,8 @@ import type { ConnectionSettings } from "../connection-settings.ts";
 import { AmqpControl } from "../control/amqp.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
+import { AmqpDeadLetters } from "../dead-letters/amqp.ts";
+import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
 import { UNTAKEN } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import type {
@@ -27,7 +29,11 @@ import type {
 import type { QueueContents } from "./queue-contents.ts";
 
 /** How to make an {@link AmqpBroker}. */
-export type AmqpBrokerOptions = AmqpOptions & Pick<ConnectionSettings, "queueType" | "maxPriority">;
+export type AmqpBrokerOptions = AmqpOptions &
+  Pick<ConnectionSettings, "queueType" | "maxPriority"> & {
+    /** How many dead letters it keeps, and how long. */
+    readonly deadLetters?: DeadLetterBounds | undefined;
+  };
 
 /** A delivery that was taken, and where it came from. */
 interface Held {
@@ -49,6 +55,7 @@ export class AmqpBroker implements Broker {
   readonly firstPriority = 9;
   readonly forgetsCancelled = true;
   readonly contents: QueueContents;
+  readonly deadLetters: AmqpDeadLetters;
   readonly control: ControlChannel;
   readonly exchanges: Exchanges;
   readonly revoked: RevokedTasks;
@@ -56,14 +63,14 @@ export class AmqpBroker implements Broker {
   readonly #queues: QueueSettings;
   readonly #changes = new Notifier<void>();
   readonly #held = new Map<Delivery, Held>();
-  #link: Promise<Link> | undefined;
+  #link: Link | undefined;
   /** How many messages are being asked for. */
   #asked = 0;
   #turn = 0;
 
   constructor(
     url: string,
-    { queueType = "classic", maxPriority, ...options }: AmqpBrokerOptions = {},
+    { queueType = "classic", maxPriority, deadLetters: bounds, ...options }: AmqpBrokerOptions = {},
   ) {
     this.#queues = { type: queueType, maxPriority: toMaxPriority(maxPriority) };
     this.#amqp = new Amqp(url, options);
@@ -71,6 +78,13 @@ export class AmqpBroker implements Broker {
     this.control = new AmqpControl(this.#amqp);
     this.revoked = new RevokedTasks(this.control, { now: Date.now });
     this.revoked.onChange(() => this.#changes.announce());
+    this.deadLetters = new AmqpDeadLetters({
+      bounds,
+      queueType,
+      run: (ask) => this.#run(ask),
+      isHeld: (delivery) => this.#isHeld(delivery),
+      acknowledge: (delivery) => this.acknowledge(delivery),
+    });
     this.contents = {
       list: async () => null,
       count: async (queue) => await this.#count(queue),
@@ -178,12 +192,8 @@ export class AmqpBroker implements Broker {
   async close(): Promise<void> {
     this.revoked.close();
     this.#held.clear();
-    try {
-      const link = await this.#link;
-      await link?.close();
-    } catch {
-      // What could not be opened needs no closing.
-    }
+    await this.deadLetters.close();
+    await this.#link?.close();
     await this.#amqp.close();
   }
 
@@ -270,18 +280,14 @@ export class AmqpBroker implements Broker {
 
   async #open(): Promise<Link> {
     const session = await this.#amqp.session();
-    const link = await this.#link;
-    if (link?.session === session) return link;
-    return await (this.#link = this.#openLink(session));
-  }
-
-  async #openLink(session: AmqpSession): Promise<Link> {
-    return new Link({
+    // Nothing is awaited from here on: whoever asks at the same time gets the same.
+    if (this.#link?.session === session) return this.#link;
+    return (this.#link = new Link({
       session,
       queues: this.#queues,
       onChange: () => this.#changes.announce(),
       onTrouble: () => this.#changes.announce(),
-    });
+    }));
   }
 
   #onBreak(): void {

@@ -36,7 +36,7 @@ export interface DeadLetterRequest {
  * - `read` MUST give every letter that stays there while it is read, page by page, the oldest first.
  * - `remove` MUST remove the letter of an id, and say whether there was one.
  * - No more than `maxCount` letters MUST be kept: the oldest go first. `expire` MUST drop those older than
- *   `maxAgeMs`, at most 1,000 at a time, and say how many.
+ *   `maxAgeMs`, at most 1,000 at a time, and say how many; without it they MUST go by themselves.
  */
 export interface DeadLetterStore {
   /** Makes a delivery a dead letter. */
@@ -46,8 +46,8 @@ export interface DeadLetterStore {
   get(id: string): Promise<DeadLetter | null>;
   remove(id: string): Promise<boolean>;
   count(): Promise<number>;
-  /** Drops what is too old. */
-  expire(): Promise<number>;
+  /** Drops what is too old, where that does not go by itself. */
+  expire?(): Promise<number>;
 }
 
 /** A page ends with the message that exceeds this. */

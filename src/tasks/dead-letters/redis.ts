@@ -2,7 +2,6 @@ import type { Delivery } from "../brokers/broker.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
 import { readTaken } from "../celery-redis/taken-message.ts";
 import { toList, type LetterWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
-import { isRecord } from "../message/is-record.ts";
 import {
   MAX_EXPIRED,
   MAX_PAGE_BYTES,
@@ -12,7 +11,8 @@ import {
   type DeadLetterRequest,
   type DeadLetterStore,
 } from "./dead-letter-store.ts";
-import { toReason, type DeadLetter, type Death } from "./dead-letter.ts";
+import type { DeadLetter, Death } from "./dead-letter.ts";
+import { parseFields, toFacts } from "./letter-facts.ts";
 
 /**
  * Reads a page of dead letters.
@@ -133,29 +133,11 @@ export class RedisDeadLetters implements DeadLetterStore {
 /** Its first line is what is said of it; the rest is the message as it was taken. */
 function readLetter(id: string, text: string): DeadLetter {
   const end = text.indexOf("\n");
-  const about = parseAbout(text.slice(0, end));
   const taken = readTaken(text.slice(end + 1));
-  const { error } = about;
-  const { type, message } = isRecord(error) ? error : {};
   return {
     id,
     queue: taken.queue,
-    task: typeof about["task"] === "string" ? about["task"] : null,
-    reason: toReason(about["reason"]),
-    error: { type: String(type), message: String(message) },
-    diedAt: Number(about["diedAt"]),
-    runs: Number(about["runs"]),
-    lostLeases: Number(about["lostLeases"]),
+    ...toFacts(parseFields(text.slice(0, end))),
     message: readEnvelope(taken.text, id).message,
   };
-}
-
-/** We wrote it, unless somebody else changed it. */
-function parseAbout(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const about: unknown = JSON.parse(text);
-    return isRecord(about) ? about : {};
-  } catch {
-    return {};
-  }
 }

@@ -350,7 +350,7 @@ export class Worker implements Service {
     if (now < this.#expireAt) return;
     this.#expireAt = now + EXPIRE_INTERVAL_MS;
     const removed = await this.#runtime.results.expire(now - this.#runtime.resultExpiresMs);
-    const dropped = (await this.#runtime.broker.deadLetters?.expire()) ?? 0;
+    const dropped = (await this.#runtime.broker.deadLetters?.expire?.()) ?? 0;
     if (Math.max(removed, dropped) >= EXPIRE_LIMIT) this.#expireAt = now;
   }
 }

@@ -22,6 +22,8 @@ export type MakeLetterBroker = (options?: DeadLettersCaseOptions) => Broker | Pr
 /** One sentence of the contract, and how to see that it holds. */
 export interface DeadLettersCase {
   readonly name: string;
+  /** Whether it moves the clock: a broker whose server keeps the time cannot be tested with it. */
+  readonly movesClock?: true | undefined;
   readonly run: (make: MakeLetterBroker) => Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export const deadLettersCases: readonly DeadLettersCase[] = [
   },
   {
     name: "keeps nothing for who has lost the lease",
+    movesClock: true,
     async run(make) {
       let time = Date.now();
       await using broker = await make({ now: () => time });
@@ -132,14 +135,15 @@ export const deadLettersCases: readonly DeadLettersCase[] = [
   },
   {
     name: "drops what is too old, and nothing else",
+    movesClock: true,
     async run(make) {
       const time = 2_000_000_000_000;
       await using broker = await make({ now: () => time, deadLetters: { maxAgeMs: 60_000 } });
       const letters = lettersOf(broker);
       await bury(broker, "old", { diedAt: time - 60_001 });
       await bury(broker, "young", { diedAt: time - 59_000 });
-      assert.equal(await letters.expire(), 1);
-      assert.equal(await letters.expire(), 0);
+      assert.equal(await letters.expire?.(), 1);
+      assert.equal(await letters.expire?.(), 0);
       assert.deepEqual(ids((await letters.read({ limit: 9 })).letters), ["young"]);
     },
   },

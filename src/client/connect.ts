@@ -1,11 +1,14 @@
 import { ClientConnection, type ConsumerTypes } from "./connection.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { StatusListener } from "./status.ts";
+import type { TokenSource } from "./token.ts";
 
 /** How to connect. */
 export interface ConnectOptions {
   /** Closes the connection. */
   readonly signal?: AbortSignal | undefined;
+  /** For a server that asks for a token: makes one before every handshake. */
+  readonly token?: TokenSource | undefined;
   /** Told of every change of status, the first one included. */
   readonly onStatus?: StatusListener | undefined;
   /**
@@ -27,7 +30,7 @@ export interface ConnectOptions {
  */
 export function connect<TConsumer extends ConsumerTypes = ConsumerTypes>(
   address: string | URL,
-  { signal, onStatus, plain }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): ClientConnection<TConsumer> {
-  return new ClientConnection<TConsumer>({ url: resolveUrl(address), signal, onStatus, plain });
+  return new ClientConnection<TConsumer>({ ...options, url: resolveUrl(address) });
 }

@@ -5,6 +5,7 @@ import { PendingAnswers } from "./pending-answers.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { socketMessages } from "./socket-messages.ts";
 import type { Status, StatusChange, StatusListener } from "./status.ts";
+import type { TokenSource } from "./token.ts";
 import { Traffic } from "./traffic.ts";
 
 /** What a client connects to, of which it knows nothing but what it takes and sends. */
@@ -70,6 +71,7 @@ export type TypeOf<TEvents> = TEvents extends { readonly type: infer TName exten
 /** What a {@link ClientConnection} is made with. */
 export interface ClientConnectionOptions {
   readonly url: URL;
+  readonly token?: TokenSource | undefined;
   /** Closes the connection. */
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: StatusListener | undefined;
@@ -101,6 +103,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
  */
 export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   readonly #url: URL;
+  readonly #token: TokenSource | undefined;
   readonly #closed = new AbortController();
   readonly #signal: AbortSignal;
   readonly #listeners = new Map<string, Set<(event: unknown) => void>>();
@@ -114,8 +117,9 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   #change: StatusChange = { status: "connecting" };
   #socket: WebSocket | undefined;
 
-  constructor({ url, signal, onStatus, plain = false }: ClientConnectionOptions) {
+  constructor({ url, token, signal, onStatus, plain = false }: ClientConnectionOptions) {
     this.#url = url;
+    this.#token = token;
     this.#protocols = plain ? [] : [SUBPROTOCOL];
     this.#signal = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
     if (onStatus) this.onStatus(onStatus);
@@ -207,6 +211,7 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
       socketMessages({
         url: this.#url,
         protocols: this.#protocols,
+        token: this.#token,
         signal,
         traffic,
         maxBuffered: MAX_BUFFERED,

@@ -334,6 +334,24 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     await until(() => server.openCount === 0);
   });
 
+  test("presents a new token whenever it comes back", async () => {
+    const server = await FeedServer.start();
+    server.add(1);
+    let tokens = 0;
+    const { next } = begin(server, { transport, token: () => Promise.resolve(`t${++tokens}`) });
+    await next();
+    server.cut();
+    server.add(2);
+    await next();
+    const presented = server.requests.map(({ headers }) =>
+      transport === "websocket"
+        ? headers["sec-websocket-protocol"]?.split("bearer.")[1]
+        : headers.authorization?.replace("Bearer ", ""),
+    );
+    expect(presented.length).toBeGreaterThan(1);
+    expect(presented).toEqual(presented.map((_, index) => `t${index + 1}`));
+  });
+
   test("does nothing when the signal has fired before", async () => {
     const server = await FeedServer.start();
     const events = follow(server.url, { transport, signal: AbortSignal.abort() });
@@ -486,6 +504,26 @@ describe("follow", () => {
     server.add(1);
     await begin(server, {}).next();
     expect(server.requests[0]?.headers["sec-websocket-protocol"]).toBe(SUBPROTOCOL);
+  });
+
+  test("comes back with a new token when the credentials of a connection have ended", async () => {
+    const websockets = new WebSocketServer({
+      port: 0,
+      host: "127.0.0.1",
+      handleProtocols: () => SUBPROTOCOL,
+    });
+    await once(websockets, "listening");
+    onTestFinished(() => websockets.close());
+    websockets.on("connection", (websocket, { headers }) => {
+      const isNew = headers["sec-websocket-protocol"]?.endsWith("bearer.new");
+      if (isNew) websocket.send(JSON.stringify({ cursor: "e.1", data: "welcome" }));
+      else websocket.close(3000, "the session has ended");
+    });
+    const { port } = websockets.address() as AddressInfo;
+    const tokens = ["old", "new"];
+    const events = follow(`ws://127.0.0.1:${port}/`, { token: () => tokens.shift() ?? "" });
+    expect((await events.next()).value).toMatchObject({ data: "welcome" });
+    await events.return();
   });
 
   test.each([

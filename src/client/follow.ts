@@ -4,6 +4,7 @@ import { firstThatWorks } from "./first-that-works.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { StatusChange } from "./status.ts";
+import type { TokenSource } from "./token.ts";
 import { Traffic, type TrafficTotals } from "./traffic.ts";
 import { rarely } from "./transports/rarely.ts";
 import { followSse } from "./transports/sse.ts";
@@ -37,6 +38,8 @@ export interface FollowOptions {
   readonly pollMs?: number | undefined;
   /** Where to go on: the cursor of the last event that is known. Without it, the state now. */
   readonly cursor?: string | undefined;
+  /** For a server that asks for a token: makes one before every request. */
+  readonly token?: TokenSource | undefined;
   /** Ends the following, without an error. */
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: ((change: FollowStatusChange) => void) | undefined;

@@ -42,4 +42,5 @@ export {
   type FollowTaskOptions,
 } from "./follow-task.ts";
 export type { Closing, Status, StatusChange, StatusListener } from "./status.ts";
+export type { TokenSource } from "./token.ts";
 export type { TrafficTotals } from "./traffic.ts";

@@ -17,7 +17,7 @@ export class Refusal extends TidingsError {
 }
 
 /** "Unauthorized" in the IANA registry of close codes: the credentials have ended. */
-const UNAUTHORIZED = 3000;
+export const UNAUTHORIZED = 3000;
 
 /** Whether a close code says that coming back is of no use: policy (RFC 6455 §7.4.1), or ours. */
 export function isRefusal(closeCode: number): boolean {

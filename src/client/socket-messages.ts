@@ -1,9 +1,10 @@
 import { Inbox, type InboxEnd } from "./inbox.ts";
 import { Interruption } from "./interruption.ts";
 import { parseJson } from "./parse-json.ts";
-import { isRefusal, Refusal } from "./refusal.ts";
+import { isRefusal, Refusal, UNAUTHORIZED } from "./refusal.ts";
 import { toWebSocketUrl } from "./resolve-url.ts";
 import type { Closing } from "./status.ts";
+import { tokenProtocols, type TokenSource } from "./token.ts";
 import type { Traffic } from "./traffic.ts";
 import { request } from "./transports/request.ts";
 
@@ -12,6 +13,7 @@ export interface SocketMessagesOptions {
   /** With http or https. */
   readonly url: URL;
   readonly protocols: readonly string[];
+  readonly token?: TokenSource | undefined;
   /** Closes the socket, and ends the messages without an error. */
   readonly signal: AbortSignal;
   readonly traffic: Traffic;
@@ -39,10 +41,12 @@ const UPGRADE_REQUIRED = 4426;
 export async function* socketMessages(
   options: SocketMessagesOptions,
 ): AsyncGenerator<unknown, Closing> {
-  const { url, protocols, signal, traffic, maxBuffered } = options;
+  const { url, token, signal, traffic, maxBuffered } = options;
   const target = toWebSocketUrl(url);
+  const protocols = [...options.protocols, ...(await tokenProtocols(token))];
+  if (signal.aborted) return {};
   traffic.handshake(target, protocols);
-  const socket = new WebSocket(target, [...protocols]);
+  const socket = new WebSocket(target, protocols);
   const inbox = new Inbox(socket, {
     maxBuffered,
     onOpen() {
@@ -75,6 +79,8 @@ async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions):
     });
   }
   if (code === NORMAL) return { code, reason };
+  // The next attempt comes with another token.
+  if (code === UNAUTHORIZED && options.token) throw new Interruption(reason, { code });
   if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
   throw new Interruption(reason || `closed with ${code}`, { code });
 }
@@ -84,10 +90,10 @@ async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions):
  *
  * @throws {Refusal} when it refuses that, too.
  */
-async function isReachable({ url, signal, traffic }: SocketMessagesOptions): Promise<boolean> {
+async function isReachable(options: SocketMessagesOptions): Promise<boolean> {
   try {
     const headers = { accept: "application/json" };
-    const response = await request(url, { headers, signal, traffic });
+    const response = await request(options.url, { ...options, headers });
     await response.body?.cancel();
     return true;
   } catch (thrown) {

@@ -20,6 +20,7 @@ const GRACE_MS = 15_000;
 export async function* followLongPoll({
   url,
   place,
+  token,
   signal,
   traffic,
   opened,
@@ -30,6 +31,7 @@ export async function* followLongPoll({
     const begunAt = Date.now();
     const response = await request(withParameter(url, "cursor", place.cursor), {
       headers: { accept: "application/json", prefer: `wait=${waitMs / 1000}` },
+      token,
       signal,
       traffic,
       timeoutMs: waitMs + GRACE_MS,

@@ -18,11 +18,16 @@ const FIRST_BYTES_MS = 5_000;
  * @throws {TidingsError} CLIENT_PROTOCOL when the answer has another type.
  */
 export async function openStream(
-  { url, place, signal, traffic, opened }: TransportRequest,
+  { url, place, token, signal, traffic, opened }: TransportRequest,
   mediaType: string,
 ): Promise<AsyncGenerator<Uint8Array, void> | undefined> {
   const target = withParameter(url, "cursor", place.cursor);
-  const response = await request(target, { headers: { accept: mediaType }, signal, traffic });
+  const response = await request(target, {
+    headers: { accept: mediaType },
+    token,
+    signal,
+    traffic,
+  });
   if (response.status === NO_CONTENT) return undefined;
   const type = response.headers.get("content-type") ?? "";
   if (type.split(";")[0]?.trim().toLowerCase() !== mediaType) {

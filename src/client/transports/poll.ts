@@ -12,6 +12,7 @@ const NOT_MODIFIED = 304;
 export async function* followPoll({
   url,
   place,
+  token,
   signal,
   traffic,
   opened,
@@ -22,6 +23,7 @@ export async function* followPoll({
     const known = cursor === undefined ? {} : { "if-none-match": `"${cursor}"` };
     const response = await request(withParameter(url, "cursor", cursor), {
       headers: { accept: "application/json", ...known },
+      token,
       signal,
       traffic,
     });

@@ -1,12 +1,14 @@
 import { isErrorBody } from "../../protocol/index.ts";
 import { Interruption } from "../interruption.ts";
 import { Refusal } from "../refusal.ts";
+import { tokenHeader, type TokenSource } from "../token.ts";
 import type { Traffic } from "../traffic.ts";
 import { readText } from "./read-body.ts";
 
 /** What {@link request} needs. */
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
+  readonly token?: TokenSource | undefined;
   readonly signal: AbortSignal;
   readonly traffic: Traffic;
   /** How long the answer may take to begin. @default 30_000 */
@@ -24,9 +26,10 @@ const MAX_ERROR_BYTES = 64 * 1024;
  * @throws {Interruption} for one that asks to come back, or when no answer begins in time.
  */
 export async function request(url: URL, options: RequestOptions): Promise<Response> {
-  const { headers, traffic } = options;
+  const { traffic } = options;
+  const headers = { ...options.headers, ...(await tokenHeader(options.token)) };
   traffic.request(url, headers);
-  const response = await fetchInTime(url, options);
+  const response = await fetchInTime(url, { ...options, headers });
   traffic.response(response);
   const { status } = response;
   if (response.ok || status === 304) return response;

@@ -1,5 +1,6 @@
 import type { FeedEvent } from "../../protocol/index.ts";
 import type { Closing } from "../status.ts";
+import type { TokenSource } from "../token.ts";
 import type { Traffic } from "../traffic.ts";
 
 /** What a transport is asked to do. */
@@ -7,6 +8,7 @@ export interface TransportRequest {
   /** The feed's address, with http or https. */
   readonly url: URL;
   readonly place: Place;
+  readonly token?: TokenSource | undefined;
   readonly signal: AbortSignal;
   readonly traffic: Traffic;
   /** How long plain polling rests between two requests. */

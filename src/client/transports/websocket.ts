@@ -15,10 +15,11 @@ import { ENDED, type TransportRequest } from "./transport.ts";
 export async function* followWebSocket(
   request: TransportRequest,
 ): AsyncGenerator<FeedEvent, Closing> {
-  const { url, place, signal, traffic, maxBuffered, opened } = request;
+  const { url, place, token, signal, traffic, maxBuffered, opened } = request;
   const messages = socketMessages({
     url: withParameter(url, "cursor", place.cursor),
     protocols: [SUBPROTOCOL],
+    token,
     signal,
     traffic,
     maxBuffered,

@@ -1,10 +1,10 @@
 import type { ChildProcess } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { freePort } from "../../test/free-port.ts";
+import { cpuTimeMs } from "../cpu-time.ts";
 import { nextMessage, SERVER_CORE, startModule, startPinned, stopProcess } from "./process.ts";
 import type { WireName } from "./wire.ts";
 
@@ -65,14 +65,9 @@ export class Peer implements AsyncDisposable {
     return (await nextMessage(this.#process)) as NodeJS.MemoryUsage;
   }
 
-  /** Milliseconds of processor time so far, of all threads (schedstat: the first field, in nanoseconds). */
+  /** Milliseconds of processor time so far. */
   get cpuMs(): number {
-    const tasks = `/proc/${this.#process.pid}/task`;
-    let sum = 0;
-    for (const task of readdirSync(tasks)) {
-      sum += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6;
-    }
-    return sum;
+    return cpuTimeMs(this.#process.pid);
   }
 
   /** Waits until it has done what there was to do, which must not burden whoever is measured next. */

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
+import { cpuTimeMs } from "../cpu-time.ts";
 import type { Order } from "./orders.ts";
 
 export type ContenderName = "tidings" | "bullmq" | "celery";
@@ -38,14 +38,9 @@ export class Contender implements AsyncDisposable {
     return JSON.parse(answer.value);
   }
 
-  /** Milliseconds of processor time so far, of all threads. */
+  /** Milliseconds of processor time so far. */
   get cpuMs(): number {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    let sum = 0;
-    for (const task of readdirSync(tasks)) {
-      sum += Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e6;
-    }
-    return sum;
+    return cpuTimeMs(this.#child.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

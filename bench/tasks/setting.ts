@@ -1,9 +1,5 @@
-import type { Figure } from "../figure.ts";
 import { Arena } from "./arena.ts";
 import type { ContenderName } from "./contender.ts";
-
-/** Measures one thing. */
-export type Measure = (setting: Setting) => Promise<readonly Figure[]>;
 
 /** What measuring one thing begins with: fresh processes, which end with it. */
 export class Setting implements AsyncDisposable {

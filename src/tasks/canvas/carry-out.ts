@@ -1,12 +1,14 @@
-import { TidingsError, toError } from "../../core/errors.ts";
+import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { Publication } from "../brokers/broker.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
+import { decodeMessage } from "../message/decode.ts";
 import { prepareCall, type PreparedCall } from "../prepare-call.ts";
+import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { publish } from "../send.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 import type { EndedMember } from "./abandon.ts";
 import { failChord, finishChord } from "./finish-chord.ts";
-import type { AfterPlan } from "./plan-after.ts";
+import { planAfter, type AfterPlan } from "./plan-after.ts";
 
 /** A plan whose calls are encoded: from here on only the storage can fail. */
 export interface PreparedPlan extends Omit<AfterPlan, "calls"> {
@@ -51,8 +53,8 @@ export async function carryOut(
       await runtime.results.store(record, next.replyTo);
     }
     for (const call of next.calls) {
-      if (call.exchange || sends.length >= MAX_SENDS_IN_STEP) await publish(runtime.broker, call);
-      else sends.push(call);
+      if (!call.exchange && sends.length < MAX_SENDS_IN_STEP) sends.push(call);
+      else plans.push(...(await publishNow(runtime, call)));
     }
     for (const member of next.members) {
       const after = await endMember(runtime, member, rootId);
@@ -60,6 +62,35 @@ export async function carryOut(
       finished.push(member.groupId);
       plans.push(after);
     }
+  }
+}
+
+/** Publishes a call. What no exchange takes has failed: returned is what comes of that. */
+async function publishNow(
+  runtime: TaskRuntime,
+  call: PreparedCall,
+): Promise<readonly PreparedPlan[]> {
+  try {
+    await publish(runtime.broker, call);
+    return [];
+  } catch (error) {
+    const isLost =
+      isTidingsError(error, "TASK_UNROUTABLE") || isTidingsError(error, "OPTION_INVALID");
+    if (!isLost) throw error;
+    const { id, task } = call;
+    runtime.logger.error({ err: error, task, id }, "what comes after a task cannot be sent");
+    const message = decodeMessage(call.message);
+    const failed: TaskRecord = {
+      ...pendingRecord(id),
+      name: task,
+      state: "FAILURE",
+      error: { type: error.code, message: error.message },
+      parentId: message.parentId,
+      groupId: message.group,
+      finishedAt: Date.now(),
+    };
+    const plan = planAfter(message, failed);
+    return [preparePlan(runtime, { ...plan, records: [failed, ...plan.records] })];
   }
 }
 

@@ -194,4 +194,32 @@ describe.each(["memory:", "sqlite:"] as const)("after a task, on %s", (place) =>
     const sent = await tasks.sendTask("add", [1], { link });
     await expect(sent.get(wait)).rejects.toMatchObject({ cause: { type: "MESSAGE_INVALID" } });
   });
+
+  test("what no exchange takes is a failure of its own, and its error callback is called", async () => {
+    await using scene = await makeScene(places[place]());
+    const { tasks, sig, seen } = scene;
+    const linkError = sig("see", "lost").set({ taskId: "error" });
+    const lost = sig("add", 1).set({ taskId: "lost", exchange: "nowhere", linkError });
+    const sent = await tasks.sendTask("add", [1], { link: chain(lost, sig("add")) });
+    expect(await sent.get(wait)).toBe(1);
+    await expect(tasks.result("lost").get(wait)).rejects.toMatchObject({
+      cause: { type: "OPTION_INVALID" },
+    });
+    await tasks.result("error").get(wait);
+    expect(seen).toEqual([["lost", "lost"]]);
+    expect(await sent.record()).toMatchObject({ runs: 1 });
+  });
+
+  test("a task that is revoked calls nobody back", async () => {
+    await using scene = await makeScene(places[place]());
+    const { tasks, sig, seen } = scene;
+    const callbacks = { link: sig("see", "done"), linkError: sig("see", "failed") };
+    const sent = await tasks.sendTask("add", [1], { countdownMs: 60_000, ...callbacks });
+    await sent.cancel();
+    await expect
+      .poll(() => tasks.queues.count("celery"))
+      .toEqual({ waiting: 0, delayed: 0, taken: 0 });
+    await (await tasks.sendTask("see", ["after"])).get(wait);
+    expect(seen).toEqual([["after"]]);
+  });
 });

@@ -146,6 +146,22 @@ describe("a worker that is spoken to", () => {
     expect(await send(part)).toHaveLength(count);
   });
 
+  test("answers no more than a hundred at the same time", async () => {
+    const { promise: cancelled, resolve: letGo } = Promise.withResolvers<null>();
+    const asked: string[] = [];
+    broker.cancel = (id) => {
+      asked.push(id);
+      return cancelled;
+    };
+    for (let n = 0; n < 110; n++) {
+      await tasks.control.tell("revoke", { arguments: { task_id: `${n}` } });
+    }
+    await expect.poll(() => asked).toHaveLength(100);
+    letGo(null);
+    await expect.poll(() => ask("ping"), { timeout: 5_000 }).toEqual({ ok: "pong" });
+    expect(asked).toHaveLength(100);
+  });
+
   test("shuts down when it is told to, and is silent then", async () => {
     await tasks.control.tell("shutdown");
     await expect.poll(() => worker.state).toBe("stopped");

@@ -129,6 +129,23 @@ describe.each(["memory", "sqlite"] as const)("unique tasks in %s", (kind) => {
     await expect(save.applyAsync(["e"], { countdownMs: 1 })).rejects.toThrow("debounceMs");
   });
 
+  test("are tried again although a later call has come meanwhile", async () => {
+    await using tasks = open(kind);
+    const runs: string[] = [];
+    const options = { debounceMs: 20, callKey: () => "", maxRetries: 1, retryDelayMs: 20 };
+    const save = tasks.task("save", options, async (text: string) => {
+      runs.push(text);
+      if (runs.length > 1) return;
+      await save.delay("b");
+      throw new Error("not yet");
+    });
+    await using worker = tasks.createWorker();
+    await worker.start();
+    const first = await save.delay("a");
+    await first.get({ timeoutMs: 5_000 });
+    await vi.waitFor(() => expect(runs.toSorted()).toEqual(["a", "a", "b"]), 5_000);
+  });
+
   test("send one call in a time, and answer others with it", async () => {
     await using tasks = open(kind);
     let runs = 0;

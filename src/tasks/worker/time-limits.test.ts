@@ -117,6 +117,14 @@ describe("a time limit", () => {
     expect(ask()).toBeNull();
   });
 
+  test("beyond the longest wait of a timer does not end a run", async () => {
+    await using tasks = makeTasks();
+    const slow = tasks.task("tasks.slow", { timeLimitMs: 2 ** 32 }, () => delay(20, "done"));
+    await using worker = tasks.createWorker();
+    await worker.start();
+    expect(await (await slow.delay()).get({ timeoutMs: 5_000 })).toBe("done");
+  });
+
   test.each([
     [{ timeLimitMs: 0 }, "expected `timeLimitMs` to be a positive integer"],
     [{ softTimeLimitMs: 1.5 }, "expected `softTimeLimitMs` to be a positive integer"],

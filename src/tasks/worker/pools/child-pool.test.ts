@@ -21,8 +21,13 @@ interface PlayedChild {
   end(how: string): void;
 }
 
+interface Bounds {
+  readonly maxTasksPerChild?: number;
+  readonly maxMemoryPerChildBytes?: number;
+}
+
 /** A pool of children that the test plays. */
-function createPool(size: number, options: { readonly maxTasksPerChild?: number } = {}) {
+function createPool(size: number, options: Bounds = {}) {
   const children: PlayedChild[] = [];
   const startChild = (_: string, say: (message: FromChild) => void): ChildLink => {
     const { promise: ended, resolve: end } = Promise.withResolvers<string>();
@@ -53,7 +58,7 @@ function createPool(size: number, options: { readonly maxTasksPerChild?: number 
 }
 
 /** Starts a pool whose children are ready at once. */
-async function startPool(size: number, options: { readonly maxTasksPerChild?: number } = {}) {
+async function startPool(size: number, options: Bounds = {}) {
   const { pool, children } = createPool(size, options);
   const started = pool.start(() => {});
   for (const child of children) child.say({ kind: "ready" });
@@ -106,6 +111,18 @@ describe("a pool of children", () => {
     children[0]?.say(ENDED);
     await result;
     expect(children[0]?.heard.map(({ kind }) => kind)).toEqual(["run", "exit"]);
+    expect(children).toHaveLength(2);
+    await pool.stop();
+  });
+
+  test("replaces a child that holds more than it may", async () => {
+    const { pool, children } = await startPool(1, { maxMemoryPerChildBytes: 1_000 });
+    for (const memoryBytes of [1_000, 1_001]) {
+      const result = pool.run(createCall());
+      children[0]?.say({ ...ENDED, memoryBytes });
+      await result;
+    }
+    expect(children[0]?.heard.map(({ kind }) => kind)).toEqual(["run", "run", "exit"]);
     expect(children).toHaveLength(2);
     await pool.stop();
   });

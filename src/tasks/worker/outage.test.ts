@@ -2,6 +2,8 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { inspect } from "node:util";
 
 import { afterAll, describe, expect, test } from "vitest";
 
@@ -47,4 +49,34 @@ describe("a worker whose disk is full", () => {
     expect(runs).toBe(3);
     database.close();
   }, 30_000);
+});
+
+describe("a worker whose database another program holds locked", () => {
+  test("says so, refuses what is sent, and goes on when it is free", async () => {
+    const path = join(folder, "locked.db");
+    const said: string[] = [];
+    const say = (fields: object | string, text?: string): void => {
+      if (text !== undefined) said.push(`${text}: ${inspect(fields)}`);
+    };
+    const url = `sqlite:${path}`;
+    const logger = { ...silentLogger, warn: say, error: say };
+    await using tasks = createTasks({ broker: url, results: url, logger });
+    using other = new DatabaseSync(path);
+    const runs: number[] = [];
+    const task = tasks.task("tasks.once", (n: number) => {
+      if (n === 1) other.exec("BEGIN IMMEDIATE");
+      return runs.push(n);
+    });
+    const results = await Promise.all([1, 2, 3].map((n) => task.delay(n)));
+    await using worker = tasks.createWorker({ concurrency: 1 });
+    await worker.start();
+    await expect.poll(() => other.isTransaction).toBe(true);
+    await expect(task.delay(4)).rejects.toThrow("is locked by another process");
+    await expect.poll(() => said.join("\n")).toContain("is locked by another process");
+    expect(runs).toEqual([1]);
+    other.exec("COMMIT");
+    const outcomes = await Promise.all(results.map((result) => result.get({ timeoutMs: 20_000 })));
+    expect(outcomes).toEqual([1, 2, 3]);
+    expect(runs).toEqual([1, 2, 3]);
+  }, 40_000);
 });

@@ -7,6 +7,7 @@ import {
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { withoutCredentials } from "../core/without-credentials.ts";
 import { openLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
 
@@ -160,8 +161,4 @@ function describeLayer(source: LayerSource): string {
   const { url = source.client ? "redis:" : "memory:" } = source;
   const urls = typeof url === "string" ? [url] : url;
   return urls.map(withoutCredentials).join(" ");
-}
-
-function withoutCredentials(url: string): string {
-  return url.replaceAll(/\/\/[^/]*@/g, "//");
 }

@@ -10,6 +10,8 @@ import type { TaskDefinition } from "./task.ts";
 export interface TaskRuntime {
   readonly broker: Broker;
   readonly results: ResultStore;
+  /** The URLs of both, without secrets; or what kind they are. */
+  readonly places: { readonly broker: string; readonly results: string };
   readonly logger: Logger;
   readonly defaultQueue: string;
   readonly defaultPriority: Priority | undefined;

@@ -3,6 +3,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertPositiveInteger, invalidOption } from "../core/options.ts";
+import { withoutCredentials } from "../core/without-credentials.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
 import { openBroker, type BrokerSettings } from "./brokers/open-broker.ts";
@@ -124,6 +125,7 @@ export class Tasks implements AsyncDisposable {
     this.#runtime = {
       broker: openedBroker,
       results: openedResults,
+      places: { broker: toPlace(broker), results: toPlace(results) },
       definitions: this.#definitions,
       closing: this.#closing.signal,
       logger,
@@ -342,4 +344,8 @@ export class Tasks implements AsyncDisposable {
  */
 export function createTasks(options: TasksOptions): Tasks {
   return new Tasks(options);
+}
+
+function toPlace(source: string | object): string {
+  return typeof source === "string" ? withoutCredentials(source) : source.constructor.name;
 }

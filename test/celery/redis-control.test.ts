@@ -71,17 +71,24 @@ describe("Celery's commands and our worker", () => {
     const sent = await tasks.sendTask("ts.slow", ["é"], { queue: "ours" });
     await eventually(async () => (await sent.record()).state === "STARTED");
     const only = ["-d", "ours@here"];
-    const [registered, active, stats, queues] = await Promise.all([
+    const [registered, active, stats, queues, conf, report] = await Promise.all([
       inspect("registered", ...only),
       inspect("active", ...only),
       inspect("stats", ...only),
       inspect("active_queues", ...only),
+      inspect("conf", ...only),
+      inspect("report", ...only),
     ]);
     expect(registered).toEqual({ "ours@here": ["ts.slow"] });
     expect(active).toMatchObject({
       "ours@here": [{ id: sent.id, name: "ts.slow", args: ["é"], worker_pid: process.pid }],
     });
     expect(stats).toMatchObject({ "ours@here": { pid: process.pid } });
+    expect(stats).toMatchObject({
+      "ours@here": { broker: { transport: "redis", port: server.port } },
+    });
+    expect(conf).toMatchObject({ "ours@here": { broker_url: server.url } });
+    expect(JSON.stringify(report)).toContain("software -> tidings:");
     expect(queues).toMatchObject({ "ours@here": [{ name: "ours" }] });
     await tasks.cancel(sent.id);
   });

@@ -1,12 +1,19 @@
 import type { Broker, Delivery } from "../brokers/broker.ts";
 import { decodeMessage } from "../message/decode.ts";
 import { isRecord } from "../message/is-record.ts";
+import {
+  toBrokerInfo,
+  toCelerySettings,
+  toReport,
+  type WorkerConfiguration,
+} from "./configuration.ts";
 import { processClock } from "./lamport-clock.ts";
 
 /** What commands may know of a worker, and do to it. */
 export interface ControlledWorker {
   readonly name: string;
   readonly broker: Broker;
+  readonly runtime: WorkerConfiguration["runtime"];
   /** How many tasks run at the same time. */
   readonly concurrency: () => number;
   readonly queues: () => readonly string[];
@@ -60,10 +67,21 @@ export const CONTROL_COMMANDS: Readonly<Record<string, ControlCommand>> = {
   revoked,
   dump_revoked: revoked,
   query_task: queryTask,
+  conf,
+  dump_conf: conf,
+  report: (worker) => ({ ok: toReport(toConfiguration(worker)) }),
   revoke: (worker, args) => revoke(worker, args, args["terminate"] === true),
   terminate: (worker, args) => revoke(worker, args, true),
   shutdown: (worker) => worker.shutDown(),
 };
+
+function conf(worker: ControlledWorker): unknown {
+  return toCelerySettings(toConfiguration(worker));
+}
+
+function toConfiguration({ runtime, concurrency }: ControlledWorker): WorkerConfiguration {
+  return { runtime, concurrency: concurrency() };
+}
 
 function registered({ taskNames }: ControlledWorker): readonly string[] {
   return taskNames().toSorted();
@@ -112,7 +130,7 @@ function hello(
   };
 }
 
-function stats({ concurrency, totals, startedAt }: ControlledWorker): unknown {
+function stats({ concurrency, totals, startedAt, runtime }: ControlledWorker): unknown {
   const usage = process.resourceUsage();
   return {
     total: Object.fromEntries(totals),
@@ -124,7 +142,7 @@ function stats({ concurrency, totals, startedAt }: ControlledWorker): unknown {
       "max-concurrency": concurrency(),
       processes: [process.pid],
     },
-    broker: {},
+    broker: toBrokerInfo(runtime.places.broker),
     prefetch_count: concurrency(),
     rusage: {
       utime: usage.userCPUTime / 1_000_000,

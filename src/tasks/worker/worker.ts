@@ -235,6 +235,7 @@ export class Worker implements Service {
     return {
       name: this.name,
       broker,
+      runtime: this.#runtime,
       concurrency: () => this.concurrency,
       totals: this.#totals,
       startedAt: Date.now(),

@@ -17,3 +17,4 @@ export type {
 export type { Following, TailCounts, TailFollower } from "./group-tail.ts";
 export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
 export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";
+export { RedisHistory, type RedisHistoryOptions } from "./redis.ts";

@@ -1,5 +1,6 @@
 import { backoffMs } from "../core/backoff.ts";
 import { toError } from "../core/errors.ts";
+import { Roster } from "../core/roster.ts";
 import { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
 import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
@@ -46,7 +47,7 @@ export class CommandLane implements RedisConnection {
   #pendingCount = 0;
   #pendingBytes = 0;
   #isClosed = false;
-  readonly #closing = new Set<(error: Error) => void>();
+  readonly #closing = new Roster<(error: Error) => void>();
 
   constructor({ dial, bounds, isBlocking = false, probe = ping, onTrouble }: CommandLaneOptions) {
     this.#dial = dial;
@@ -109,7 +110,7 @@ export class CommandLane implements RedisConnection {
         });
     };
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#closing.add(fail);
+    const place = this.#closing.add(fail);
     try {
       if (this.#link && this.#waiting.size === 0) start();
       else {
@@ -119,7 +120,7 @@ export class CommandLane implements RedisConnection {
       return await promise;
     } finally {
       clearTimeout(timer);
-      this.#closing.delete(fail);
+      this.#closing.remove(place);
       signal?.removeEventListener("abort", onAbort);
     }
   }

@@ -67,7 +67,8 @@ export interface RunningTask extends CurrentTask {
   readonly noteChild?: ((id: string) => void) | undefined;
 }
 
-const running = new AsyncLocalStorage<RunningTask>();
+/** The task is made when somebody asks for it first: most functions never do. */
+const running = new AsyncLocalStorage<() => RunningTask>();
 
 /**
  * Returns the task that is running here.
@@ -75,7 +76,7 @@ const running = new AsyncLocalStorage<RunningTask>();
  * @throws {TidingsError} TASK_NOT_RUNNING outside of a task.
  */
 export function currentTask(): CurrentTask {
-  const task = running.getStore();
+  const task = findCurrentTask();
   if (task) return task;
   throw new TidingsError(
     "TASK_NOT_RUNNING",
@@ -85,10 +86,11 @@ export function currentTask(): CurrentTask {
 
 /** @internal The task that is running here, if any. */
 export function findCurrentTask(): RunningTask | undefined {
-  return running.getStore();
+  return running.getStore()?.();
 }
 
-/** @internal Runs a function as the given task. */
-export function runAs<T>(task: RunningTask, run: () => T): T {
-  return running.run(task, run);
+/** @internal Runs a function as a task, which is made once, if at all. */
+export function runAs<T>(make: () => RunningTask, run: () => T): T {
+  let task: RunningTask | undefined;
+  return running.run(() => (task ??= make()), run);
 }

@@ -305,8 +305,13 @@ export class Tasks implements AsyncDisposable {
       for (const args of calls) await definition.checkArguments?.(args);
       return this.#sendMany(calls.map((args) => ({ task: name, args, options })));
     };
-    const call = (...args: readonly unknown[]): unknown =>
-      runAs(localTask(name), () => definition.run(args, {}));
+    const call = (...args: readonly unknown[]): unknown => {
+      const current = localTask(name);
+      return runAs(
+        () => current,
+        () => definition.run(args, {}),
+      );
+    };
     const task = Object.assign(call, {
       delay: (...args: readonly unknown[]) => applyAsync(args),
       applyAsync,

@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 
 import { Notifier } from "../../core/notifier.ts";
+import { Roster } from "../../core/roster.ts";
 import { DelayedMessages } from "../celery-redis/delayed-messages.ts";
-import { readEnvelope, rewriteEnvelope, type Envelope } from "../celery-redis/envelope.ts";
+import { readEnvelope, rewriteEnvelope } from "../celery-redis/envelope.ts";
 import { RedisExchanges } from "../celery-redis/exchanges.ts";
 import { ExpiredLeases } from "../celery-redis/expired-leases.ts";
 import { Publisher, toQueuedText } from "../celery-redis/publisher.ts";
 import { RedisQueueContents } from "../celery-redis/queue-contents.ts";
 import { QueueWatch } from "../celery-redis/queue-watch.ts";
 import { RedisClock } from "../celery-redis/redis-clock.ts";
+import { RedisDelivery } from "../celery-redis/redis-delivery.ts";
 import { RedisRevokedStore } from "../celery-redis/redis-revoked-store.ts";
 import { RENEW } from "../celery-redis/settle.ts";
 import { TAKE } from "../celery-redis/take.ts";
@@ -56,13 +58,8 @@ const MAX_TAKEN = 1_000;
 /** A delivery that nobody renews or settles is forgotten so long after its lease ran out. */
 const FORGET_MS = 600_000;
 
-/** A delivery of ours, and where it stands. */
-interface Held {
-  readonly field: string;
-  /** When the lease runs out, as far as we know. */
-  until: number;
-  readonly envelope: Envelope;
-}
+/** No taking has this name. */
+const NO_FIELD = "_tidings.none";
 
 /**
  * A broker in Redis, in the layout of Celery's: Python workers and callers share its queues.
@@ -90,7 +87,7 @@ export class RedisBroker implements Broker {
   readonly #changes = new Notifier<void>();
   /** Unique to this broker, so that its fields are. */
   readonly #name = randomBytes(9).toString("base64url");
-  readonly #held = new Map<Delivery, Held>();
+  readonly #held = new Roster<RedisDelivery>();
   #takes = 0;
   #closed = false;
 
@@ -154,13 +151,20 @@ export class RedisBroker implements Broker {
     this.#clock.learn(askedAt, Number(now));
     const deliveries: Delivery[] = [];
     const early: Promise<unknown>[] = [];
+    const { time } = this.#clock;
     for (let index = 0; index < found.length; index += 2) {
       const field = `${fields}${index / 2 + 1}`;
       const envelope = readEnvelope(String(found[index + 1]), field);
-      const delivery = this.#toDelivery(turn[Number(found[index]) - 1] ?? "", envelope);
-      this.#held.set(delivery, { field, envelope, until: this.#clock.time + leaseMs });
-      const dueAt = dueTimeOf(envelope.message, envelope.marks);
-      if (dueAt !== null && dueAt > this.#clock.time && !delivery.cancelled) {
+      const { message, marks } = envelope;
+      const delivery = new RedisDelivery(envelope, {
+        queue: turn[Number(found[index]) - 1] ?? "",
+        field,
+        until: time + leaseMs,
+        cancelled: this.revoked.has(message.id),
+      });
+      delivery.place = this.#held.add(delivery);
+      const dueAt = dueTimeOf(message, marks);
+      if (dueAt !== null && dueAt > time && !delivery.cancelled) {
         early.push(this.putBack(delivery, { dueAt }));
       } else deliveries.push(delivery);
     }
@@ -176,16 +180,15 @@ export class RedisBroker implements Broker {
   async renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]> {
     if (deliveries.length === 0) return [];
     const { taken, since, leases } = this.#redis.keys;
-    const fields = deliveries.map((delivery) => this.#held.get(delivery)?.field ?? "");
+    const fields = deliveries.map(fieldOf);
     const words = [String(leaseMs), this.#clock.word, ...fields];
     const replies = toList(
       await this.#redis.run((redis) => redis.script(RENEW, [taken, since, leases], words)),
     );
     return deliveries.filter((delivery, index) => {
-      const held = this.#held.get(delivery);
-      if (held) held.until = this.#clock.time + leaseMs;
+      if (delivery instanceof RedisDelivery) delivery.until = this.#clock.time + leaseMs;
       if (replies[index] === 1) return false;
-      this.#held.delete(delivery);
+      this.#release(delivery);
       return true;
     });
   }
@@ -193,9 +196,8 @@ export class RedisBroker implements Broker {
   async reclaim(): Promise<number> {
     let reclaimed = await this.#expired.restore(this.#clock.word);
     reclaimed += await this.#sweep.sweep(this.#clock.time);
-    for (const [delivery, { until }] of this.#held) {
-      if (until + FORGET_MS < this.#clock.time) this.#held.delete(delivery);
-    }
+    const { time } = this.#clock;
+    for (const held of this.#held) if (held.until + FORGET_MS < time) this.#release(held);
     if (reclaimed > 0) this.#watch.touch();
     return reclaimed;
   }
@@ -220,7 +222,7 @@ export class RedisBroker implements Broker {
       const letter = retry || !death ? undefined : this.deadLetters.toWrite(delivery, death);
       const item = { end, record: write, sends: sends.map(toQueuedText), letter };
       const { ended, revision } = await this.#redis.settle(item);
-      this.#held.delete(delivery);
+      this.#release(delivery);
       if (write && revision > 0) redis.announce(write, revision);
       if (ended && (retry || sends.length > 0)) this.#watch.touch();
       return ended;
@@ -235,7 +237,7 @@ export class RedisBroker implements Broker {
    */
   async cancel(id: string): Promise<CancelledMessage | null> {
     await this.revoked.revoke(id);
-    for (const { id: heldId, queue, message } of this.#held.keys()) {
+    for (const { id: heldId, queue, message } of this.#held) {
       if (heldId === id) return { queue, message, running: true };
     }
     const delayed = await this.#delayed.find(id);
@@ -260,9 +262,7 @@ export class RedisBroker implements Broker {
   }
 
   async listCancelled(): Promise<readonly string[]> {
-    return [...this.#held.keys()]
-      .filter(({ id }) => this.revoked.terminates(id))
-      .map(({ id }) => id);
+    return [...this.#held].map(({ id }) => id).filter((id) => this.revoked.terminates(id));
   }
 
   reconnect(): Promise<void> {
@@ -285,25 +285,20 @@ export class RedisBroker implements Broker {
     await this.close();
   }
 
-  #toDelivery(queue: string, { message, marks }: Envelope): Delivery {
-    return {
-      id: message.id,
-      queue,
-      message,
-      runs: marks.runs + 1,
-      lostLeases: marks.lostLeases,
-      cancelled: this.revoked.has(message.id),
-    };
+  /** It has ended, or is another's. */
+  #release(delivery: Delivery): void {
+    if (!(delivery instanceof RedisDelivery) || delivery.place === -1) return;
+    this.#held.remove(delivery.place);
+    delivery.place = -1;
   }
 
   /** `null` options acknowledge. */
   #toEnd(delivery: Delivery, options: PutBackOptions | null): DeliveryEnd {
     const { id, queue, runs, lostLeases } = delivery;
-    const { field = "", envelope } = this.#held.get(delivery) ?? {};
-    const base = { field: field === "" ? "_tidings.none" : field, id, time: 0, text: "" };
+    const base = { field: fieldOf(delivery), id, time: 0, text: "" };
     if (!options) return { ...base, mode: "ack", target: "" };
     const { message = delivery.message, dueAt = 0 } = options;
-    const step = envelope?.step ?? 0;
+    const step = delivery instanceof RedisDelivery ? delivery.step : 0;
     const isEarly = dueAt > this.#clock.time && !this.revoked.has(id);
     // Whoever only finds that it is too early has not run it.
     const isUnrun = isEarly && !options.message;
@@ -323,7 +318,11 @@ export class RedisBroker implements Broker {
 
   async #end(delivery: Delivery, end: DeliveryEnd, letter?: LetterWrite): Promise<boolean> {
     const { ended } = await this.#redis.settle({ end, record: null, letter });
-    this.#held.delete(delivery);
+    this.#release(delivery);
     return ended;
   }
+}
+
+function fieldOf(delivery: Delivery): string {
+  return delivery instanceof RedisDelivery ? delivery.field : NO_FIELD;
 }

@@ -153,10 +153,11 @@ function toNames(value: unknown): readonly string[] | null {
 /** "Seconds or nulls. Hard first." What is neither limits nothing. */
 function toTimeLimits(value: unknown): TimeLimits {
   const [hard, soft]: readonly unknown[] = Array.isArray(value) ? value : [];
-  const [hardMs = null, softMs = null] = [hard, soft].map((seconds) =>
-    typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : null,
-  );
-  return { hardMs, softMs };
+  return { hardMs: toMs(hard), softMs: toMs(soft) };
+}
+
+function toMs(seconds: unknown): number | null {
+  return typeof seconds === "number" && seconds > 0 ? seconds * 1_000 : null;
 }
 
 /** The headers of the protocol; all others are the caller's. */
@@ -185,9 +186,9 @@ export const PROTOCOL_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 function toCustomHeaders(headers: Headers): Headers {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !PROTOCOL_HEADERS.has(name)),
-  );
+  const names = Object.keys(headers).filter((name) => !PROTOCOL_HEADERS.has(name));
+  if (names.length === 0) return {};
+  return Object.fromEntries(names.map((name) => [name, headers[name]]));
 }
 
 function toTime(value: unknown, what: string): number | null {

@@ -1,6 +1,6 @@
 /** Writes a time in the form that Python's `datetime.fromisoformat` reads in every version: no `Z`, six digits. */
 export function toIsoTime(time: number): string {
-  return new Date(time).toISOString().replace("Z", "000+00:00");
+  return `${new Date(time).toISOString().slice(0, -1)}000+00:00`;
 }
 
 /** Reads a time, NaN for what is none. "Reader accepts `Z` and naive (= UTC)". */

@@ -9,38 +9,30 @@ import type { MessageProperties } from "./message.ts";
 export function readProperties(stored: unknown): MessageProperties {
   if (!isRecord(stored)) return {};
   const { correlation_id, reply_to, delivery_mode, priority, expiration, ...others } = stored;
-  return withoutAbsent({
-    correlationId: toText(correlation_id),
-    replyTo: toText(reply_to),
-    deliveryMode: toInteger(delivery_mode),
-    priority: toInteger(priority),
-    expiration: toText(expiration),
-    others: Object.keys(others).length === 0 ? undefined : others,
-  });
+  return {
+    ...(typeof correlation_id === "string" && { correlationId: correlation_id }),
+    ...(typeof reply_to === "string" && { replyTo: reply_to }),
+    ...(isInteger(delivery_mode) && { deliveryMode: delivery_mode }),
+    ...(isInteger(priority) && { priority }),
+    ...(typeof expiration === "string" && { expiration }),
+    ...(Object.keys(others).length > 0 && { others }),
+  };
 }
 
 /** Writes properties as brokers store them; those that are absent are left out. */
 export function writeProperties(properties: MessageProperties): Readonly<Record<string, unknown>> {
   const { correlationId, replyTo, deliveryMode, priority, expiration, others } = properties;
-  return withoutAbsent({
+  const fields = {
     correlation_id: correlationId,
     reply_to: replyTo,
     ...others,
     delivery_mode: deliveryMode,
     expiration,
     priority,
-  });
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, field]) => field !== undefined));
 }
 
-function withoutAbsent<T extends object>(value: T): T;
-function withoutAbsent(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
-}
-
-function toText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function toInteger(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? Number(value) : undefined;
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }

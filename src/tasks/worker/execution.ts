@@ -17,7 +17,7 @@ import { settleAfter } from "./after.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
 import { notRegistered } from "./not-registered.ts";
-import type { TaskPool } from "./pools/pool.ts";
+import type { PoolCall, TaskPool } from "./pools/pool.ts";
 import { WorkerLost } from "./pools/worker-lost.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { TaskReport } from "./report.ts";
@@ -87,12 +87,16 @@ export async function execute(
 ): Promise<Execution> {
   const record = { ...pendingRecord(delivery.id), queue: delivery.queue, runs: delivery.runs };
   let execution: Execution = { context, delivery, interruption, record };
-  for (const step of [receive, resolve, admit, start]) {
-    execution = await step(execution);
+  for (const step of STEPS) {
+    const next = step(execution);
+    // Most have nothing to wait for.
+    execution = next instanceof Promise ? await next : next;
     if (execution.outcome) return execution;
   }
-  return await run(execution);
+  return execution;
 }
+
+const STEPS = [receive, resolve, admit, start, run];
 
 /**
  * Ends a delivery that has run: settle.
@@ -109,15 +113,25 @@ export async function finish(execution: Execution): Promise<Execution> {
 }
 
 /** Reads the message; ends here what must not run at all. */
-async function receive(execution: Execution): Promise<Execution> {
-  const { context, delivery } = execution;
+function receive(execution: Execution): Execution | Promise<Execution> {
+  const { context, delivery, record } = execution;
   const message = readMessage(execution);
   // A first run has no record yet: nothing to read.
   const isFirst =
     delivery.runs === 1 &&
     !isRedelivered(delivery.message) &&
     context.runtime.broker.forgetsCancelled !== true;
-  const found = isFirst ? execution.record : await findRecord(execution);
+  if (isFirst) return receiveAs(execution, message, record);
+  return findRecord(execution).then((found) => receiveAs(execution, message, found));
+}
+
+/** `found` is what earlier runs left. */
+function receiveAs(
+  execution: Execution,
+  message: TaskMessage | Error,
+  found: TaskRecord,
+): Execution {
+  const { context, delivery } = execution;
   const known = Error.isError(message)
     ? { ...execution, record: found }
     : { ...execution, message, record: withMessage(found, message) };
@@ -164,14 +178,13 @@ function resolve(execution: Execution): Execution {
   const { definitions } = context.runtime;
   const { task: name } = message;
   const definition = definitions.get(name);
-  const record = { ...execution.record, worker: context.worker };
-  if (!definition) {
-    return { ...execution, record, outcome: failure(notRegistered(name, definitions)) };
+  if (definition && (message.expires === null || message.expires > Date.now())) {
+    return { ...execution, definition };
   }
-  if (message.expires !== null && message.expires <= Date.now()) {
-    return { ...execution, record, outcome: revoked("the task had expired") };
-  }
-  return { ...execution, record, definition };
+  const outcome = definition
+    ? revoked("the task had expired")
+    : failure(notRegistered(name, definitions));
+  return { ...execution, record: { ...execution.record, worker: context.worker }, outcome };
 }
 
 /** Begins the record of this run, and what reports into it. */
@@ -181,6 +194,7 @@ function start(execution: Execution): Execution {
   const { results, logger } = context.runtime;
   const started: TaskRecord = {
     ...record,
+    worker: context.worker,
     state: "STARTED",
     custom: null,
     progress: null,
@@ -202,7 +216,7 @@ function start(execution: Execution): Execution {
 }
 
 /** Calls the function, and waits until it has ended or must be given up. */
-async function run(execution: Execution): Promise<Execution> {
+function run(execution: Execution): Execution | Promise<Execution> {
   const { context, delivery, message, definition, report, interruption } = execution;
   if (!message || !definition || !report) return execution;
   const { queue, runs, message: encoded } = delivery;
@@ -211,23 +225,45 @@ async function run(execution: Execution): Promise<Execution> {
   const facts = { queue, runs, workerName: context.worker.name, deadline };
   const call = { definition, message, encoded, facts, report, interruption };
   const unwatch = watchTimeLimits(interruption, limits);
-  const ended = Promise.try(() => context.pool.run(call)).then(
-    (result): Outcome => ({ kind: "success", result }),
-    toOutcome,
-  );
-  const overdue = interruption.overdue.then(() => undefined);
-  const outcome = await Promise.race([ended, overdue]);
-  unwatch?.();
-  report.close();
-  const isTimedOut = interruption.kind === "time-limit" && outcome?.kind !== "success";
-  return {
-    ...execution,
-    record: report.record,
-    outcome: isTimedOut
-      ? failure(timeLimitError(limits.hardMs ?? 0))
-      : withInterruption(outcome, interruption.kind),
-    goesOn: outcome ? undefined : ended,
+  const ended = begin(context.pool, call);
+  const end = (outcome: Outcome | undefined): Execution => {
+    unwatch?.();
+    report.close();
+    const isTimedOut = interruption.kind === "time-limit" && outcome?.kind !== "success";
+    return {
+      ...execution,
+      record: report.record,
+      outcome: isTimedOut
+        ? failure(timeLimitError(limits.hardMs ?? 0))
+        : withInterruption(outcome, interruption.kind),
+      goesOn: outcome || !(ended instanceof Promise) ? undefined : ended,
+    };
   };
+  if (!(ended instanceof Promise)) return end(ended);
+  report.start();
+  return Promise.race([ended, interruption.overdue]).then((outcome) => end(outcome ?? undefined));
+}
+
+/** Calls the function. What has nothing to wait for has ended at once. Never rejects. */
+function begin(pool: TaskPool, call: PoolCall): Outcome | Promise<Outcome> {
+  try {
+    const result = pool.run(call);
+    return isThenable(result)
+      ? Promise.resolve(result).then(toSuccess, toOutcome)
+      : toSuccess(result);
+  } catch (thrown) {
+    return toOutcome(thrown);
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return value !== null && (typeof value === "object" || typeof value === "function")
+    ? "then" in value
+    : false;
+}
+
+function toSuccess(result: unknown): Outcome {
+  return { kind: "success", result };
 }
 
 /** What an interruption makes of how the function ended, if it has ended at all. */

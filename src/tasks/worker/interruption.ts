@@ -20,7 +20,7 @@ const GRACE_MS: Readonly<Record<InterruptionKind, number>> = {
  * The time that is left only gets shorter: a cancelled task does not hold up a worker that stops.
  */
 export class Interruption {
-  readonly #overdue = Promise.withResolvers<void>();
+  #overdue: PromiseWithResolvers<void> | undefined;
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waiting: AbortController | undefined;
@@ -45,6 +45,10 @@ export class Interruption {
 
   /** Resolves when the task has been interrupted and has not ended in time. */
   get overdue(): Promise<void> {
+    if (!this.#overdue) {
+      this.#overdue = Promise.withResolvers();
+      if (this.#isOverdue) this.#overdue.resolve();
+    }
     return this.#overdue.promise;
   }
 
@@ -92,7 +96,7 @@ export class Interruption {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#isOverdue = true;
-      this.#overdue.resolve();
+      this.#overdue?.resolve();
     }, graceMs);
   }
 }

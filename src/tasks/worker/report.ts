@@ -14,8 +14,8 @@ export const MAX_CHILDREN = 1_000;
  * What a running task says about itself, on its way into the record.
  *
  * What is said while a write is due is stored with it. A task that ends in the tick in which it started
- * is never stored as STARTED: its outcome is all there is to see. `close` ends it; nothing is stored
- * afterwards, so that the outcome comes last.
+ * is never stored as STARTED: its outcome is all there is to see. `start` is called when it has not ended
+ * at once. `close` ends it; nothing is stored afterwards, so that the outcome comes last.
  */
 export class TaskReport {
   readonly #store: (record: TaskRecord) => Promise<void>;
@@ -23,13 +23,20 @@ export class TaskReport {
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStoring = false;
+  /** At the start the record itself is to be stored. */
   #isDirty = true;
+  #isStarted = false;
   #isClosed = false;
 
   /** `store` must not reject. */
   constructor(record: TaskRecord, store: (record: TaskRecord) => Promise<void>) {
     this.#record = record;
     this.#store = store;
+  }
+
+  /** Stores the record at the end of this tick. */
+  start(): void {
+    this.#isStarted = true;
     this.#immediate = setImmediate(() => void this.#flush());
   }
 
@@ -68,7 +75,8 @@ export class TaskReport {
     if (this.#isClosed) return;
     this.#record = record;
     this.#isDirty = true;
-    if (!this.#isStoring && !this.#immediate && !this.#timer) void this.#flush();
+    const isDue = this.#isStoring || this.#immediate !== undefined || this.#timer !== undefined;
+    if (this.#isStarted && !isDue) void this.#flush();
   }
 
   async #flush(): Promise<void> {

@@ -1,4 +1,5 @@
 import { toError } from "../../core/errors.ts";
+import { Roster } from "../../core/roster.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import { execute, finish, type Execution, type ExecutionContext } from "./execution.ts";
 import { Interruption } from "./interruption.ts";
@@ -6,10 +7,14 @@ import { reportOutcome } from "./report-outcome.ts";
 
 /** What a worker holds of a delivery that runs. */
 export interface RunningTask {
+  readonly delivery: Delivery;
   readonly startedAt: number;
   readonly interruption: Interruption;
-  readonly ended: Promise<void>;
+  /** Resolves when its outcome is stored, or cannot be. */
+  ended: Promise<void>;
 }
+
+const NOTHING = Promise.resolve();
 
 /** How to make {@link WorkInHand}. */
 export interface WorkInHandOptions {
@@ -31,7 +36,7 @@ export interface WorkInHandOptions {
  */
 export class WorkInHand {
   readonly #options: WorkInHandOptions;
-  readonly #running = new Map<Delivery, RunningTask>();
+  readonly #running = new Roster<RunningTask>();
   readonly #waiting = new Set<Delivery>();
   /** How many of those that run have ended but for the storing of their outcomes. */
   #settling = 0;
@@ -41,13 +46,18 @@ export class WorkInHand {
     this.#options = options;
   }
 
-  get running(): ReadonlyMap<Delivery, RunningTask> {
-    return this.#running;
+  get running(): readonly RunningTask[] {
+    return [...this.#running];
+  }
+
+  /** How many deliveries it has. */
+  get size(): number {
+    return this.#running.size + this.#waiting.size;
   }
 
   /** All deliveries whose leases are to be kept. */
   get deliveries(): readonly Delivery[] {
-    return [...this.#running.keys(), ...this.#waiting];
+    return [...this.running.map(({ delivery }) => delivery), ...this.#waiting];
   }
 
   /** How many more may be taken. */
@@ -75,29 +85,29 @@ export class WorkInHand {
   /** Another worker has it. */
   lose(delivery: Delivery): void {
     this.#waiting.delete(delivery);
-    this.#running.get(delivery)?.interruption.interrupt("lease-lost");
+    for (const task of this.#running) {
+      if (task.delivery === delivery) task.interruption.interrupt("lease-lost");
+    }
   }
 
   /** Interrupts what runs, and gives back what waits: whoever takes it again sees that it is cancelled. */
   async cancel(ids: ReadonlySet<string>): Promise<void> {
-    for (const [{ id }, { interruption }] of this.#running) {
-      if (ids.has(id)) interruption.interrupt("cancelled");
+    for (const { delivery, interruption } of this.#running) {
+      if (ids.has(delivery.id)) interruption.interrupt("cancelled");
     }
     await this.#putBack([...this.#waiting].filter(({ id }) => ids.has(id)));
   }
 
   /** Has everything that runs end soon, to run again elsewhere. */
   interrupt(graceMs?: number): void {
-    for (const { interruption } of this.#running.values()) {
-      interruption.interrupt("stopping", graceMs);
-    }
+    for (const { interruption } of this.#running) interruption.interrupt("stopping", graceMs);
   }
 
   /** Begins nothing more: gives back what waits, and resolves when nothing runs any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#putBack([...this.#waiting]);
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await Promise.all(this.running.map(({ ended }) => ended));
   }
 
   /** The places that are taken: when outcomes cannot be stored, they come to hold them too. */
@@ -117,12 +127,12 @@ export class WorkInHand {
 
   #launch(delivery: Delivery): void {
     const interruption = new Interruption();
-    const ended = this.#run(delivery, interruption);
-    this.#running.set(delivery, { startedAt: Date.now(), interruption, ended });
+    const task: RunningTask = { delivery, startedAt: Date.now(), interruption, ended: NOTHING };
+    task.ended = this.#run(task, this.#running.add(task));
   }
 
   /** The one place where the end of a task is reported. Never rejects. */
-  async #run(delivery: Delivery, interruption: Interruption): Promise<void> {
+  async #run({ delivery, interruption }: RunningTask, place: number): Promise<void> {
     const { context, onEnd } = this.#options;
     const { logger } = context.runtime;
     let execution: Execution | null = null;
@@ -135,7 +145,7 @@ export class WorkInHand {
       logger.error(fields, "the outcome of a task could not be stored; it runs again");
     } finally {
       interruption.close();
-      this.#running.delete(delivery);
+      this.#running.remove(place);
       this.launchWaiting();
       onEnd(execution);
     }

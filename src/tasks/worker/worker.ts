@@ -187,7 +187,7 @@ export class Worker implements Service {
     return {
       ...this.#fetch.health,
       state: this.#state,
-      running: this.#hand.running.size,
+      running: this.#hand.running.length,
       concurrency: this.concurrency,
       loopLagMs: Math.round(this.#loopLagMs),
     };
@@ -241,8 +241,7 @@ export class Worker implements Service {
       startedAt: Date.now(),
       queues: () => this.queues,
       taskNames: () => [...definitions.keys()],
-      running: () =>
-        [...this.#hand.running].map(([delivery, { startedAt }]) => ({ delivery, startedAt })),
+      running: () => this.#hand.running,
       cancel: (id) => cancelTask(this.#runtime, id),
       shutDown,
     };
@@ -300,7 +299,7 @@ export class Worker implements Service {
 
   #onChange(): void {
     this.#fetch.wake();
-    if (this.#hand.deliveries.length > 0) void this.#interruptCancelled();
+    if (this.#hand.size > 0) void this.#interruptCancelled();
   }
 
   /** What a worker does every second, whatever happens. */
@@ -313,7 +312,7 @@ export class Worker implements Service {
     try {
       await this.#context.limits.check();
       await this.#leases.check();
-      await this.#autoscale?.check(this.#hand.running.size, () => this.#countWaiting());
+      await this.#autoscale?.check(this.#hand.running.length, () => this.#countWaiting());
       await this.#dropOld();
     } catch (error) {
       // Of a broker that is not there the fetch has told already.

@@ -39,14 +39,11 @@ export const brokerCases: readonly BrokerCase[] = [
       const sent = message("one", { body: toBytes('["é 🙂", {"deep": [null, 1.5]}]') });
       assert.equal(await broker.publish("celery", sent), true);
       const [delivery] = await take(broker);
-      assert.deepEqual(delivery, {
-        id: "one",
-        queue: "celery",
-        message: sent,
-        runs: 1,
-        lostLeases: 0,
-        cancelled: false,
-      });
+      assert.ok(delivery);
+      // A driver may note more on it than others need.
+      const { id, queue, message: taken, runs, lostLeases, cancelled } = delivery;
+      assert.deepEqual([id, queue, runs, lostLeases, cancelled], ["one", "celery", 1, 0, false]);
+      assert.deepEqual(taken, sent);
       assert.deepEqual(await take(broker), []);
     },
   },

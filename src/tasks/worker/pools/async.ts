@@ -1,6 +1,8 @@
 import { runAs } from "../../current-task.ts";
+import type { Interruption } from "../interruption.ts";
+import type { TaskReport } from "../report.ts";
 import type { PoolCall, TaskPool } from "./pool.ts";
-import { toCurrentTask } from "./to-current-task.ts";
+import { toCurrentTask, type TaskVoice } from "./to-current-task.ts";
 
 /**
  * Tasks on this process's event loop: as many at once as wait for something.
@@ -26,17 +28,11 @@ export class AsyncPool implements TaskPool {
   async start(): Promise<void> {}
 
   run({ definition, message, facts, report, interruption }: PoolCall): unknown {
-    const voice = {
-      get signal() {
-        return interruption.signal;
-      },
-      progress: report.progress.bind(report),
-      updateState: report.updateState.bind(report),
-      log: report.log.bind(report),
-      noteChild: report.noteChild.bind(report),
-    };
     const { args, kwargs } = message;
-    return runAs(toCurrentTask(message, facts, voice), () => definition.run(args, kwargs));
+    return runAs(
+      () => toCurrentTask(message, facts, toVoice(report, interruption)),
+      () => definition.run(args, kwargs),
+    );
   }
 
   resize(size: number): void {
@@ -44,4 +40,16 @@ export class AsyncPool implements TaskPool {
   }
 
   async stop(): Promise<void> {}
+}
+
+function toVoice(report: TaskReport, interruption: Interruption): TaskVoice {
+  return {
+    get signal() {
+      return interruption.signal;
+    },
+    progress: report.progress.bind(report),
+    updateState: report.updateState.bind(report),
+    log: report.log.bind(report),
+    noteChild: report.noteChild.bind(report),
+  };
 }

@@ -77,8 +77,9 @@ async function call({ encoded, facts, runtime, voice }: Call): Promise<Ended> {
     const definition = definitions.get(message.task);
     if (!definition) throw notRegistered(message.task, definitions);
     const { args, kwargs } = message;
-    const result = await runAs(toCurrentTask(message, facts, voice), () =>
-      definition.run(args, kwargs),
+    const result = await runAs(
+      () => toCurrentTask(message, facts, voice),
+      () => definition.run(args, kwargs),
     );
     // A function that returns nothing returns null, as in Python.
     const text = writeTypedJson(result ?? null, "the result");

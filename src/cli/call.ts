@@ -1,6 +1,6 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
-import type { SendTaskOptions } from "../tasks/index.ts";
+import { COMPRESSIONS, SERIALIZERS, type SendTaskOptions, type Tasks } from "../tasks/index.ts";
 import { integer, jsonOption, seconds, waitOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { print } from "./print.ts";
@@ -25,6 +25,13 @@ interface CallOptions extends TaskSourceOptions {
   readonly routingKey: string | undefined;
   readonly priority: number | undefined;
   readonly taskId: string | undefined;
+  readonly timeLimit: number | undefined;
+  readonly softTimeLimit: number | undefined;
+  readonly header: Readonly<Record<string, string>> | undefined;
+  readonly link: readonly string[] | undefined;
+  readonly linkError: readonly string[] | undefined;
+  readonly serializer: SendTaskOptions["serializer"];
+  readonly compression: SendTaskOptions["compression"];
   readonly wait: number | true | undefined;
   readonly json?: true;
 }
@@ -46,6 +53,13 @@ export function callCommand(): Command {
     .option("--routing-key <key>", "the routing key, with --exchange")
     .option("--priority <0-9>", "its priority in the queue", integer(0, 255))
     .option("--task-id <id>", "its id (default: a new one)")
+    .option("--time-limit <seconds>", "end it when it runs longer", seconds)
+    .option("--soft-time-limit <seconds>", "tell it when it runs longer", seconds)
+    .option("--header <name=value>", "a header of its message; may be repeated", addHeader)
+    .option("--link <name>", "send this task with what it returns; may be repeated", addName)
+    .option("--link-error <name>", "send this task when it fails; may be repeated", addName)
+    .addOption(new Option("--serializer <name>", "how arguments are written").choices(SERIALIZERS))
+    .addOption(new Option("--compression <name>", "how they are compressed").choices(COMPRESSIONS))
     .addOption(waitOption())
     .addOption(jsonOption())
     .addOption(brokerOption())
@@ -60,7 +74,10 @@ async function call(
 ): Promise<void> {
   const [path, name = ""] = splitModule(options, [first, second], ["NAME"]);
   await using source = await openTaskSource(path, options);
-  const { id } = await source.tasks.sendTask(name, options.args, toSendOptions(options));
+  const { id } = await source.tasks.sendTask(name, options.args, {
+    ...toSendOptions(options),
+    ...toLinks(source.tasks, options),
+  });
   const { wait, json } = options;
   if (wait !== undefined) await reportRecord(await waitForRecord(source.tasks, id, wait), { json });
   else if (json) await printJson({ id });
@@ -70,10 +87,16 @@ async function call(
 function toSendOptions(options: CallOptions): SendTaskOptions {
   const { kwargs, countdown, eta, expires, queue, exchange, routingKey, priority, taskId } =
     options;
+  const { header, serializer, compression, timeLimit, softTimeLimit } = options;
   const expiresInMs = typeof expires === "number" ? expires * 1_000 : undefined;
   return {
     kwargs,
-    countdownMs: countdown === undefined ? undefined : countdown * 1_000,
+    countdownMs: toMs(countdown),
+    timeLimitMs: toMs(timeLimit),
+    softTimeLimitMs: toMs(softTimeLimit),
+    headers: header,
+    serializer,
+    compression,
     eta,
     expires: typeof expires === "number" ? undefined : expires,
     expiresInMs,
@@ -83,6 +106,33 @@ function toSendOptions(options: CallOptions): SendTaskOptions {
     priority,
     taskId,
   };
+}
+
+function toLinks(
+  tasks: Pick<Tasks, "signature">,
+  { link = [], linkError = [] }: CallOptions,
+): Pick<SendTaskOptions, "link" | "linkError"> {
+  return {
+    link: link.map((name) => tasks.signature(name)),
+    linkError: linkError.map((name) => tasks.signature(name)),
+  };
+}
+
+function toMs(duration: number | undefined): number | undefined {
+  return duration === undefined ? undefined : duration * 1_000;
+}
+
+function addHeader(
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, name, value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("Expected a header as name=value.");
+  return { ...headers, [name]: value };
+}
+
+function addName(text: string, names: readonly string[] = []): readonly string[] {
+  return [...names, text];
 }
 
 function parseJson(text: string): unknown {

@@ -76,6 +76,8 @@ export type { ChordPart, ChordStore } from "./chords/chord-store.ts";
 export type { ErrorClass, ErrorMatch } from "./error-match.ts";
 export { GroupResult } from "./group-result.ts";
 export { Ignore } from "./ignore.ts";
+export { COMPRESSIONS } from "./message/compression.ts";
+export { SERIALIZERS } from "./message/serializer.ts";
 export type { MessageFormat } from "./message/message-format.ts";
 export type { KeywordOptions } from "./keyword-arguments.ts";
 export { CalendarDate, ClockTime, Decimal, Uuid } from "./message/typed-values.ts";

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { SqliteBroker } from "../../src/tasks/brokers/sqlite.ts";
+import { decodeMessage } from "../../src/tasks/message/decode.ts";
 import { Tidings } from "./tidings.ts";
 
 const FIXTURE = fileURLToPath(new URL("application.ts", import.meta.url));
@@ -35,6 +37,32 @@ describe("tidings call and result", () => {
   test("send a task of an application, and print what it returned", async () => {
     const called = await run("call", FIXTURE, "fixture.add", "--args", "[1, 2]", "--wait", "10");
     expect(called).toEqual({ code: 0, output: "3" });
+  });
+
+  test("send what comes after a task, headers, and how it is written", async () => {
+    const how = ["--header", "tenant=acme", "--header", "a=b=c", "--serializer", "msgpack"];
+    const after = ["--link", "fixture.add", "--link", "fixture.next", "--link-error", "fixture.no"];
+    const limits = ["--time-limit", "3", "--soft-time-limit", "2.5", "--compression", "gzip"];
+    const place = ["--queue", "nobody", "--args", "[1, 2]"];
+    const called = await run("call", FIXTURE, "fixture.add", ...how, ...after, ...limits, ...place);
+    expect(called.code).toBe(0);
+    const queues = new SqliteBroker(join(folder, "tasks.db"));
+    const [delivery] = await queues.take({ queues: ["nobody"], limit: 1, leaseMs: 10_000 });
+    if (!delivery) throw new Error("expected a message");
+    expect(delivery.message.contentType).toBe("application/x-msgpack");
+    expect(decodeMessage(delivery.message)).toMatchObject({
+      args: [1, 2],
+      headers: { tenant: "acme", a: "b=c" },
+      timeLimits: { hardMs: 3_000, softMs: 2_500 },
+      embed: {
+        callbacks: [{ task: "fixture.add" }, { task: "fixture.next" }],
+        errbacks: [{ task: "fixture.no" }],
+      },
+    });
+    await queues.acknowledge(delivery);
+    await queues.close();
+    const wrong = await run("call", FIXTURE, "fixture.add", "--header", "none", ...place);
+    expect(wrong.output).toContain("Expected a header as name=value.");
   });
 
   test("send without an application, and tell what became of it", async () => {

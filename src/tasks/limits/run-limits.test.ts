@@ -11,7 +11,7 @@ import { currentTask } from "../current-task.ts";
 import { MemoryResults } from "../results/memory.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { LimitOptions } from "./limit-options.ts";
-import type { Entrant, HeldSlot, Refusal } from "./limit-store.ts";
+import type { Claim, Entrant, HeldSlot, Refusal } from "./limit-store.ts";
 import { MemoryLimits } from "./memory.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-run-limits-"));
@@ -223,6 +223,28 @@ describe("limits of a worker", () => {
     await worker.start();
     expect(await (await one.delay()).get({ timeoutMs: 5_000 })).toBe(1);
     expect(limits.asked).toBe(2);
+  });
+
+  test("have a unique task wait when nobody can be asked for its key", async () => {
+    class UnreachableOnce extends MemoryLimits {
+      asked = 0;
+      override async keep(claim: Claim): Promise<void> {
+        // The first one is that of who sends it.
+        if (++this.asked === 2) throw new TidingsError("STORAGE_UNAVAILABLE", "no");
+        return super.keep(claim);
+      }
+    }
+    const limits = new UnreachableOnce();
+    const broker = Object.defineProperty(new MemoryBroker(), "limits", { value: limits });
+    await using tasks = createTasks({ broker, results: new MemoryResults() });
+    let runs = 0;
+    const one = tasks.task("one", { unique: true }, () => ++runs);
+    await using worker = tasks.createWorker();
+    await worker.start();
+    const sent = await one.delay();
+    expect(await sent.get({ timeoutMs: 5_000 })).toBe(1);
+    expect(limits.asked).toBe(3);
+    expect((await sent.record()).runs).toBe(1);
   });
 
   test("give up a run whose slot could not be renewed for as long as it holds", async () => {

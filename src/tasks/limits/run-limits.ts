@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 
-import { isTidingsError } from "../../core/errors.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import type { TaskMessage } from "../message/message.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
@@ -30,9 +29,6 @@ export interface Wait {
   readonly slot: string | null;
 }
 
-/** Where nobody can be asked, nobody runs. */
-export const OUTAGE: Wait = { waitMs: 1_000, slot: null };
-
 /** What a run has. */
 interface Held {
   readonly slots: readonly HeldSlot[];
@@ -53,7 +49,7 @@ const MAX_OWN_LOOKS = 200;
  * The limits of the tasks that one worker runs.
  *
  * A task that may not run yet waits in the broker; whoever frees a slot has the next one come at once.
- * Slots are renewed every third of `leaseMs`. When that fails for so long that others may have a slot, its
+ * Slots are renewed at the first check after a quarter of `leaseMs`. When that fails for so long that others may have a slot, its
  * run is given up; so nobody's clock but the store's decides who runs.
  */
 export class RunLimits {
@@ -97,17 +93,10 @@ export class RunLimits {
       chosen.filter((rule) => rule.scope === scope).map((rule) => rule.toLimit(message));
     const shared = toLimits("global");
     const own = toLimits("worker");
-    try {
-      return (
-        (await this.#admitTo(this.#shared, delivery, shared)) ??
-        (await this.#admitTo(this.#own, delivery, own))
-      );
-    } catch (error) {
-      if (!isTidingsError(error, "STORAGE_UNAVAILABLE")) throw error;
-      const fields = { err: error, task: message.task, id: delivery.id };
-      this.#runtime.logger.warn(fields, "limits could not be asked; the task waits");
-      return OUTAGE;
-    }
+    return (
+      (await this.#admitTo(this.#shared, delivery, shared)) ??
+      (await this.#admitTo(this.#own, delivery, own))
+    );
   }
 
   /** Has a task wait in the broker. */

@@ -1,8 +1,11 @@
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
-import { OUTAGE } from "../limits/run-limits.ts";
+import type { Wait } from "../limits/run-limits.ts";
 import type { TaskMessage } from "../message/message.ts";
 import type { TaskDefinition } from "../task.ts";
 import type { Execution } from "./execution.ts";
+
+/** Where nobody can be asked, nobody runs. */
+const OUTAGE: Wait = { waitMs: 1_000, slot: null };
 
 /** Has a task that is beyond its limits wait in the broker, where it takes nobody's place. */
 export function admit(execution: Execution): Execution | Promise<Execution> {
@@ -44,9 +47,12 @@ async function waitForTurn(
     if (unique) await context.uniques.start(delivery, message, unique);
     return execution;
   } catch (error) {
-    // Where nobody can be asked, nobody runs; else the task's own function for its key failed.
-    const isOutage = isTidingsError(error, "STORAGE_UNAVAILABLE");
-    if (isOutage) return { ...execution, outcome: { kind: "waiting", wait: OUTAGE } };
-    return { ...execution, outcome: { kind: "failure", error: toError(error) } };
+    if (!isTidingsError(error, "STORAGE_UNAVAILABLE")) {
+      // The task's own function for its key.
+      return { ...execution, outcome: { kind: "failure", error: toError(error) } };
+    }
+    const fields = { err: error, task: message.task, id: delivery.id };
+    context.runtime.logger.warn(fields, "limits could not be asked; the task waits");
+    return { ...execution, outcome: { kind: "waiting", wait: OUTAGE } };
   }
 }

@@ -12,8 +12,13 @@ export const TASK_STATES = [
 /**
  * What is known of a task.
  *
- * `PENDING → STARTED → SUCCESS | FAILURE | REVOKED`, and `STARTED → RETRY → STARTED` for each retry.
- * PENDING also stands for an id that nobody knows, as in Celery.
+ * | state | what is true | what leaves it |
+ * | --- | --- | --- |
+ * | PENDING | it waits, or nobody knows its id, as in Celery | a worker begins → STARTED; it is cancelled, or too late → REVOKED; it cannot run → FAILURE |
+ * | RECEIVED | of Celery alone: our workers never say it | |
+ * | STARTED | a worker runs it, or has died or handed it back: then it starts again | its end → SUCCESS, FAILURE, REVOKED or RETRY |
+ * | RETRY | it has failed, and waits for its next try | the next try → STARTED; it is cancelled, or too late → REVOKED |
+ * | SUCCESS, FAILURE, REVOKED | it has ended, and its record is never changed | the record is forgotten, or expires |
  */
 export type TaskState = (typeof TASK_STATES)[number];
 

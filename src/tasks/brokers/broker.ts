@@ -93,6 +93,13 @@ export interface CancelledMessage {
 /**
  * What holds the messages of tasks until they are done.
  *
+ * | a message is | what is true | what leaves it |
+ * | --- | --- | --- |
+ * | delayed | its time has not come | its time, `hasten`, `cancel` → waiting; `discard`, if it is cancelled |
+ * | waiting | it can be taken | `take` → leased; `discard`, if it is cancelled; `contents.purge` |
+ * | leased | one worker has it, which renews the lease | `acknowledge` → gone; `putBack` → waiting or delayed; `bury` → dead; the lease runs out, and `reclaim` sees it → waiting |
+ * | dead | it is a dead letter, where there are any | sent again → waiting; discarded, or beyond its bounds → gone |
+ *
  * `src/testing/cases/broker.ts` checks each sentence against every driver.
  *
  * - A published message MUST be kept until it is acknowledged or discarded; when `publish` resolves it

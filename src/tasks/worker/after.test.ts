@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { silentLogger } from "../../core/logger.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
 import { encodeMessage } from "../message/encode.ts";
 import type { OutgoingMessage } from "../message/message.ts";
@@ -124,4 +125,30 @@ test("a chord hears of a member that is cancelled before a worker has it", async
     cause: { type: "ChordError" },
   });
   expect(await tasks.result("one").record()).toMatchObject({ state: "REVOKED", groupId: "group" });
+});
+
+test("a member of a chord that another worker has taken over does not count", async () => {
+  const chord = signature("sum", "body");
+  const message = { id: "one", task: "add", group: "group", groupIndex: 0, embed: { chord } };
+  let time = Date.now();
+  const broker = new MemoryBroker({ now: () => time });
+  const results = new MemoryResults();
+  await results.chords.setSize("group", 1);
+  await broker.publish("celery", encodeMessage(message));
+  const lost = Promise.withResolvers<void>();
+  const warn = (_: object | string, text?: string): void => {
+    if (text?.startsWith("task was taken over")) lost.resolve();
+  };
+  await using tasks = createTasks({ broker, results, logger: { ...silentLogger, warn } });
+  tasks.task("add", async () => {
+    time += 60_000;
+    await broker.reclaim();
+    await broker.take({ queues: ["celery"], limit: 1, leaseMs: 60_000 });
+    return 41;
+  });
+  await using worker = tasks.createWorker();
+  await worker.start();
+  await lost.promise;
+  expect(await tasks.result("one").record()).not.toMatchObject({ state: "SUCCESS" });
+  expect(await tasks.queues.count("celery")).toMatchObject({ waiting: 0, taken: 1 });
 });

@@ -15,7 +15,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   layers: ["core", "redis"],
   history: ["core", "protocol", "redis", "layers"],
   channels: ["core", "layers", "history", "protocol"],
-  identity: ["core", "redis", "channels"],
+  identity: ["core", "redis", "sqlite", "channels"],
   transports: ["core", "protocol", "layers", "channels"],
   tasks: ["core", "redis", "sqlite", "amqp"],
   live: ["core", "channels", "tasks"],

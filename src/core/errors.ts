@@ -95,8 +95,16 @@ export function isTidingsError(value: unknown, code?: ErrorCode): value is Tidin
   return value instanceof TidingsError && (code === undefined || value.code === code);
 }
 
-/** Turns whatever was thrown into an `Error`, so that logs and causes are always readable. */
+/** Turns whatever was thrown into an `Error` with a name and a message, so that logs and causes are always readable. */
 export function toError(thrown: unknown): Error {
-  // Not `Error.isError`, which not every browser has.
-  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
+  try {
+    // Not `Error.isError`, which not every browser has.
+    if (!(thrown instanceof Error)) return new Error(`thrown: ${String(thrown)}`);
+    // Both can be anything, and can throw when they are looked at.
+    const parts: readonly unknown[] = [thrown.name, thrown.message];
+    if (parts.every((part) => typeof part === "string")) return thrown;
+    return new Error(`thrown: ${parts.map(String).join(": ")}`, { cause: thrown });
+  } catch {
+    return new Error("thrown: something that cannot be shown");
+  }
 }

@@ -1,10 +1,12 @@
 /**
- * SQLite files: each opened once per process, commits in groups, commits of other processes noticed.
+ * What files of SQLite have in common: each is opened once per process and commits in groups, and commits of
+ * other processes are noticed.
  *
  * @module
  */
 
+export { makeFolder } from "./make-folder.ts";
 export type { SqliteDatabase } from "./sqlite-database.ts";
 export { SqliteFiles } from "./sqlite-files.ts";
 export { parseSqlitePath } from "./sqlite-url.ts";
-export { toStorageError } from "./storage-error.ts";
+export { isBusy, toStorageError } from "./storage-error.ts";

@@ -1,6 +1,7 @@
-import { mkdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
+import { makeFolder } from "./make-folder.ts";
 import { SqliteDatabase, type SqliteTables } from "./sqlite-database.ts";
 import { toStorageError } from "./storage-error.ts";
 
@@ -23,7 +24,7 @@ export class SqliteFiles<TTopic extends string> {
   open(path: string): SqliteDatabase<TTopic> {
     try {
       const folder = dirname(resolve(path));
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       // Two ways to the same folder must lead to one connection.
       const file = join(realpathSync(folder), basename(path));
       const database = this.#opened.get(file) ?? this.#openFile(file);

@@ -63,8 +63,12 @@ test("a call waits for the lock of another process, without blocking this one", 
 test("what is no database, and what names no store, is refused with what to do", () => {
   const file = join(folder, "text");
   writeFileSync(file, "no database at all, but long enough to have a header".repeat(10));
-  expect(() => openSessionStore(`sqlite:${file}`)).toThrow(/cannot be used: .*not a database/);
-  expect(() => openSessionStore("sqlite:/proc/tidings/sessions.db")).toThrow("cannot be used");
+  expect(() => openSessionStore(`sqlite:${file}`)).toThrow(
+    "is no SQLite database; choose another file",
+  );
+  expect(() => openSessionStore("sqlite:/proc/tidings/sessions.db")).toThrow(
+    "check that its folder may be written",
+  );
   expect(() => openSessionStore("sqlite::memory:")).toThrow("use memory:");
   expect(() => openSessionStore("mysql://ada:hidden@db")).toThrow("got `mysql:`");
   expect(() => openSessionStore("mysql://ada:hidden@db")).not.toThrow("hidden");

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 
 import { backoffMs } from "../../core/backoff.ts";
-import { TidingsError, toError } from "../../core/errors.ts";
+import { TidingsError } from "../../core/errors.ts";
+import { isBusy, makeFolder, toStorageError } from "../../sqlite/index.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 
 /** Options of the {@link SqliteSessionStore}. */
@@ -99,11 +99,15 @@ export class SqliteSessionStore implements SessionStore {
     await this.close();
   }
 
+  #closedError(): TidingsError {
+    return new TidingsError("STORAGE_UNAVAILABLE", `the database ${this.#path} has been closed`);
+  }
+
   async #run<T>(work: () => T): Promise<T> {
     const deadline = performance.now() + CALL_WAIT_MS;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        if (this.#isClosed) throw new Error("it has been closed");
+        if (this.#isClosed) throw this.#closedError();
         return work();
       } catch (error) {
         if (!isBusy(error) || performance.now() > deadline) throw toStorageError(error, this.#path);
@@ -159,30 +163,4 @@ function setUp(database: DatabaseSync): void {
       if (!isBusy(error) || performance.now() > deadline) throw error;
     }
   }
-}
-
-/** One level at a time: where nothing can be made, as in /proc, Node's recursive way never ends. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Another process may have made it just now.
-    if (!existsSync(path)) throw error;
-  }
-}
-
-/** SQLITE_BUSY, the low byte of whatever extended code. */
-function isBusy(error: unknown): boolean {
-  return Error.isError(error) && "errcode" in error && (Number(error.errcode) & 0xff) === 5;
-}
-
-function toStorageError(thrown: unknown, path: string): TidingsError {
-  const error = toError(thrown);
-  return new TidingsError(
-    "STORAGE_UNAVAILABLE",
-    `the database of sessions ${path} cannot be used: ${error.message}`,
-    { cause: error },
-  );
 }

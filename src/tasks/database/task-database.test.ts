@@ -226,8 +226,12 @@ describe("opening a task database", () => {
     writeFileSync(file, "");
     expect(refused(join(file, "tasks.db"))).toMatchObject({
       code: "STORAGE_UNAVAILABLE",
-      message: expect.stringContaining("check that its folder may be written"),
+      message: expect.stringContaining("check that its folder exists and may be written"),
     });
+  });
+
+  test("does not hang where no folder can be made", () => {
+    expect(refused("/proc/nothing/tasks.db")).toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   });
 
   test("says what to do when the path is a folder, or a file of another kind", () => {

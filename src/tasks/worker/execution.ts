@@ -312,9 +312,10 @@ async function loseLease(execution: Execution): Promise<Execution> {
 
 /** What the function threw says how it ended. */
 function toOutcome(thrown: unknown): Outcome {
-  if (thrown instanceof WorkerLost) return { kind: "worker-lost", error: thrown };
-  if (thrown instanceof Ignore) return { kind: "ignored" };
-  return thrown instanceof Reject ? { kind: "rejected", error: thrown } : failure(toError(thrown));
+  const error = toError(thrown);
+  if (error instanceof WorkerLost) return { kind: "worker-lost", error };
+  if (error instanceof Ignore) return { kind: "ignored" };
+  return error instanceof Reject ? { kind: "rejected", error } : failure(error);
 }
 
 function failure(error: Error): Outcome {

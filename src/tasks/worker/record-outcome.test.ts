@@ -12,7 +12,7 @@ test.each([
     { type: "TASK_TOO_LARGE", message: "large" },
   ],
   ["why a retry was asked for", new Retry({ cause: new TypeError("why") }), { type: "TypeError" }],
-  ["what is no error as text", "thrown", { type: "Error", message: "thrown" }],
+  ["what is no error as text", "thrown", { type: "Error", message: "thrown: thrown" }],
 ])("a record tells %s", (_, thrown, told) => {
   expect(toTaskError(thrown)).toMatchObject(told);
 });

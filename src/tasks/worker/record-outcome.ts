@@ -1,4 +1,4 @@
-import { isTidingsError, TidingsError } from "../../core/errors.ts";
+import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { PutBackOptions, Settlement } from "../brokers/broker.ts";
 import { deathOf } from "../dead-letters/death-of.ts";
 import { encodeRetry } from "../message/encode.ts";
@@ -126,8 +126,9 @@ export function assertResultSize(text: string, maxBytes: number): void {
 }
 
 /** Our own errors are known by their code, others by their name. */
-export function toTaskError(error: unknown): TaskError {
-  if (!Error.isError(error)) return { type: "Error", message: String(error) };
+export function toTaskError(thrown: unknown): TaskError {
+  if (!Error.isError(thrown)) return { type: "Error", message: toError(thrown).message };
+  const error = toError(thrown);
   // "RETRY result with the original exception": why, rather than that it asked.
   if (error instanceof Retry && Error.isError(error.cause)) return toTaskError(error.cause);
   const type = isTidingsError(error) ? error.code : error.name;

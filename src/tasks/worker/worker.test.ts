@@ -62,6 +62,39 @@ function keepLogs(): { readonly logger: Logger; readonly lines: (readonly [strin
 }
 
 describe("a worker", () => {
+  const unspeakable = {
+    "what has no text": () => Object.create(null) as unknown,
+    "what throws when it is looked at": () =>
+      new Proxy(
+        {},
+        {
+          getPrototypeOf: () => {
+            throw new Error("no");
+          },
+        },
+      ),
+    "an error whose message throws": () =>
+      Object.defineProperty(new Error("x"), "message", {
+        get: () => {
+          throw new Error("no");
+        },
+      }),
+    "an error whose message is no text": () => Object.assign(new Error("x"), { message: 5 }),
+    "a symbol": () => Symbol("no"),
+  };
+  test.each(Object.entries(unspeakable))("ends a task that throws %s", async (_, make) => {
+    await using tasks = makeTasks();
+    const odd = tasks.task("tasks.odd", () => {
+      throw make();
+    });
+    const { id } = await odd.delay();
+    await using worker = tasks.createWorker();
+    await worker.start();
+    const record = await waitFor(tasks, id, ({ finishedAt }) => finishedAt !== null);
+    expect(record).toMatchObject({ state: "FAILURE", runs: 1, error: { type: "Error" } });
+    expect(record.error?.message).toContain("thrown: ");
+  });
+
   test("runs no more tasks at once than its concurrency", async () => {
     await using tasks = makeTasks();
     let running = 0;

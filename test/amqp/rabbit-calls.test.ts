@@ -6,28 +6,23 @@ import { describeCalls } from "../celery/describe-calls.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
+const resources = new AsyncDisposableStack();
 let server: RabbitServer;
 let tasks: Tasks;
-let celery: CeleryWorker;
 let caller: CeleryCaller;
 
 beforeAll(async () => {
-  server = await RabbitServer.start();
+  server = resources.use(await RabbitServer.start());
   const place = { broker: server.url, results: "rpc://" };
   // The first one to declare a queue decides whether it knows priorities; Celery refuses what is otherwise.
   await using broker = new AmqpBroker(server.url, { maxPriority: 9 });
   await broker.take({ queues: ["python"], limit: 1, leaseMs: 1_000 });
-  caller = CeleryCaller.start({ ...place, maxPriority: 9 });
-  celery = await CeleryWorker.start({ ...place, maxPriority: 9 }, { queue: "python" });
-  tasks = createTasks(place);
+  caller = resources.use(CeleryCaller.start({ ...place, maxPriority: 9 }));
+  resources.use(await CeleryWorker.start({ ...place, maxPriority: 9 }, { queue: "python" }));
+  tasks = resources.use(createTasks(place));
 });
 
-afterAll(async () => {
-  await caller[Symbol.asyncDispose]();
-  await celery[Symbol.asyncDispose]();
-  await tasks.close();
-  await server[Symbol.asyncDispose]();
-});
+afterAll(() => resources.disposeAsync());
 
 describeCalls(() => ({ tasks, caller, openBroker: () => new AmqpBroker(server.url) }));
 

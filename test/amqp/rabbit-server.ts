@@ -23,8 +23,13 @@ export class RabbitServer implements AsyncDisposable {
 
   static async start(): Promise<RabbitServer> {
     const server = new RabbitServer(await freePort(), await freePort());
-    await server.start();
-    return server;
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Starts it again, on the same ports, with what is durable. */
@@ -83,10 +88,11 @@ export class RabbitServer implements AsyncDisposable {
   }
 
   async #untilReady(child: ChildProcess): Promise<void> {
-    const limit = Date.now() + 60_000;
+    // Sooner than the hook that starts it, so that it does not stay behind.
+    const limit = Date.now() + 50_000;
     while (!(await greets(this.port))) {
       if (child.exitCode !== null) throw new Error(`rabbitmq-server exited with ${child.exitCode}`);
-      if (Date.now() > limit) throw new Error("rabbitmq-server is not ready after 60 s");
+      if (Date.now() > limit) throw new Error("rabbitmq-server is not ready after 50 s");
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

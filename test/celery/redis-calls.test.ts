@@ -8,24 +8,19 @@ import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
 import { describeCalls } from "./describe-calls.ts";
 
+const resources = new AsyncDisposableStack();
 let server: RedisServer;
 let tasks: Tasks;
-let celery: CeleryWorker;
 let caller: CeleryCaller;
 
 beforeAll(async () => {
-  server = await RedisServer.start();
-  caller = CeleryCaller.start(server.url);
-  celery = await CeleryWorker.start(server.url, { queue: "python" });
-  tasks = createTasks({ broker: server.url, results: server.url });
+  server = resources.use(await RedisServer.start());
+  caller = resources.use(CeleryCaller.start(server.url));
+  resources.use(await CeleryWorker.start(server.url, { queue: "python" }));
+  tasks = resources.use(createTasks({ broker: server.url, results: server.url }));
 });
 
-afterAll(async () => {
-  await caller[Symbol.asyncDispose]();
-  await celery[Symbol.asyncDispose]();
-  await tasks.close();
-  await server[Symbol.asyncDispose]();
-});
+afterAll(() => resources.disposeAsync());
 
 describeCalls(() => ({ tasks, caller, openBroker: () => new RedisBroker(server.url) }));
 

@@ -6,21 +6,21 @@ import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
 
+const resources = new AsyncDisposableStack();
 let server: RedisServer;
 let redis: Redis;
 let tasks: Tasks;
-let celery: CeleryWorker;
 let caller: CeleryCaller;
 const seen: (readonly unknown[])[] = [];
 let blockedRuns = 0;
 const release = Promise.withResolvers<void>();
 
 beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-  caller = CeleryCaller.start(server.url);
-  celery = await CeleryWorker.start(server.url, { queue: "python" });
-  tasks = createTasks({ broker: server.url, results: server.url });
+  server = resources.use(await RedisServer.start());
+  redis = resources.adopt(openRedis(server.url), (opened) => opened.close());
+  caller = resources.use(CeleryCaller.start(server.url));
+  resources.use(await CeleryWorker.start(server.url, { queue: "python" }));
+  tasks = resources.use(createTasks({ broker: server.url, results: server.url }));
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
   tasks.task("ts.add", (...numbers: readonly number[]) => sum(numbers));
   tasks.task("ts.sum", sum);
@@ -41,13 +41,7 @@ beforeAll(async () => {
   await tasks.createWorker().start();
 });
 
-afterAll(async () => {
-  await caller[Symbol.asyncDispose]();
-  await celery[Symbol.asyncDispose]();
-  await tasks.close();
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
+afterAll(() => resources.disposeAsync());
 
 const ts = (...args: readonly unknown[]): object => ({ task: "ts.add", args });
 const py = (...args: readonly unknown[]): object => ({ task: "py.add", args });

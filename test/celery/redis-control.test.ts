@@ -14,32 +14,27 @@ import { CeleryWorker } from "./celery-process.ts";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const run = promisify(execFile);
 
+const resources = new AsyncDisposableStack();
 let server: RedisServer;
 let tasks: Tasks;
 let worker: Worker;
-let celery: CeleryWorker;
 
 beforeAll(async () => {
-  server = await RedisServer.start();
-  tasks = createTasks({ broker: server.url, results: server.url });
+  server = resources.use(await RedisServer.start());
+  tasks = resources.use(createTasks({ broker: server.url, results: server.url }));
   tasks.task("ts.slow", async (_name: string) => {
     const { signal } = currentTask();
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   });
-  worker = tasks.createWorker({ name: "ours@here", queues: ["ours"] });
+  worker = resources.use(tasks.createWorker({ name: "ours@here", queues: ["ours"] }));
   await worker.start();
   await eventually(async () => (await ask("ping", 200)).has("ours@here"));
   // With mingle: it asks ours what was revoked, and believes the answer.
   await tasks.cancel("revoked-before");
-  celery = await CeleryWorker.start(server.url, { queue: "python", mingles: true });
+  resources.use(await CeleryWorker.start(server.url, { queue: "python", mingles: true }));
 });
 
-afterAll(async () => {
-  await celery[Symbol.asyncDispose]();
-  await worker.stop();
-  await tasks.close();
-  await server[Symbol.asyncDispose]();
-});
+afterAll(() => resources.disposeAsync());
 
 function ask(method: string, timeoutMs?: number) {
   return tasks.control.ask(method, { timeoutMs });

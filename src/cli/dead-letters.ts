@@ -107,9 +107,12 @@ async function list(module: string | undefined, options: ListOptions): Promise<v
       letter.task ?? "-",
       letter.queue,
       letter.reason,
-      `${letter.error.type}: ${letter.error.message}`,
+      toErrorText(letter),
     ]),
+    { whole: ["DIED", "ID"] },
   );
+  if (letters.length === 0)
+    process.stderr.write(`There are none${next === null ? "" : " here"}.\n`);
   if (next !== null) process.stderr.write(`There are more: --after ${next}\n`);
 }
 
@@ -133,10 +136,10 @@ async function act(
   options: ActOptions,
 ): Promise<void> {
   const { queue, task, reason, all } = options;
-  const [path, id = ""] = splitModule(options, words, all ? [] : ["ID"]);
   if (!all && (queue ?? task ?? reason) !== undefined) {
     throw new TidingsError("OPTION_INVALID", "expected --all beside --queue, --task or --reason");
   }
+  const [path, id = ""] = splitModule(options, words, all ? [] : ["ID, or --all,"]);
   await using source = await openTaskSource(path, options);
   const { deadLetters } = source.tasks;
   const filter = { queue, task, reason };
@@ -151,6 +154,12 @@ async function act(
 function reportMissing(id: string): void {
   process.stderr.write(`there is no dead letter of ${id}\n`);
   process.exitCode = 1;
+}
+
+/** What a task threw has a type that tells something; of the rest the reason tells as much. */
+function toErrorText({ reason, error }: DeadLetter): string {
+  const isOfTask = reason === "failed" || reason === "rejected";
+  return isOfTask ? `${error.type}: ${error.message}` : error.message;
 }
 
 function withoutMessage({ message: _message, ...facts }: DeadLetter): Omit<DeadLetter, "message"> {

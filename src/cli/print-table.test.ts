@@ -23,6 +23,24 @@ describe("formatTable", () => {
     expect(header).toMatch(/^WORKER +N +QUEUES$/);
   });
 
+  test("cuts nothing that is to be copied, and keeps a row in one line", () => {
+    const id = "0198c0de-0000-7000-8000-000000000000";
+    const rows = [
+      [id, "e".repeat(70)],
+      ["b", "first\nsecond\u001b[31m"],
+    ];
+    const lines = formatTable(["ID", "ERROR"], rows, { whole: ["ID"] }).split("\n");
+    expect(lines[1]).toMatch(new RegExp(`^${id}  e{40,}…$`));
+    expect(lines[1]).toHaveLength(80);
+    expect(lines[2]).toMatch(/^b +first second \[31m$/);
+    const [, wide = ""] = formatTable(["ID", "ERROR"], rows, { width: 120 }).split("\n");
+    expect(wide).toBe(`${id}  ${"e".repeat(70)}`);
+    const [, narrow = ""] = formatTable(["ID", "ERROR"], [["i".repeat(90), "e".repeat(20)]], {
+      whole: ["ID"],
+    }).split("\n");
+    expect(narrow).toBe(`${"i".repeat(90)}  ${"e".repeat(11)}…`);
+  });
+
   test("has a header without rows", () => {
     expect(formatTable(["QUEUE", "N"], [])).toBe("QUEUE  N\n");
   });

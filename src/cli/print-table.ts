@@ -3,33 +3,54 @@ import { print } from "./print.ts";
 /** A row of a table: a text for each column. */
 export type TableRow = readonly string[];
 
+/** How to write a table. */
+export interface TableOptions {
+  /** The names of columns that are never cut, since what is in them is to be copied. */
+  readonly whole?: readonly string[] | undefined;
+  /** How many characters a line may have, as far as that can be. @default 80 */
+  readonly width?: number | undefined;
+}
+
 /** What fits a terminal that was never widened. */
-const MAX_WIDTH = 80;
+const NARROW = 80;
 const GAP = "  ";
 /** No column is cut shorter than this. */
 const MIN_COLUMN = 12;
 
 /**
- * Writes a table with aligned columns that fits 80 characters, as far as that can be.
+ * Writes a table with aligned columns that fits the terminal, or 80 characters, as far as that can be.
  *
- * Columns of numbers are aligned to the right. Where it is too wide, the widest columns are cut.
+ * Columns of numbers are aligned to the right. Where it is too wide, the widest columns are cut. A row is
+ * one line: what would break it is a space.
  */
-export async function printTable(header: TableRow, rows: readonly TableRow[]): Promise<void> {
-  await print(formatTable(header, rows));
+export async function printTable(
+  header: TableRow,
+  rows: readonly TableRow[],
+  options: TableOptions = {},
+): Promise<void> {
+  await print(formatTable(header, rows, { width: process.stdout.columns, ...options }));
 }
 
 /** The text of a table. */
-export function formatTable(header: TableRow, rows: readonly TableRow[]): string {
-  const lines = [header, ...rows];
-  const widths = fit(header.map((_, column) => widest(lines, column)));
+export function formatTable(
+  header: TableRow,
+  rows: readonly TableRow[],
+  { whole = [], width = NARROW }: TableOptions = {},
+): string {
+  const lines = [header, ...rows.map((row) => row.map(toOneLine))];
+  const widths = fit(
+    header.map((_, column) => widest(lines, column)),
+    width,
+    (column) => whole.includes(header[column] ?? ""),
+  );
   const isNumber = header.map((_, column) =>
     rows.every((row) => /^[\d.,-]*$/.test(row[column] ?? "")),
   );
   const toLine = (row: TableRow): string =>
     widths
-      .map((width, column) => {
-        const text = cut(row[column] ?? "", width);
-        return isNumber[column] ? text.padStart(width) : text.padEnd(width);
+      .map((own, column) => {
+        const text = cut(row[column] ?? "", own);
+        return isNumber[column] ? text.padStart(own) : text.padEnd(own);
       })
       .join(GAP)
       .trimEnd();
@@ -40,20 +61,28 @@ function widest(lines: readonly TableRow[], column: number): number {
   return Math.max(...lines.map((row) => row[column]?.length ?? 0));
 }
 
-/** Takes from the widest column until all fit. */
-function fit(widths: readonly number[]): readonly number[] {
+/** Takes from the widest column that may be cut until all fit. */
+function fit(
+  widths: readonly number[],
+  width: number,
+  isWhole: (column: number) => boolean,
+): readonly number[] {
   const fitted = [...widths];
-  const room = MAX_WIDTH - GAP.length * (widths.length - 1);
+  const room = width - GAP.length * (widths.length - 1);
   for (let excess = sum(fitted) - room; excess > 0; excess--) {
-    const max = Math.max(...fitted);
+    const max = Math.max(0, ...fitted.filter((_, column) => !isWhole(column)));
     if (max <= MIN_COLUMN) break;
-    fitted[fitted.indexOf(max)] = max - 1;
+    fitted[fitted.findIndex((own, column) => own === max && !isWhole(column))] = max - 1;
   }
   return fitted;
 }
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+function toOneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, " ");
 }
 
 function cut(text: string, width: number): string {

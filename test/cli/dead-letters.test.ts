@@ -59,13 +59,19 @@ describe("tidings dead-letters", () => {
   });
 
   test("says what is wrong", async () => {
-    const [unknown, noAll, noReason] = await Promise.all([
+    const [unknown, noAll, noReason, noPlace, neither, none] = await Promise.all([
       run("redrive", FIXTURE, "unknown"),
       run("discard", FIXTURE, "one", "--task", "t"),
       run("list", FIXTURE, "--reason", "old"),
+      run("list", FIXTURE, "--after", "yesterday"),
+      run("redrive", FIXTURE),
+      run("list", FIXTURE, "--queue", "empty"),
     ]);
     expect(unknown).toEqual({ code: 1, output: "there is no dead letter of unknown" });
     expect(noAll.output).toContain("expected --all beside --queue");
+    expect(noPlace.output).toContain("expected `after` to be `next` of the list before");
+    expect(neither.output).toContain("expected MODULE ID, or --all,");
+    expect(none).toMatchObject({ code: 0, output: expect.stringContaining("There are none.") });
     expect(noReason.output).toContain("Allowed choices");
   });
 });

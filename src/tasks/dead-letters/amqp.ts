@@ -10,6 +10,7 @@ import { AmqpLetterView, MAX_VIEWED } from "./amqp-view.ts";
 import {
   MAX_PAGE_BYTES,
   toBounds,
+  toPlace,
   type DeadLetterBounds,
   type DeadLetterPage,
   type DeadLetterRequest,
@@ -30,6 +31,7 @@ export interface AmqpDeadLettersOptions {
 }
 
 const QUEUE = "tidings.dead-letters";
+const PLACE = /^\d{15}-[0-9a-f]{8}$/;
 /** Whoever looks at the letters holds them all in memory. */
 const MAX_BYTES = 268_435_456;
 /** What RabbitMQ takes for the age of a message: 32 bits of milliseconds. */
@@ -92,7 +94,9 @@ export class AmqpDeadLetters implements DeadLetterStore {
     return ended;
   }
 
-  async read({ limit, after = "" }: DeadLetterRequest): Promise<DeadLetterPage> {
+  async read(request: DeadLetterRequest): Promise<DeadLetterPage> {
+    const { limit } = request;
+    const after = toPlace(request, PLACE) ?? "";
     const view = await this.#look();
     const rest = view?.list().filter(({ place }) => place > after) ?? [];
     const letters: DeadLetter[] = [];

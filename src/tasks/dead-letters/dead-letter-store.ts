@@ -1,4 +1,4 @@
-import { assertPositiveInteger } from "../../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import type { DeadLetter, Death } from "./dead-letter.ts";
 
@@ -25,6 +25,9 @@ export interface DeadLetterRequest {
   readonly after?: string | undefined;
 }
 
+/** Places that are whole numbers. */
+export const NUMBERED_PLACE: RegExp = /^\d{1,15}$/;
+
 /**
  * Where a broker keeps the messages that its workers gave up.
  *
@@ -34,6 +37,7 @@ export interface DeadLetterRequest {
  *   `false` and keep nothing when the lease is lost.
  * - A letter whose id is kept already MUST take its place, as the youngest.
  * - `read` MUST give every letter that stays there while it is read, page by page, the oldest first.
+ *   It MUST refuse an `after` that cannot have come from a page.
  * - `remove` MUST remove the letter of an id, and say whether there was one.
  * - No more than `maxCount` letters MUST be kept: the oldest go first. `expire` MUST drop those older than
  *   `maxAgeMs`, at most 1,000 at a time, and say how many; without it they MUST go by themselves.
@@ -55,6 +59,17 @@ export const MAX_PAGE_BYTES = 8_388_608;
 
 /** One call of `expire` drops no more than this. */
 export const MAX_EXPIRED = 1_000;
+
+/**
+ * Returns the place after which a page begins; `null` for the beginning.
+ *
+ * @throws {TidingsError} OPTION_INVALID when it is no place.
+ */
+export function toPlace({ after = "" }: DeadLetterRequest, form: RegExp): string | null {
+  if (after === "") return null;
+  if (form.test(after)) return after;
+  throw invalidOption("after", "`next` of the list before", after);
+}
 
 /**
  * Checks bounds, and fills in the defaults.

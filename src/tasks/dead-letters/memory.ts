@@ -1,7 +1,9 @@
 import type { Delivery } from "../brokers/broker.ts";
 import {
   MAX_EXPIRED,
+  NUMBERED_PLACE,
   toBounds,
+  toPlace,
   type DeadLetterBounds,
   type DeadLetterPage,
   type DeadLetterRequest,
@@ -47,8 +49,10 @@ export class MemoryDeadLetters implements DeadLetterStore {
     return true;
   }
 
-  async read({ limit, after = "0" }: DeadLetterRequest): Promise<DeadLetterPage> {
-    const rest = [...this.#entries.values()].filter(({ place }) => place > Number(after));
+  async read(request: DeadLetterRequest): Promise<DeadLetterPage> {
+    const { limit } = request;
+    const after = Number(toPlace(request, NUMBERED_PLACE) ?? 0);
+    const rest = [...this.#entries.values()].filter(({ place }) => place > after);
     const page = rest.slice(0, limit);
     const last = page.at(-1);
     const next = last && rest.length > page.length ? String(last.place) : null;

@@ -5,7 +5,9 @@ import { toList, type LetterWrite, type TaskRedis } from "../celery-redis/task-r
 import {
   MAX_EXPIRED,
   MAX_PAGE_BYTES,
+  NUMBERED_PLACE,
   toBounds,
+  toPlace,
   type DeadLetterBounds,
   type DeadLetterPage,
   type DeadLetterRequest,
@@ -85,8 +87,9 @@ export class RedisDeadLetters implements DeadLetterStore {
     return { text, id, diedAt: death.diedAt, maxCount: this.#bounds.maxCount };
   }
 
-  async read({ limit, after = "-inf" }: DeadLetterRequest): Promise<DeadLetterPage> {
-    const words = [after, String(limit), String(MAX_PAGE_BYTES)];
+  async read(request: DeadLetterRequest): Promise<DeadLetterPage> {
+    const after = toPlace(request, NUMBERED_PLACE) ?? "-inf";
+    const words = [after, String(request.limit), String(MAX_PAGE_BYTES)];
     const [isMore, ...found] = toList(
       await this.#redis.run((redis) => redis.script(READ, this.#keys, words)),
     );

@@ -6,7 +6,9 @@ import type { TaskDatabase } from "../database/task-database.ts";
 import {
   MAX_EXPIRED,
   MAX_PAGE_BYTES,
+  NUMBERED_PLACE,
   toBounds,
+  toPlace,
   type DeadLetterBounds,
   type DeadLetterPage,
   type DeadLetterRequest,
@@ -49,12 +51,14 @@ export class SqliteDeadLetters implements DeadLetterStore {
     return true;
   }
 
-  async read({ limit, after = "" }: DeadLetterRequest): Promise<DeadLetterPage> {
+  async read(request: DeadLetterRequest): Promise<DeadLetterPage> {
+    const { limit } = request;
+    const after = Number(toPlace(request, NUMBERED_PLACE) ?? 0);
     return this.#database.read(() => {
       const letters: DeadLetter[] = [];
       let bytes = 0;
       let last = 0;
-      for (const row of this.#statements.read.iterate(Number(after))) {
+      for (const row of this.#statements.read.iterate(after)) {
         if (letters.length >= limit || bytes > MAX_PAGE_BYTES) {
           return { letters, next: String(last) };
         }

@@ -99,6 +99,18 @@ export const deadLettersCases: readonly DeadLettersCase[] = [
     },
   },
   {
+    name: "refuses a place that cannot have come from a page",
+    async run(make) {
+      await using broker = await make();
+      const reading = lettersOf(broker).read({ limit: 1, after: "nonsense" });
+      await assert.rejects(reading, { code: "OPTION_INVALID" });
+      assert.deepEqual(await lettersOf(broker).read({ limit: 1, after: "" }), {
+        letters: [],
+        next: null,
+      });
+    },
+  },
+  {
     name: "removes a letter, and says whether there was one",
     async run(make) {
       await using broker = await make();

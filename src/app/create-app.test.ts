@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
+import { openLayer } from "../layers/index.ts";
 import { createApp } from "./create-app.ts";
 
 test("closing an application closes its SQLite file", async () => {
@@ -32,4 +33,35 @@ test("an unknown driver is refused with those that are known", () => {
   expect(() => createApp({ name: "test", broker: "memory:", layer: "pigeon:" })).toThrow(
     expect.objectContaining({ code: "APP_INVALID_URL" }),
   );
+});
+
+test("a message that is kept reaches the layer's members as it is, and the group's history", async () => {
+  await using app = createApp({ name: "test", broker: "memory:" });
+  const channel = await app.layer.newChannel();
+  await app.layer.groupAdd("room", channel);
+  const { position } = await app.getRecordedGroups().follow("room", { onEntry() {}, onReset() {} });
+  const message = { type: "chat.message", text: "kept" };
+  await app.groupSend("room", message, { history: { size: 10 } });
+  await app.groupSend("room", { type: "chat.message", text: "not kept" });
+  expect(await app.layer.receive(channel)).toEqual(message);
+  expect(await app.layer.receive(channel)).toMatchObject({ text: "not kept" });
+  expect(await app.getRecordedGroups().since("room", position)).toMatchObject({
+    kind: "recovered",
+    entries: [{ message, position: { offset: 1 } }],
+  });
+});
+
+test("histories are where all processes of the layer reach them, or an error", async () => {
+  const common = { name: "test", broker: "memory:" };
+  const code = "APP_INVALID_DEFINITION";
+  expect(() => createApp({ ...common, layer: "redis://one", history: "memory:" })).toThrow(
+    expect.objectContaining({ code }),
+  );
+  expect(() => createApp({ ...common, history: "pigeon:" })).toThrow(
+    expect.objectContaining({ code: "APP_INVALID_URL" }),
+  );
+  const layer = openLayer("redis://127.0.0.1:1");
+  await using app = createApp({ ...common, layer });
+  expect(() => app.getRecordedGroups()).toThrow(expect.objectContaining({ code }));
+  expect(() => app.getRecordedGroups("other")).toThrow(expect.objectContaining({ code }));
 });

@@ -8,11 +8,26 @@ import {
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { withoutCredentials } from "../core/without-credentials.ts";
-import { openLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
+import { openHistory, RecordedGroups, type HistoryBounds } from "../history/index.ts";
+import {
+  openLayer,
+  type ChannelLayer,
+  type LayerSettings,
+  type OutgoingMessage,
+} from "../layers/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
+import { toHistorySource, type HistorySource } from "./history-source.ts";
 
 /** A layer's URL, its settings where a URL is not enough, or a layer of your own. */
 export type LayerSource = string | LayerSettings | ChannelLayer;
+
+/** How {@link App.groupSend} sends. */
+export interface GroupSendOptions {
+  /** Keeps the message for those who come back: with the default bounds, or with these. */
+  readonly history?: true | HistoryBounds | undefined;
+  /** The name of the layer. @default "default" */
+  readonly layer?: string | undefined;
+}
 
 /** What an application is made of. Every URL has a default that needs no server. */
 export interface AppOptions {
@@ -22,6 +37,12 @@ export interface AppOptions {
   readonly layer?: LayerSource | undefined;
   /** Further channel layers, by the names that consumers and feeds give in `layer`. */
   readonly layers?: Readonly<Record<string, LayerSource>> | undefined;
+  /**
+   * What keeps messages for those who come back: a URL, its settings, or a history of your own.
+   *
+   * @default the first server of the layer when that is Redis, else "memory:"
+   */
+  readonly history?: HistorySource | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL, and `rpc://` for RabbitMQ */
@@ -56,6 +77,10 @@ export interface App extends AsyncDisposable {
    * @throws {TidingsError} APP_INVALID_DEFINITION when there is none of that name.
    */
   getLayer(name?: string): ChannelLayer;
+  /** Sends a message to every member of a group. */
+  groupSend(group: string, message: OutgoingMessage, options?: GroupSendOptions): Promise<void>;
+  /** The groups of a layer, with their history. */
+  getRecordedGroups(layer?: string): RecordedGroups;
   /**
    * Closes one connection, in whatever process it is; its `channelName` names it.
    *
@@ -103,8 +128,18 @@ export function createApp(options: AppOptions): App {
   } = options;
   const layer = openLayer(layerSource);
   const layers = new Map<string, ChannelLayer>([["default", layer]]);
-  for (const [layerName, url] of Object.entries(options.layers ?? {})) {
-    layers.set(layerName, openLayer(url, layerName));
+  const recorded = new Map<string, RecordedGroups>();
+  const record = (layerName: string, source: LayerSource, opened: ChannelLayer): void => {
+    const target = toHistorySource(options.history, source);
+    if (target === undefined) return;
+    const history = openHistory(target, layerName);
+    recorded.set(layerName, new RecordedGroups({ history, layer: opened, logger }));
+  };
+  record("default", layerSource, layer);
+  for (const [layerName, source] of Object.entries(options.layers ?? {})) {
+    const opened = openLayer(source, layerName);
+    layers.set(layerName, opened);
+    record(layerName, source, opened);
   }
   const getLayer = (layerName = "default"): ChannelLayer => {
     const named = layers.get(layerName);
@@ -115,6 +150,15 @@ export function createApp(options: AppOptions): App {
       `no layer is called \`${layerName}\`; there are ${known}`,
     );
   };
+  const getRecordedGroups = (layerName = "default"): RecordedGroups => {
+    getLayer(layerName);
+    const groups = recorded.get(layerName);
+    if (groups) return groups;
+    throw new TidingsError(
+      "APP_INVALID_DEFINITION",
+      `layer \`${layerName}\` is one of your own: say with \`history\` where its histories are kept`,
+    );
+  };
   const cache = openCache(cacheUrl);
   const tasks = createTasks({
     ...options.taskSettings,
@@ -123,6 +167,7 @@ export function createApp(options: AppOptions): App {
     logger,
   });
   const close = async (): Promise<void> => {
+    await Promise.all(recorded.values().map((each) => each.close()));
     await Promise.all([
       tasks.close(),
       cache.close(),
@@ -140,6 +185,12 @@ export function createApp(options: AppOptions): App {
     layer,
     layers,
     getLayer,
+    groupSend: async (group, message, { history, layer: layerName } = {}) => {
+      if (history === undefined) return await getLayer(layerName).groupSend(group, message);
+      const bounds = history === true ? undefined : history;
+      await getRecordedGroups(layerName).send(group, message, bounds);
+    },
+    getRecordedGroups,
     closeConnection: async (channelName, closing = {}) =>
       await getLayer(closing.layer).send(channelName, toCloseMessage(closing)),
     closeUser: async (user, closing = {}) =>

@@ -17,5 +17,7 @@ export {
   type App,
   type AppDrivers,
   type AppOptions,
+  type GroupSendOptions,
   type LayerSource,
 } from "./create-app.ts";
+export type { HistorySource } from "./history-source.ts";

@@ -18,3 +18,5 @@ export type { Following, TailCounts, TailFollower } from "./group-tail.ts";
 export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
 export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";
 export { RedisHistory, type RedisHistoryOptions } from "./redis.ts";
+export { historyOfLayer, openHistory, type HistorySettings } from "./open-history.ts";
+export { RecordedGroups, type RecordedGroupsOptions } from "./recorded-groups.ts";

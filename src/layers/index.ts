@@ -26,6 +26,7 @@ export {
   type ParsedLayerSettings,
 } from "./layer-settings.ts";
 export { openLayer } from "./open-layer.ts";
+export { markRecorded, recordedGroup } from "./recorded.ts";
 export { RedisLayer, type RedisLayerOptions } from "./redis.ts";
 export { RedisQueueLayer, type RedisQueueLayerOptions } from "./redis-queue.ts";
 export { SharedMemoryLayer, type SharedMemoryLayerOptions } from "./shared-memory.ts";

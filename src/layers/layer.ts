@@ -87,6 +87,7 @@ export interface LayerIncidents {
  * - `groupAdd` twice is one membership; `groupDiscard` of a non-member does nothing.
  * - A cancelled `receive` MUST NOT take a message with it.
  * - What is dropped or refused MUST be counted and told to `onIncident`.
+ * - A message that is marked (`recorded.ts`) MUST arrive with its mark, and equal to one without.
  * - `flush` MUST drop every message and membership. After `close` every call throws LAYER_CLOSED.
  *
  * Delivery: at most once, without history.

@@ -1,5 +1,6 @@
 import { TidingsError, type ErrorCode } from "../core/errors.ts";
 import type { LayerMessage, LayerValue, OutgoingMessage } from "./layer.ts";
+import { markRecorded, recordedGroup } from "./recorded.ts";
 
 /** Deeper than any real message; a cycle reaches it. */
 const MAX_DEPTH = 64;
@@ -14,7 +15,7 @@ export interface IsolatedMessage {
 }
 
 /**
- * Copies and deeply freezes a message.
+ * Copies and deeply freezes a message; the copy keeps its mark, if it has one.
  *
  * @throws {TidingsError} LAYER_INVALID_MESSAGE naming the first field that no layer can carry.
  */
@@ -24,6 +25,8 @@ export function isolateMessage(message: OutgoingMessage): IsolatedMessage {
   if (!isLayerMessage(isolated)) {
     throw invalid("expected a message to be an object with a string `type`");
   }
+  const group = recordedGroup(message);
+  if (group !== undefined) markRecorded(isolated, group);
   return { message: isolated, hasBytes: copy.hasBytes };
 }
 

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import {
+  markRecorded,
   openLayer,
+  recordedGroup,
   RedisQueueLayer,
   type ChannelLayer,
   type LayerMessage,
@@ -99,6 +101,19 @@ describe.each<Format>([
     await layer.send(second, { type: "marker" });
     expect(await python.call("receive", theirs)).toEqual({ type: "marker" });
     expect(await layer.receive(second)).toEqual({ type: "marker" });
+  });
+
+  test("see the same plain message, whether it is in a history or not", async () => {
+    const [theirs, ours] = [await python.newChannel(), await layer.newChannel()];
+    await python.call("group_add", "kept", theirs);
+    await layer.groupAdd("kept", ours);
+    const message = { ...allTypes, long: "short" };
+    await layer.groupSend("kept", markRecorded({ ...message }, "kept"));
+    expect(await python.call("receive", theirs)).toEqual(message);
+    const arrived = await layer.receive(ours);
+    expect([arrived, recordedGroup(arrived)]).toEqual([message, "kept"]);
+    await python.call("group_send", "kept", { type: "from.python" });
+    expect(recordedGroup(await layer.receive(ours))).toBeUndefined();
   });
 
   test("send to each other's channels directly, in order", async () => {

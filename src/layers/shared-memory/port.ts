@@ -6,6 +6,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { assertDuration, assertPositiveInteger } from "../../core/options.ts";
 import type { LayerOptions, OutgoingMessage } from "../layer.ts";
 import { isLayerMessage, isolateMessage, type IsolatedMessage } from "../message.ts";
+import { markRecorded, recordedGroup } from "../recorded.ts";
 import { encodeFrame, type Frame, type FrameContent, type FrameKind } from "./frame.ts";
 import { Link } from "./link.ts";
 import { newProcessName } from "./process-name.ts";
@@ -146,13 +147,17 @@ export class SharedMemoryPort {
 
 /** Writes a message for other processes. */
 export function encodeMessage(message: OutgoingMessage): Uint8Array {
-  return serialize(message);
+  const group = recordedGroup(message);
+  return serialize(group === undefined ? message : [group, message]);
 }
 
 /** Reads a message of another process, frozen. */
 export function decodeMessage(payload: Uint8Array): IsolatedMessage {
-  const message: unknown = deserialize(payload);
-  if (isLayerMessage(message)) return isolateMessage(message);
+  const value: unknown = deserialize(payload);
+  const [group, message]: readonly unknown[] = Array.isArray(value) ? value : [undefined, value];
+  if (isLayerMessage(message)) {
+    return isolateMessage(typeof group === "string" ? markRecorded(message, group) : message);
+  }
   throw new TypeError("what another process sent is no message");
 }
 

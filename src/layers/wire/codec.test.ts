@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 
+import { decode as decodeMsgpack } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
 
 import { isTidingsError } from "../../core/errors.ts";
 import type { LayerMessage, LayerValue } from "../layer.ts";
 import { isolateMessage } from "../message.ts";
+import { markRecorded, recordedGroup } from "../recorded.ts";
 import { createCodec, type CodecOptions } from "./codec.ts";
 
 interface Vector {
@@ -272,3 +274,37 @@ function revive(value: unknown): LayerValue {
 function wide(size: number): LayerValue {
   return Object.fromEntries(Array.from({ length: size }, (_, n) => [`key${n}`, n]));
 }
+
+describe("the mark of a message that is in a history", () => {
+  const fields = (count: number): object =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, n]));
+  const group = "g".repeat(99);
+
+  test.each([0, 13, 14, 15, 300, 70_000])("goes with one of %i fields in msgpack", (count) => {
+    const codec = createCodec();
+    const message = markRecorded({ type: "t", ...fields(count) }, group);
+    for (const channels of [undefined, ["a", "b"]]) {
+      const bytes = codec.encode(message, channels);
+      const decoded = codec.decode(bytes);
+      expect(recordedGroup(decoded.message)).toBe(group);
+      expect(decoded.message).toEqual(message);
+      const plain = { ...message, ...(channels && { __asgi_channel__: channels }) };
+      expect(decodeMsgpack(bytes)).toEqual(plain);
+    }
+  });
+
+  test("goes with one in JSON, and nobody else sees it", () => {
+    const codec = createCodec({ format: "json" });
+    const message = markRecorded({ type: "t", text: 'tidings.recorded:"' }, group);
+    const bytes = codec.encode(message);
+    expect(recordedGroup(codec.decode(bytes).message)).toBe(group);
+    expect(JSON.parse(bytes.toString())).toEqual(message);
+  });
+
+  test.each(["msgpack", "json"] as const)("is in no message in %s without one", (format) => {
+    const codec = createCodec({ format });
+    for (const message of [{ type: "t" }, { type: "tidings.recorded", text: "x" }]) {
+      expect(recordedGroup(codec.decode(codec.encode(message)).message)).toBeUndefined();
+    }
+  });
+});

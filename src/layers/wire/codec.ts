@@ -5,10 +5,12 @@ import { invalidOption } from "../../core/options.ts";
 import { readPythonJson } from "../../core/read-python-json.ts";
 import type { LayerMessage, LayerValue } from "../layer.ts";
 import { isLayerMessage, isolateMessage, type IsolatedMessage } from "../message.ts";
+import { markRecorded, recordedGroup } from "../recorded.ts";
 import { Fernet } from "./fernet.ts";
 import { MsgpackReader } from "./msgpack-reader.ts";
 import { writeMsgpack } from "./msgpack-writer.ts";
 import { writePythonJson } from "./python-json.ts";
+import { readMark, writeMark } from "./recorded-mark.ts";
 
 /** How messages are written, as `serializer_format` of channels_redis names it. */
 export const SERIALIZER_FORMATS = ["msgpack", "json"] as const;
@@ -74,7 +76,7 @@ export function createCodec({
   const prefixBytes = Math.max(0, randomPrefixLength);
   return {
     encode(message, channels) {
-      const written = write(format, withChannels(message, channels));
+      const written = write(format, message, channels);
       const body = fernet ? fernet.encrypt(written) : written;
       return Buffer.concat([randomBytes(prefixBytes), body]);
     },
@@ -106,16 +108,28 @@ function withChannels(
   return channels === undefined ? message : { ...message, [CHANNEL_FIELD]: channels };
 }
 
-function write(format: SerializerFormat, message: LayerMessage): Uint8Array {
-  return format === "json" ? Buffer.from(writePythonJson(message)) : writeMsgpack(message);
+function write(
+  format: SerializerFormat,
+  message: LayerMessage,
+  channels: string | readonly string[] | undefined,
+): Uint8Array {
+  const whole = withChannels(message, channels);
+  const bytes = format === "json" ? Buffer.from(writePythonJson(whole)) : writeMsgpack(whole);
+  const group = recordedGroup(message);
+  return group === undefined ? bytes : writeMark(bytes, group);
 }
 
 function read(format: SerializerFormat, bytes: Uint8Array): DecodedMessage {
   const { value, hasBytes } = format === "json" ? readJson(bytes) : readMsgpack(bytes);
   if (!isLayerMessage(value)) throw invalid("expected an object with a text `type`");
-  if (!Object.hasOwn(value, CHANNEL_FIELD)) return { message: value, hasBytes, channels: [] };
+  const group = readMark(bytes);
+  const marked = <T extends LayerMessage>(message: T): T =>
+    group === undefined ? message : markRecorded(message, group);
+  if (!Object.hasOwn(value, CHANNEL_FIELD)) {
+    return { message: marked(value), hasBytes, channels: [] };
+  }
   const { [CHANNEL_FIELD]: channels, ...message } = value;
-  return { message: Object.freeze(message), hasBytes, channels: toChannels(channels) };
+  return { message: marked(Object.freeze(message)), hasBytes, channels: toChannels(channels) };
 }
 
 function readMsgpack(bytes: Uint8Array): ReadValue {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 
-import type {
-  ChannelLayer,
-  LayerIncident,
-  LayerMessage,
-  LayerOptions,
+import {
+  markRecorded,
+  recordedGroup,
+  type ChannelLayer,
+  type LayerIncident,
+  type LayerMessage,
+  type LayerOptions,
 } from "../../layers/index.ts";
 
 /** What a layer under test is made with: small bounds, and a clock that the case moves. */
@@ -256,6 +258,25 @@ export const layerCases: readonly LayerCase[] = [
       assert.equal((await layer.receive(one))["n"], 1);
       assert.equal((await layer.receive(two))["n"], 1);
       await assertNothing(layer, three);
+    },
+  },
+  {
+    name: "carries the mark of a message that is in a history, and the message as it is without",
+    async run({ make }) {
+      await using layer = await make();
+      const [one, two] = await roomOf(layer, 2);
+      const message = { type: "t", text: "é", list: [1, { n: 2 }] };
+      await layer.groupSend("room", markRecorded({ ...message }, "room.1"));
+      await layer.groupSend("room", message);
+      await layer.send(two, markRecorded({ ...message }, "room.1"));
+      for (const channel of [one, two]) {
+        const marked = await layer.receive(channel);
+        assert.deepEqual(marked, message);
+        assert.equal(recordedGroup(marked), "room.1");
+        assert.equal(recordedGroup(await layer.receive(channel)), undefined);
+      }
+      assert.equal(recordedGroup(await layer.receive(two)), "room.1");
+      assert.equal(recordedGroup(message), undefined);
     },
   },
   {

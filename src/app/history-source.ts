@@ -1,0 +1,36 @@
+import { TidingsError } from "../core/errors.ts";
+import { historyOfLayer, type GroupHistory, type HistorySettings } from "../history/index.ts";
+import { MemoryLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
+
+/** The URL of the histories of groups, their settings, or a history of your own. */
+export type HistorySource = string | HistorySettings | GroupHistory;
+
+/**
+ * Where the histories of a layer's groups are; nowhere if nothing is said for a layer of one's own.
+ *
+ * @throws {TidingsError} APP_INVALID_DEFINITION for the memory of this process, when others are on the
+ *   layer too: their members would wait for ever for what is kept here.
+ */
+export function toHistorySource(
+  wanted: HistorySource | undefined,
+  layer: string | LayerSettings | ChannelLayer,
+): HistorySource | undefined {
+  const beside = historyBeside(layer);
+  if (wanted === undefined) return beside;
+  const isOfOneProcess = beside === undefined || urlOf(beside) === "memory:";
+  if (isOfOneProcess || urlOf(wanted) !== "memory:") return wanted;
+  throw new TidingsError(
+    "APP_INVALID_DEFINITION",
+    "`history` is memory:, which the other processes on the layer's Redis do not see",
+  );
+}
+
+function historyBeside(layer: string | LayerSettings | ChannelLayer): HistorySource | undefined {
+  if (typeof layer !== "object" || !("groupSend" in layer)) return historyOfLayer(layer);
+  return layer instanceof MemoryLayer ? "memory:" : undefined;
+}
+
+function urlOf(source: HistorySource): string | undefined {
+  if (typeof source === "string") return source;
+  return "url" in source ? source.url : undefined;
+}

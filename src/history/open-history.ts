@@ -1,0 +1,102 @@
+import { TidingsError } from "../core/errors.ts";
+import {
+  parseLayerSettings,
+  type LayerSettings,
+  type ParsedLayerSettings,
+  type SerializerFormat,
+} from "../layers/index.ts";
+import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
+import type { GroupHistory } from "./history.ts";
+import { MemoryHistory } from "./memory.ts";
+import { RedisHistory } from "./redis.ts";
+
+/** Where histories are, and their options. */
+export interface HistorySettings extends RedisOptions {
+  /** `memory:` or `redis://…`. With `client`, only the scheme counts. */
+  readonly url: string;
+  /** An ioredis client, or cluster, whose settings are used instead of the URL. It is left open. */
+  readonly client?: IoredisClient | undefined;
+  /** How messages are written. @default "msgpack" */
+  readonly serializerFormat?: SerializerFormat | undefined;
+  /** Encrypts with the first key, decrypts with each. @default none */
+  readonly symmetricEncryptionKeys?: readonly (string | Uint8Array)[] | undefined;
+}
+
+/**
+ * Opens the history of the groups of one layer; the layer's name keeps those of several apart.
+ *
+ * @throws {TidingsError} APP_INVALID_URL or OPTION_INVALID.
+ */
+export function openHistory(
+  target: string | HistorySettings | GroupHistory,
+  layerName = "default",
+): GroupHistory {
+  if (typeof target === "object" && "append" in target) return target;
+  const settings = typeof target === "string" ? { url: target } : target;
+  const { url, client, serializerFormat, symmetricEncryptionKeys, ...options } = settings;
+  const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
+  switch (scheme.toLowerCase()) {
+    case "memory":
+      return new MemoryHistory();
+    case "redis":
+    case "rediss": {
+      const redis = client ? fromIoredis(client, options) : openRedis({ ...options, url });
+      const place = layerName === "default" ? "" : `${layerName}:`;
+      const prefix = `tidings:history:${place}`;
+      return new RedisHistory(redis, {
+        prefix,
+        format: serializerFormat,
+        symmetricEncryptionKeys,
+      });
+    }
+    default:
+      throw new TidingsError(
+        "APP_INVALID_URL",
+        `invalid history URL: expected one of the schemes memory:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
+      );
+  }
+}
+
+/** Where a layer's histories are if nothing else is said: on its first server, or in memory. */
+export function historyOfLayer(layer: string | LayerSettings): HistorySettings {
+  const parsed = parseLayerSettings(typeof layer === "string" ? { url: layer } : layer);
+  return {
+    ...redisOptionsOf(parsed),
+    url: parsed.driver === "memory" ? "memory:" : firstOf(parsed),
+  };
+}
+
+function firstOf({ urls: [url = "redis:"] }: ParsedLayerSettings): string {
+  return url;
+}
+
+/** What of a layer's settings a history needs too. */
+function redisOptionsOf({
+  client,
+  serializerFormat,
+  symmetricEncryptionKeys,
+  tls,
+  sentinelUsername,
+  sentinelPassword,
+  commandTimeoutMs,
+  connectTimeoutMs,
+  pingIntervalMs,
+  maxPendingCommands,
+  maxPendingBytes,
+  backoff,
+}: ParsedLayerSettings): Omit<HistorySettings, "url"> {
+  return {
+    client,
+    serializerFormat,
+    symmetricEncryptionKeys,
+    tls,
+    sentinelUsername,
+    sentinelPassword,
+    commandTimeoutMs,
+    connectTimeoutMs,
+    pingIntervalMs,
+    maxPendingCommands,
+    maxPendingBytes,
+    backoff,
+  };
+}

@@ -14,7 +14,7 @@ export type Payload =
 export type ClientFrame =
   /** A text message as it is. */
   | { readonly text: string }
-  | { readonly bytes: Uint8Array }
+  | { readonly bytes: Uint8Array; readonly id?: MessageId | undefined }
   /** JSON that has been read already; with an id, the client wants to know what becomes of it. */
   | { readonly data: unknown; readonly id: MessageId | undefined }
   /** What the transport could not read, but for its id perhaps. */

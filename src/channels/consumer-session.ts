@@ -131,6 +131,11 @@ export class ConsumerSession implements Connection {
     this.#context = context;
   }
 
+  /** Goes on with its user until then: another request has shown newer credentials. */
+  extendTo(validUntil: number): void {
+    this.#context.extendTo(validUntil);
+  }
+
   /** Takes a message of the client. */
   onMessage(frame: ClientFrame): void {
     if (this.#phase !== "open") return;

@@ -73,6 +73,11 @@ export class RouteContext {
   expireAt(time: number): void {
     if (this.#validUntil === undefined || time < this.#validUntil) this.#validUntil = time;
   }
+
+  /** Lengthens {@link validUntil}: the same user has just shown newer credentials. @internal */
+  extendTo(time: number): void {
+    if (this.#validUntil !== undefined && time > this.#validUntil) this.#validUntil = time;
+  }
 }
 
 /**

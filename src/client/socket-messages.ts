@@ -92,7 +92,8 @@ async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions):
  */
 async function isReachable(options: SocketMessagesOptions): Promise<boolean> {
   try {
-    const headers = { accept: "application/json" };
+    // By no name, for which a consumer would begin a connection.
+    const headers = { accept: "*/*" };
     const response = await request(options.url, { ...options, headers });
     await response.body?.cancel();
     return true;

@@ -7,6 +7,13 @@
  * @module
  */
 export { chooseMediaType, MEDIA_TYPES, type MediaType } from "./accept.ts";
+export { isFinalClose } from "./close-codes.ts";
+export {
+  formatConnectionCursor,
+  homeOf,
+  parseConnectionCursor,
+  type ConnectionPlace,
+} from "./connection-cursor.ts";
 export {
   findMessageId,
   isClientEnvelope,

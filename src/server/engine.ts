@@ -63,7 +63,7 @@ export class Engine {
    * runs is done. When the signal fires, what is left is cut off.
    */
   async drain({ spreadMs, signal }: DrainOptions = {}): Promise<void> {
-    const { connections, health, live, sessions, sources } = this.context;
+    const { connections, health, held, live, sessions, sources } = this.context;
     health.isDraining = true;
     await connections.closeAll({ spreadMs, signal });
     sources.stop();
@@ -75,6 +75,7 @@ export class Engine {
       ]),
       signal,
     );
+    held.stop();
     for (const end of this.#endReports) end();
     if (!signal?.aborted) return;
     for (const response of this.#requests.keys()) response.destroy();

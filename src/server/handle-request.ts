@@ -12,6 +12,7 @@ import type { NodeMessage } from "./node-message.ts";
 import { readRequest } from "./read-request.ts";
 import { passRoute } from "./route-request.ts";
 import { sendResponse, type NodeResponse } from "./send-response.ts";
+import { respondWithConsumer } from "./serve-consumer.ts";
 import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -52,7 +53,7 @@ async function respond(
   const { definition } = match;
   switch (definition.kind) {
     case "consumer":
-      return upgradeRequired(url.pathname);
+      return await respondWithConsumer(server, { match, definition, context, outgoing });
     case "http":
       return await respondWithHttpConsumer(application.app, definition, context);
     case "feed":
@@ -145,14 +146,5 @@ function methodNotAllowed(): Response {
     code: "REQUEST_METHOD_NOT_ALLOWED",
     message: "a feed answers GET and HEAD",
     headers: { allow: "GET, HEAD" },
-  });
-}
-
-function upgradeRequired(pathname: string): Response {
-  return toErrorResponse({
-    status: 426,
-    code: "REQUEST_UPGRADE_REQUIRED",
-    message: `${pathname} is a WebSocket; open it with \`new WebSocket\``,
-    headers: { upgrade: "websocket", connection: "upgrade" },
   });
 }

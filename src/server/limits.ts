@@ -64,6 +64,12 @@ export interface ServerLimits {
    * @default 15_000
    */
   readonly heartbeatMs: number;
+  /**
+   * How long a consumer's connection over HTTP lives on when nobody reads it: between two polls, or
+   * after its stream broke. Until then it is gone on with; nothing is lost or repeated.
+   * @default 30_000
+   */
+  readonly resumeMs: number;
   /** Requests that one HTTP/2 connection may have open, streams among them. @default 256 */
   readonly maxStreamsPerConnection: number;
 }
@@ -96,6 +102,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   "requestTimeoutMs",
   "keepAliveTimeoutMs",
   "heartbeatMs",
+  "resumeMs",
   "maxStreamsPerConnection",
 ];
 
@@ -122,6 +129,7 @@ export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
     keepAliveTimeoutMs: limits.keepAliveTimeoutMs ?? 65_000,
     idleTimeoutMs: limits.idleTimeoutMs ?? Infinity,
     heartbeatMs: limits.heartbeatMs ?? 15_000,
+    resumeMs: limits.resumeMs ?? 30_000,
     maxStreamsPerConnection: limits.maxStreamsPerConnection ?? 256,
   };
   for (const [name, value] of Object.entries(numbers)) {

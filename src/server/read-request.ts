@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { NodeRequest } from "srvx/node";
 
 import { KeptRequest, type RouteMatch } from "../channels/index.ts";
+import type { ServerLimits } from "./limits.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { requestUrl, type RequestUrl } from "./request-url.ts";
 import type { NodeResponse } from "./send-response.ts";
@@ -33,7 +34,7 @@ export function readRequest(
   const origin = server.proxies.read(incoming.headers, incoming.socket);
   const url = requestUrl(incoming, origin);
   const match = url && server.match(url.pathname);
-  const maxBodyBytes = maxBodyBytesOf(match) ?? server.limits.maxBodyBytes;
+  const maxBodyBytes = maxBodyBytesOf(match, server.limits);
   const request = new NodeRequest({
     req: incoming,
     res: outgoing,
@@ -64,6 +65,16 @@ export function readHandshake(server: ServerContext, incoming: IncomingMessage):
   };
 }
 
-function maxBodyBytesOf(match: RouteMatch | undefined): number | undefined {
-  return match?.definition.kind === "http" ? match.definition.maxBodyBytes : undefined;
+function maxBodyBytesOf(
+  match: RouteMatch | undefined,
+  { maxBodyBytes, maxMessageBytes }: ServerLimits,
+): number {
+  switch (match?.definition.kind) {
+    case "http":
+      return match.definition.maxBodyBytes ?? maxBodyBytes;
+    case "consumer":
+      return maxMessageBytes;
+    default:
+      return maxBodyBytes;
+  }
 }

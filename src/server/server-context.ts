@@ -8,7 +8,12 @@ import {
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { answerUpgrade, OpenConnections, WebSocketTransport } from "../transports/index.ts";
+import {
+  answerUpgrade,
+  HeldConnections,
+  OpenConnections,
+  WebSocketTransport,
+} from "../transports/index.ts";
 import { driverChecks } from "./driver-checks.ts";
 import { toFailure } from "./failure.ts";
 import { Handshakes } from "./handshakes.ts";
@@ -29,6 +34,8 @@ export interface ServerContext {
   readonly health: Health;
   readonly connections: OpenConnections;
   readonly websockets: WebSocketTransport;
+  /** The consumers' connections that requests carry. */
+  readonly held: HeldConnections;
   readonly sources: FeedSources;
   readonly dispatches: ReadonlyMap<ConsumerDefinition, EventDispatch>;
   /** Those that have credentials which may end. */
@@ -56,6 +63,8 @@ export function createContext(
 ): ServerContext {
   const { app } = application;
   const connections = new OpenConnections(limits.heartbeatMs);
+  const websockets = new WebSocketTransport(limits, connections);
+  const { rate, losses } = websockets;
   const dispatches = new Map<ConsumerDefinition, EventDispatch>();
   for (const { definition } of application.router.routes) {
     if (definition.kind === "consumer") {
@@ -84,7 +93,8 @@ export function createContext(
     sessions: new Set(),
     sources: new FeedSources({ getLayer: (name) => app.getLayer(name), logger }),
     live: new LiveConnections(app.layer, logger),
-    websockets: new WebSocketTransport(limits, connections),
+    websockets,
+    held: new HeldConnections({ limits, rate, losses, connections, logger }),
     match(pathname) {
       if (!pathname.startsWith(`${prefix}/`)) return undefined;
       return application.router.match(pathname.slice(prefix.length));

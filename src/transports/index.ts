@@ -6,9 +6,14 @@
  *
  * @module
  */
-export { chooseDelivery } from "./delivery.ts";
-export { isGone } from "./feed-exchange.ts";
+export { chooseDelivery, type Delivery } from "./delivery.ts";
+export { isGone, requestedCursor } from "./feed-exchange.ts";
 export { offeredSubprotocols } from "./handshake.ts";
+export type { LossReason, Visitor } from "./held/connection-link.ts";
+export { Reading } from "./held/consumer-exchange.ts";
+export type { HeldConnection } from "./held/held-connection.ts";
+export { HeldConnections } from "./held/held-connections.ts";
+export { serveConsumerOverHttp } from "./held/serve-consumer.ts";
 export { OpenConnections } from "./open-connections.ts";
 export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";

@@ -11,7 +11,7 @@ export async function servePoll({ request, source }: FeedExchange): Promise<Resp
   const etag = `"${page.cursor}"`;
   const headers = { etag, "cache-control": "no-cache", vary: "accept, prefer" };
   // The end is news, even when no event came with it.
-  if (!page.end && matches(request.headers.get("if-none-match"), etag)) {
+  if (!page.end && matchesEtag(request.headers.get("if-none-match"), etag)) {
     return new Response(null, { status: 304, headers });
   }
   return Response.json(toBody(page), { headers });
@@ -23,7 +23,7 @@ export function toBody({ cursor, events, end }: FeedPage): object {
 }
 
 /** Weak comparison: a proxy that compresses makes our ETag weak. */
-function matches(header: string | null, etag: string): boolean {
+export function matchesEtag(header: string | null, etag: string): boolean {
   if (header === null) return false;
   return header.split(",").some((candidate) => candidate.trim().replace(/^W\//, "") === etag);
 }

@@ -1,13 +1,18 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { toErrorResponse } from "../channels/index.ts";
+import { toErrorResponse, type Refusal } from "../channels/index.ts";
 import type { ErrorCode } from "../core/errors.ts";
 
 /** Answers a handshake with an HTTP error in JSON, and closes the socket. */
 export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
+  void answerUpgrade(socket, toErrorResponse(toRefusal(status, message)));
+}
+
+/** What a client is told that a consumer has refused with an HTTP status. */
+export function toRefusal(status: number, message: string): Refusal {
   const text = message || (STATUS_CODES[status] ?? "refused");
-  void answerUpgrade(socket, toErrorResponse({ status, code: toCode(status), message: text }));
+  return { status, code: toCode(status), message: text };
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from "../channels/index.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { findMessageId, isClientEnvelope, SUBPROTOCOL, type MessageId } from "../protocol/index.ts";
+import { formatAnswer } from "./consumer-envelope.ts";
 import { encodeOnce } from "./encode-once.ts";
 import { frameBinary, frameText } from "./frame-writer.ts";
 import { offeredSubprotocols } from "./handshake.ts";
@@ -103,7 +104,7 @@ class WebSocketPort implements ConnectionPort, WebSocketListener {
 
   answer(id: MessageId | undefined, outcome: Outcome): void {
     if (this.#isEnveloped) {
-      this.#connection?.send(frameText(toAnswer(id, outcome)));
+      this.#connection?.send(frameText(formatAnswer(id, outcome)));
     } else if ("problem" in outcome) {
       this.#connection?.send(frameText(JSON.stringify({ type: "error", ...outcome.problem })));
     }
@@ -155,10 +156,4 @@ function readEnvelope(text: string): ClientFrame {
 
 function toProblem(code: ErrorCode, message: string, id: MessageId | undefined): ClientFrame {
   return { problem: { code, message, issues: [] }, id };
-}
-
-function toAnswer(ack: MessageId | undefined, outcome: Outcome): string {
-  if ("problem" in outcome) return JSON.stringify({ ack, error: outcome.problem });
-  const start = `{"ack":${JSON.stringify(ack)}`;
-  return outcome.json === undefined ? `${start}}` : `${start},"data":${outcome.json}}`;
 }

@@ -1,0 +1,13 @@
+/** "Unauthorized" in the IANA registry of close codes: the credentials have ended. */
+const UNAUTHORIZED = 3000;
+const NORMAL = 1000;
+
+/**
+ * Whether a close code says that coming back is of no use: done, policy, or ours (PROTOCOL.md 4.6).
+ *
+ * @see https://datatracker.ietf.org/doc/html/rfc6455#section-7.4.1
+ */
+export function isFinalClose(code: number): boolean {
+  if (code === NORMAL || code === 1008 || code === UNAUTHORIZED) return true;
+  return code >= 4400 && code <= 4499;
+}

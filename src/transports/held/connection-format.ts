@@ -1,0 +1,87 @@
+import type { Payload } from "../../channels/index.ts";
+import { formatNdjson, formatSseComment, formatSseEvent } from "../../protocol/index.ts";
+import type { ConnectionClose, LossReason } from "./connection-link.ts";
+
+/** What a client is told first. */
+export interface ConnectionHello {
+  readonly connection: string;
+  readonly cursor: string;
+  /** Why another connection could not be gone on with, if the client has named one. */
+  readonly reset?: { readonly reason: LossReason } | undefined;
+}
+
+/** How a kind of stream writes what a consumer sends. */
+export interface ConnectionFormat {
+  readonly contentType: string;
+  /** Sent first, at once, so that proxies and browsers see the stream open. */
+  readonly opening: Uint8Array;
+  /** Sent when nothing else was, to show both ends that the other lives. */
+  readonly heartbeat: Uint8Array;
+  hello(hello: ConnectionHello): Uint8Array;
+  /** What stands before a frame's payload. */
+  before(cursor: string): Uint8Array;
+  /** A payload: the same bytes for every connection. */
+  payload(payload: Payload): Uint8Array;
+  close(cursor: string, close: ConnectionClose): Uint8Array;
+  /** Tells the client after how many milliseconds to come back, if that can be said. */
+  retry(retryMs: number): Uint8Array | undefined;
+}
+
+/** An event is `data` alone, so that `onmessage` is called; everything else has a name. */
+export const sseFormat: ConnectionFormat = {
+  contentType: "text/event-stream",
+  opening: Buffer.from(formatSseComment("ok")),
+  heartbeat: Buffer.from(formatSseComment("")),
+  hello: ({ cursor, ...hello }) =>
+    Buffer.from(formatSseEvent({ event: "connection", id: cursor, data: JSON.stringify(hello) })),
+  before: (cursor) => Buffer.from(`id: ${cursor}\n`),
+  payload: oncePerPayload((payload) =>
+    "bytes" in payload
+      ? formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) })
+      : formatSseEvent({ data: toJson(payload) }),
+  ),
+  close: (cursor, close) =>
+    Buffer.from(formatSseEvent({ event: "close", id: cursor, data: JSON.stringify(close) })),
+  retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
+};
+
+/** One JSON object per line; an empty line is a heartbeat. */
+export const ndjsonFormat: ConnectionFormat = {
+  contentType: "application/x-ndjson",
+  opening: Buffer.from("\n"),
+  heartbeat: Buffer.from("\n"),
+  hello: (hello) => Buffer.from(formatNdjson(hello)),
+  before: (cursor) => Buffer.from(`{"cursor":"${cursor}",`),
+  payload: oncePerPayload((payload) => `${toField(payload)}}\n`),
+  close: (cursor, close) =>
+    Buffer.from(formatNdjson(cursor === "" ? { close } : { cursor, close })),
+  retry: () => undefined,
+};
+
+/** An event of an answer to a poll, as JSON. */
+export function formatPolledFrame(cursor: string, payload: Payload): string {
+  return `{"cursor":"${cursor}",${toField(payload)}}`;
+}
+
+function toField(payload: Payload): string {
+  if ("bytes" in payload) return `"bytes":"${toBase64(payload.bytes)}"`;
+  return `"data":${toJson(payload)}`;
+}
+
+function toJson(payload: { readonly json: string } | { readonly text: string }): string {
+  return "json" in payload ? payload.json : JSON.stringify(payload.text);
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
+}
+
+/** The members of a group are sent the very same payloads, several of them in one tick. */
+function oncePerPayload(encode: (payload: Payload) => string): (payload: Payload) => Uint8Array {
+  const encoded = new WeakMap<Payload, Uint8Array>();
+  return (payload) => {
+    let bytes = encoded.get(payload);
+    if (!bytes) encoded.set(payload, (bytes = Buffer.from(encode(payload))));
+    return bytes;
+  };
+}

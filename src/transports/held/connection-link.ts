@@ -1,0 +1,73 @@
+import type { Frame } from "./frame-log.ts";
+
+/** What somebody who reads a connection wants. */
+export interface ReadRequest {
+  /** Who reads. Each new one takes the connection over: whoever read before is sent away. */
+  readonly reader: string;
+  readonly isFirst: boolean;
+  /** The number of the last frame that the reader has. */
+  readonly after: number;
+  /** Whether the client has everything up to there, or it was only sent to it. */
+  readonly isAcknowledged: boolean;
+  /** How long to wait when there is nothing. */
+  readonly waitMs: number;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a connection has ended. */
+export interface ConnectionClose {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Why a connection cannot be gone on with. */
+export type LossReason =
+  /** It has ended, or the process where it lived has. */
+  | "connection-gone"
+  /** What came after the place is not kept any more. */
+  | "too-far";
+
+/** What a read finds. */
+export type ReadAnswer =
+  | {
+      readonly kind: "frames";
+      readonly frames: readonly Frame[];
+      /** The connection has ended, and these are its last frames. */
+      readonly close: ConnectionClose | undefined;
+    }
+  | { readonly kind: "lost"; readonly reason: LossReason }
+  /** Somebody else reads the connection now. */
+  | { readonly kind: "taken" }
+  /** It is another user's. */
+  | { readonly kind: "forbidden" };
+
+/** What became of a client's messages. */
+export type PostAnswer =
+  /** What is to be told of each, as a JSON list; the connection may have ended meanwhile. */
+  | { readonly kind: "answers"; readonly json: string }
+  | { readonly kind: "lost" | "forbidden" | "malformed" | "busy" };
+
+/** What became of the wish to end a connection. */
+export type EndAnswer = "done" | "lost" | "forbidden";
+
+/** A consumer's connection as the requests of its client see it, wherever it lives. */
+export interface ConnectionLink {
+  /** Whether it lives in this process. */
+  readonly isLocal: boolean;
+  read(request: ReadRequest): Promise<ReadAnswer>;
+  /** Hands over messages of the client; settles when all of them are handled. */
+  post(body: string): Promise<PostAnswer>;
+  /** The client has had enough. */
+  end(): Promise<EndAnswer>;
+}
+
+/** Who makes a request, and where: the same for all requests of one connection. */
+export interface Visitor {
+  /** The route, and what its parameters matched. */
+  readonly place: string;
+  /** The key of the user; `null` for a stranger. */
+  readonly user: string | null;
+  /** Until when the user may be relied on, in milliseconds since 1970. */
+  readonly validUntil: number | undefined;
+}

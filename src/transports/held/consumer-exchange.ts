@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+
+import { formatConnectionCursor, isFinalClose } from "../../protocol/index.ts";
+import type { FeedResponse } from "../feed-exchange.ts";
+import type { OpenConnections } from "../open-connections.ts";
+import type { ConnectionHello } from "./connection-format.ts";
+import type { ConnectionClose, ConnectionLink, LossReason, ReadAnswer } from "./connection-link.ts";
+import type { Frame } from "./frame-log.ts";
+
+/** What a stream needs of Node's response beside what every delivery does. */
+export interface ConsumerResponse extends FeedResponse {
+  /** Whether it holds as much as it likes; `drain` says that it is empty again. */
+  readonly writableNeedDrain: boolean;
+  once(event: "close" | "drain", listener: () => void): unknown;
+  off(event: "close" | "drain", listener: () => void): unknown;
+}
+
+/** A GET request for what a consumer's connection has been sent, let through by its middleware. */
+export interface ConsumerExchange {
+  readonly request: Request;
+  readonly response: ConsumerResponse;
+  readonly connections: OpenConnections;
+  readonly reading: Reading;
+  /** Headers of the consumer's own, for the answer that begins a connection. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a {@link Reading} begins with. */
+export interface ReadingOptions {
+  readonly link: ConnectionLink;
+  /** The connection's id. */
+  readonly id: string;
+  /** The number of the last frame that the client has. */
+  readonly after: number;
+  /** Why another connection could not be gone on with, if the client has named one. */
+  readonly reset?: LossReason | undefined;
+}
+
+/** One request's way through the frames of a connection. */
+export class Reading {
+  readonly link: ConnectionLink;
+  readonly #id: string;
+  readonly #reset: LossReason | undefined;
+  readonly #reader = randomUUID();
+  #after: number;
+  #isFirst = true;
+
+  constructor({ link, id, after, reset }: ReadingOptions) {
+    this.link = link;
+    this.#id = id;
+    this.#after = after;
+    this.#reset = reset;
+  }
+
+  /** Where it is. */
+  get cursor(): string {
+    return this.cursorOf(this.#after);
+  }
+
+  get hello(): ConnectionHello {
+    const { cursor } = this;
+    const connection = this.#id;
+    return this.#reset
+      ? { connection, cursor, reset: { reason: this.#reset } }
+      : { connection, cursor };
+  }
+
+  /** Reads on. The first time, the client has what was before; later, that was only sent to it. */
+  async next(waitMs: number, signal?: AbortSignal): Promise<ReadAnswer> {
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    const answer = await this.link.read({
+      reader: this.#reader,
+      isFirst,
+      after: this.#after,
+      isAcknowledged: isFirst,
+      waitMs,
+      signal,
+    });
+    return answer;
+  }
+
+  /** Goes on behind these frames. */
+  advance(frames: readonly Frame[]): void {
+    this.#after = frames.at(-1)?.sequence ?? this.#after;
+  }
+
+  cursorOf(sequence: number): string {
+    return formatConnectionCursor({ connection: this.#id, sequence });
+  }
+
+  /** Where to come back to after a close: to a new connection, unless there is no coming back. */
+  cursorAfter({ code }: ConnectionClose): string {
+    return isFinalClose(code) ? this.cursor : "";
+  }
+}

@@ -1,0 +1,135 @@
+import { isFinalClose } from "../../protocol/index.ts";
+import { isGone } from "../feed-exchange.ts";
+import type { OpenConnection } from "../open-connections.ts";
+import type { ConnectionFormat } from "./connection-format.ts";
+import type { ReadAnswer } from "./connection-link.ts";
+import type { ConsumerExchange } from "./consumer-exchange.ts";
+import type { Frame } from "./frame-log.ts";
+
+/**
+ * Serves a consumer's connection as an HTTP response that stays open; settles when it is over.
+ *
+ * The response takes what it likes to take; the rest waits in the connection, which has the bound.
+ */
+export async function serveConsumerStream(
+  exchange: ConsumerExchange,
+  format: ConnectionFormat,
+  first: ReadAnswer,
+): Promise<void> {
+  const stream = new ConsumerStream(exchange, format);
+  exchange.connections.add(stream);
+  try {
+    await stream.run(first);
+  } finally {
+    exchange.connections.remove(stream);
+  }
+}
+
+class ConsumerStream implements OpenConnection {
+  readonly #exchange: ConsumerExchange;
+  readonly #format: ConnectionFormat;
+  readonly #gone = new AbortController();
+  #isStreaming = false;
+
+  constructor(exchange: ConsumerExchange, format: ConnectionFormat) {
+    this.#exchange = exchange;
+    this.#format = format;
+  }
+
+  async run(first: ReadAnswer): Promise<void> {
+    const { response, reading } = this.#exchange;
+    if (!this.#open(first)) return;
+    const leave = (): void => this.#gone.abort();
+    response.once("close", leave);
+    if (isGone(response)) leave();
+    let answer = first;
+    while (this.#write(answer)) {
+      await this.#drained();
+      if (this.#gone.signal.aborted) break;
+      answer = await reading.next(Infinity, this.#gone.signal);
+    }
+    response.off("close", leave);
+    this.#end();
+  }
+
+  beat(): void {
+    const { response } = this.#exchange;
+    if (this.#isStreaming && !response.writableNeedDrain) response.write(this.#format.heartbeat);
+  }
+
+  /** A connection that lives here ends by itself, and says so; another one is gone on with elsewhere. */
+  goAway(retryMs: number): void {
+    const { response, reading } = this.#exchange;
+    const retry = this.#format.retry(retryMs);
+    if (this.#isStreaming && retry) response.write(retry);
+    if (!reading.link.isLocal) this.#gone.abort();
+  }
+
+  destroy(): void {
+    this.#exchange.response.destroy();
+  }
+
+  /** Answers; `false` when that was all. */
+  #open(first: ReadAnswer): boolean {
+    const { response, reading, headers } = this.#exchange;
+    // "An HTTP 204 No Content response" is how a server tells an EventSource not to come back
+    // (WHATWG HTML §9.2.3).
+    if (first.kind === "frames" && first.frames.length === 0 && first.close) {
+      if (isFinalClose(first.close.code) && this.#format.contentType === "text/event-stream") {
+        response.writeHead(204, { "cache-control": "no-store" });
+        response.end();
+        return false;
+      }
+    }
+    response.writeHead(200, {
+      ...headers,
+      "content-type": this.#format.contentType,
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+    });
+    this.#isStreaming = true;
+    response.write(Buffer.concat([this.#format.opening, this.#format.hello(reading.hello)]));
+    return true;
+  }
+
+  /** Writes what has come; `false` when nothing more will. */
+  #write(answer: ReadAnswer): boolean {
+    // Lost or taken: whoever comes back with the last cursor hears more.
+    if (answer.kind !== "frames") return false;
+    const { response, reading } = this.#exchange;
+    const parts = this.#encode(answer.frames);
+    reading.advance(answer.frames);
+    if (answer.close) {
+      parts.push(this.#format.close(reading.cursorAfter(answer.close), answer.close));
+    }
+    if (parts.length > 0 && !isGone(response)) response.write(Buffer.concat(parts));
+    return answer.close === undefined;
+  }
+
+  #encode(frames: readonly Frame[]): Uint8Array[] {
+    const { reading } = this.#exchange;
+    return frames.flatMap(({ sequence, payload }) => [
+      this.#format.before(reading.cursorOf(sequence)),
+      this.#format.payload(payload),
+    ]);
+  }
+
+  /** Waits until the client has taken what was written. */
+  async #drained(): Promise<void> {
+    const { response } = this.#exchange;
+    const { signal } = this.#gone;
+    if (!response.writableNeedDrain || signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onDrain = (): void => resolve();
+    response.once("drain", onDrain);
+    signal.addEventListener("abort", onDrain, { once: true });
+    await promise;
+    response.off("drain", onDrain);
+    signal.removeEventListener("abort", onDrain);
+  }
+
+  #end(): void {
+    this.#isStreaming = false;
+    this.#exchange.response.end();
+  }
+}

@@ -1,0 +1,368 @@
+import type {
+  AcceptOptions,
+  ConnectionPort,
+  ConsumerDefinition,
+  ConsumerSession,
+  Outcome,
+  Payload,
+  Refusal,
+} from "../../channels/index.ts";
+import type { ErrorCode } from "../../core/errors.ts";
+import type { MessageId } from "../../protocol/index.ts";
+import { formatAnswer } from "../consumer-envelope.ts";
+import type { Allowance, MessageRate, Throttled } from "../message-rate.ts";
+import type { OpenConnection, OpenConnections } from "../open-connections.ts";
+import { schedule } from "../outbox.ts";
+import { toRefusal } from "../refuse-upgrade.ts";
+import { conflationKey, holdingPolicy, type ConflationKey } from "../slow-consumer.ts";
+import type { WebSocketLosses } from "../websocket-losses.ts";
+import type {
+  ConnectionClose,
+  ConnectionLink,
+  EndAnswer,
+  PostAnswer,
+  ReadAnswer,
+  ReadRequest,
+  Visitor,
+} from "./connection-link.ts";
+import { FrameLog } from "./frame-log.ts";
+import { MessageAnswers } from "./message-answers.ts";
+import { MAX_MESSAGES, readPostedMessages, type PostedMessage } from "./posted-messages.ts";
+
+/** What all held connections of a server share. */
+export interface HeldConnectionLimits {
+  /** How many bytes may wait for a client. */
+  readonly maxOutboxBytes: number;
+  /** How long a connection lives on when nobody reads it, and may be taken up again. */
+  readonly resumeMs: number;
+  /** How often clients are shown that we live. */
+  readonly heartbeatMs: number;
+}
+
+/** What a {@link HeldConnection} needs. */
+export interface HeldConnectionOptions {
+  readonly id: string;
+  readonly visitor: Visitor;
+  readonly definition: ConsumerDefinition;
+  readonly limits: HeldConnectionLimits;
+  readonly rate: MessageRate;
+  readonly losses: WebSocketLosses;
+  readonly connections: OpenConnections;
+  /** Told once, when it can be forgotten. */
+  readonly onOver: () => void;
+}
+
+/** How the consumer has answered the client. */
+export type ConnectionOpening =
+  | { readonly kind: "accepted"; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** Somebody who waits for a frame. */
+interface Waiting {
+  wake(): void;
+}
+
+const GOING_AWAY = 1001;
+const ABNORMAL = 1006;
+const POLICY_VIOLATION = 1008;
+const SLOW_CONSUMER = 1013;
+
+/**
+ * A consumer's connection that outlives the requests that carry it.
+ *
+ * | phase      | what is true                                            | left when                      |
+ * | ---------- | ------------------------------------------------------- | ------------------------------ |
+ * | connecting | `connect` runs, the first request waits                  | accepted, refused, or gone     |
+ * | open       | what is sent is numbered, and kept for whoever reads     | closed, or unread for `resumeMs` |
+ * | closed     | the session has ended; its last frames can still be read | `resumeMs` later               |
+ * | over       | forgotten                                                | never                          |
+ *
+ * One reader at a time; a new one sends the one before it away. Bounds: `maxOutboxBytes` that nobody
+ * has read (then the consumer's policy decides), 256 KiB that were read and not acknowledged, 1,000
+ * messages of the client or `maxOutboxBytes` of them that are not handled.
+ */
+export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConnection, Throttled {
+  readonly isLocal = true;
+  readonly id: string;
+  readonly opening: Promise<ConnectionOpening>;
+  readonly #options: HeldConnectionOptions;
+  readonly #log: FrameLog;
+  readonly #keyOf: ConflationKey | undefined;
+  readonly #answers = new MessageAnswers();
+  /** Those who wait for what becomes of a message, by the number that the session knows it by. */
+  readonly #pending = new Map<MessageId, (outcome: Outcome) => void>();
+  readonly #open: (opening: ConnectionOpening) => void;
+  #phase: "connecting" | "open" | "closed" | "over" = "connecting";
+  #session: ConsumerSession | undefined;
+  #close: ConnectionClose | undefined;
+  #reader: string | undefined;
+  #waiting: Waiting | undefined;
+  #isWaking = false;
+  /** Ends the connection when nobody comes to read. */
+  #unread: NodeJS.Timeout | undefined;
+  #lastMessage = 0;
+  /** What was posted and is not handled yet. */
+  #postedBytes = 0;
+  #allowance: Allowance | undefined;
+  #isThrottled = false;
+
+  constructor(options: HeldConnectionOptions) {
+    const { id, definition, limits, losses } = options;
+    this.id = id;
+    this.#options = options;
+    this.#keyOf = conflationKey(definition.slowConsumer);
+    this.#log = new FrameLog({
+      maxBytes: limits.maxOutboxBytes,
+      policy: holdingPolicy(definition.slowConsumer),
+      // A client that hears nothing for two heartbeats breaks off, and then comes back.
+      keepMs: limits.resumeMs + 2 * limits.heartbeatMs,
+      onDrop: () => void (losses.dropped += 1),
+      now: () => performance.now(),
+    });
+    const { promise, resolve } = Promise.withResolvers<ConnectionOpening>();
+    this.opening = promise;
+    this.#open = resolve;
+  }
+
+  /** Who made it. */
+  get visitor(): Visitor {
+    return this.#options.visitor;
+  }
+
+  /** Begins: runs the consumer's `connect`. */
+  run(session: ConsumerSession): void {
+    this.#session = session;
+    void session.run();
+  }
+
+  /** Whether it may be gone on with by whoever asks now; if so, for as long as their credentials last. */
+  welcomes({ place, user, validUntil }: Visitor): "yes" | "lost" | "forbidden" {
+    const { visitor } = this.#options;
+    if (this.#phase === "over" || place !== visitor.place) return "lost";
+    if (user !== visitor.user) return "forbidden";
+    if (validUntil !== undefined) this.#session?.extendTo(validUntil);
+    return "yes";
+  }
+
+  /** The client is gone before it was answered, or was kept waiting for too long. */
+  abandon(): void {
+    this.#session?.onClose({ code: ABNORMAL, reason: "" });
+    this.#finish();
+  }
+
+  /** Told when the session is over: what has not been handled never will be. */
+  onSessionOver(): void {
+    const code: ErrorCode = "CHANNEL_CLOSED";
+    const outcome = { problem: { code, message: "the connection is closed", issues: [] } };
+    for (const resolve of this.#pending.values()) resolve(outcome);
+    this.#pending.clear();
+    if (this.#phase === "open") this.#end({ code: ABNORMAL, reason: "" });
+  }
+
+  // What the client's requests do.
+
+  async read(request: ReadRequest): Promise<ReadAnswer> {
+    if (this.#phase === "over") return { kind: "lost", reason: "connection-gone" };
+    if (request.isFirst) this.#takeOver(request.reader);
+    if (request.reader !== this.#reader) return { kind: "taken" };
+    clearTimeout(this.#unread);
+    try {
+      const { after, waitMs, signal } = request;
+      if (request.isAcknowledged) this.#log.acknowledge(after);
+      if (waitMs > 0 && !this.#close && !this.#log.hasAfter(after)) {
+        await this.#wait(waitMs, signal);
+        if (request.reader !== this.#reader) return { kind: "taken" };
+      }
+      const frames = this.#log.readAfter(after);
+      if (!frames && this.#close) return { kind: "frames", frames: [], close: this.#close };
+      if (!frames) return { kind: "lost", reason: "too-far" };
+      const isAll = !this.#log.hasAfter(frames.at(-1)?.sequence ?? after);
+      return { kind: "frames", frames, close: isAll ? this.#close : undefined };
+    } finally {
+      if (request.reader === this.#reader) this.#expectReader();
+    }
+  }
+
+  async post(body: string): Promise<PostAnswer> {
+    if (this.#phase !== "open") return { kind: "lost" };
+    const messages = readPostedMessages(body);
+    if (!messages) return { kind: "malformed" };
+    const { maxOutboxBytes } = this.#options.limits;
+    const isFull =
+      this.#pending.size + messages.length > MAX_MESSAGES ||
+      this.#postedBytes + body.length > maxOutboxBytes;
+    if (this.#isThrottled || isFull) return { kind: "busy" };
+    this.#postedBytes += body.length;
+    const answers = await Promise.all(messages.map((message) => this.#take(message)));
+    this.#postedBytes -= body.length;
+    return { kind: "answers", json: `[${answers.filter((text) => text !== "").join(",")}]` };
+  }
+
+  async end(): Promise<EndAnswer> {
+    if (this.#phase !== "open") return "lost";
+    this.#session?.onClose({ code: 1000, reason: "" });
+    this.#end({ code: 1000, reason: "" });
+    return "done";
+  }
+
+  // What the session does.
+
+  accept({ headers = {} }: AcceptOptions): void {
+    if (this.#phase !== "connecting") return;
+    this.#phase = "open";
+    this.#open({ kind: "accepted", headers });
+    this.#options.connections.add(this);
+    this.#expectReader();
+  }
+
+  refuse(status: number, message: string): void {
+    this.#open({ kind: "refused", refusal: toRefusal(status, message) });
+    this.#finish();
+  }
+
+  send(payload: Payload): void {
+    if (this.#phase !== "open") return;
+    if (!this.#log.push(payload, this.#keyOf?.(payload))) {
+      this.#options.losses.tooSlow += 1;
+      this.#log.clear();
+      this.#hangUp({ code: SLOW_CONSUMER, reason: "too slow" });
+    }
+    this.#wake();
+  }
+
+  answer(id: MessageId | undefined, outcome: Outcome): void {
+    if (id === undefined) return;
+    this.#pending.get(id)?.(outcome);
+    this.#pending.delete(id);
+  }
+
+  close(code: number, reason: string): void {
+    this.#end({ code, reason });
+  }
+
+  /** A client that posts waits for what becomes of its messages, and has a bound of its own. */
+  pause(): void {}
+
+  resume(): void {}
+
+  // What the server does.
+
+  resumeReading(): void {
+    this.#isThrottled = false;
+  }
+
+  beat(): void {
+    this.#log.trim();
+  }
+
+  goAway(): void {
+    this.#hangUp({ code: GOING_AWAY, reason: "server going away" });
+  }
+
+  destroy(): void {
+    this.#hangUp({ code: GOING_AWAY, reason: "server going away" });
+    this.#finish();
+  }
+
+  /** Hands a message to the session, unless it came before; returns what to tell of it, if anything. */
+  async #take({ id, content }: PostedMessage): Promise<string> {
+    let answer = id === undefined ? undefined : this.#answers.get(id);
+    if (!answer) {
+      answer = this.#handle(content);
+      if (id !== undefined) this.#answers.add(id, answer);
+    }
+    const outcome = await answer;
+    return id === undefined && !("problem" in outcome) ? "" : formatAnswer(id, outcome);
+  }
+
+  async #handle(content: PostedMessage["content"]): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#lastMessage += 1;
+    this.#pending.set(this.#lastMessage, resolve);
+    this.#count();
+    this.#session?.onMessage({ ...content, id: this.#lastMessage });
+    return await promise;
+  }
+
+  #count(): void {
+    const { rate, losses } = this.#options;
+    this.#allowance ??= rate.start();
+    const verdict = rate.count(this, this.#allowance);
+    if (verdict === "pause") this.#isThrottled = true;
+    if (verdict !== "close" || this.#phase !== "open") return;
+    losses.tooFast += 1;
+    this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
+  }
+
+  #takeOver(reader: string): void {
+    this.#reader = reader;
+    this.#waiting?.wake();
+  }
+
+  async #wait(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = { wake: (): void => resolve() };
+    this.#waiting = waiting;
+    const timer = waitMs === Infinity ? undefined : setTimeout(resolve, waitMs);
+    signal?.addEventListener("abort", waiting.wake, { once: true });
+    await promise;
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", waiting.wake);
+    if (this.#waiting === waiting) this.#waiting = undefined;
+  }
+
+  /** Wakes who waits at the end of the tick, so that one answer has all that the tick brings. */
+  #wake(): void {
+    if (this.#isWaking || !this.#waiting) return;
+    this.#isWaking = true;
+    schedule(this.#endOfTick);
+  }
+
+  readonly #endOfTick = {
+    flush: (): void => {
+      this.#isWaking = false;
+      this.#waiting?.wake();
+    },
+  };
+
+  /** From now on it is unread, until somebody comes. */
+  #expectReader(): void {
+    clearTimeout(this.#unread);
+    if (this.#phase !== "open" && this.#phase !== "closed") return;
+    const { resumeMs } = this.#options.limits;
+    this.#unread = setTimeout(() => this.#onUnread(), resumeMs).unref();
+  }
+
+  #onUnread(): void {
+    if (this.#phase === "open") this.#hangUp({ code: ABNORMAL, reason: "" });
+    this.#finish();
+  }
+
+  /** Ends the session as if its client had closed the connection. */
+  #hangUp(close: ConnectionClose): void {
+    if (this.#phase !== "open") return;
+    this.#end(close);
+    this.#session?.onClose(close);
+  }
+
+  #end(close: ConnectionClose): void {
+    if (this.#phase !== "open") return;
+    this.#phase = "closed";
+    this.#close = close;
+    this.#options.connections.remove(this);
+    this.#options.rate.forget(this);
+    this.#expectReader();
+    this.#wake();
+  }
+
+  #finish(): void {
+    if (this.#phase === "over") return;
+    this.#end({ code: ABNORMAL, reason: "" });
+    this.#phase = "over";
+    clearTimeout(this.#unread);
+    this.#log.clear();
+    this.#waiting?.wake();
+    this.#options.onOver();
+  }
+}

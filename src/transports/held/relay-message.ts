@@ -1,0 +1,100 @@
+import type { LayerMessage, LayerValue } from "../../layers/index.ts";
+import type { ConnectionClose, EndAnswer, PostAnswer, ReadAnswer } from "./connection-link.ts";
+import type { Frame } from "./frame-log.ts";
+
+/** A message from one process to another. */
+export const RELAY_TYPE = "tidings.relay";
+
+/** The group that only the process of this name is in. */
+export function homeGroup(home: string): string {
+  return `tidings.home.${home}`;
+}
+
+/** Something that is asked of the process where a connection lives. */
+export interface Question {
+  /** The process that asks, and its number for the question. */
+  readonly from: string;
+  readonly number: number;
+  /** What is asked: `read`, `post`, `end`, `cancel`, or `ping`. */
+  readonly ask: string;
+  readonly fields: LayerMessage;
+}
+
+/** What it answers. */
+export interface Reply {
+  readonly from: string;
+  readonly number: number;
+  readonly fields: LayerMessage;
+}
+
+/** Reads a question; `undefined` when the message is none. */
+export function readQuestion(fields: LayerMessage): Question | undefined {
+  const { type, from, number, ask } = fields;
+  if (type !== RELAY_TYPE || typeof ask !== "string") return undefined;
+  if (typeof from !== "string" || typeof number !== "number") return undefined;
+  return { from, number, ask, fields };
+}
+
+/** Reads a reply; `undefined` when the message is none. */
+export function readReply(fields: LayerMessage): Reply | undefined {
+  const { type, from, number, kind } = fields;
+  if (type !== RELAY_TYPE || typeof kind !== "string") return undefined;
+  if (typeof from !== "string" || typeof number !== "number") return undefined;
+  return { from, number, fields };
+}
+
+/** The fields of an answer, for the way through the layer. */
+export function packReadAnswer(answer: ReadAnswer): Readonly<Record<string, unknown>> {
+  if (answer.kind !== "frames") return { ...answer };
+  const frames = answer.frames.map(({ sequence, payload }) => ({ sequence, ...payload }));
+  return { kind: answer.kind, frames, close: answer.close && { ...answer.close } };
+}
+
+export function unpackReadAnswer(fields: LayerMessage): ReadAnswer {
+  const { kind, frames, close, reason } = fields;
+  switch (kind) {
+    case "frames":
+      return {
+        kind,
+        frames: Array.isArray(frames) ? unpackFrames(frames) : [],
+        close: toClose(close),
+      };
+    case "taken":
+    case "forbidden":
+      return { kind };
+    default:
+      return { kind: "lost", reason: reason === "too-far" ? reason : "connection-gone" };
+  }
+}
+
+export function unpackPostAnswer({ kind, json }: LayerMessage): PostAnswer {
+  if (kind === "answers" && typeof json === "string") return { kind, json };
+  if (kind === "forbidden" || kind === "malformed" || kind === "busy") return { kind };
+  return { kind: "lost" };
+}
+
+export function unpackEndAnswer({ kind }: LayerMessage): EndAnswer {
+  return kind === "done" || kind === "forbidden" ? kind : "lost";
+}
+
+function unpackFrames(values: readonly LayerValue[]): readonly Frame[] {
+  return values.flatMap((value) => {
+    const frame = unpackFrame(value);
+    return frame ? [frame] : [];
+  });
+}
+
+function unpackFrame(value: LayerValue): Frame | undefined {
+  if (typeof value !== "object" || value === null || !("sequence" in value)) return undefined;
+  const { sequence, json, text, bytes } = value;
+  if (typeof sequence !== "number") return undefined;
+  if (typeof json === "string") return { sequence, payload: { json } };
+  if (typeof text === "string") return { sequence, payload: { text } };
+  return bytes instanceof Uint8Array ? { sequence, payload: { bytes } } : undefined;
+}
+
+function toClose(value: LayerValue | undefined): ConnectionClose | undefined {
+  if (typeof value !== "object" || value === null || !("code" in value)) return undefined;
+  const { code, reason } = value;
+  return typeof code === "number" && typeof reason === "string" ? { code, reason } : undefined;
+}

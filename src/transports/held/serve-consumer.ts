@@ -1,0 +1,30 @@
+import type { Delivery } from "../delivery.ts";
+import { ndjsonFormat, sseFormat } from "./connection-format.ts";
+import type { ReadAnswer } from "./connection-link.ts";
+import type { ConsumerExchange } from "./consumer-exchange.ts";
+import { answerConsumerLongPoll, answerConsumerPoll } from "./consumer-poll.ts";
+import { serveConsumerStream } from "./consumer-stream.ts";
+
+/**
+ * Serves a consumer's connection over HTTP, in the way that was chosen, from what was read first.
+ *
+ * Returns the response to send, or nothing when it was a stream, which is over by then.
+ */
+export async function serveConsumerOverHttp(
+  exchange: ConsumerExchange,
+  delivery: Delivery,
+  first: ReadAnswer,
+): Promise<Response | undefined> {
+  switch (delivery.kind) {
+    case "sse":
+      await serveConsumerStream(exchange, sseFormat, first);
+      return undefined;
+    case "ndjson":
+      await serveConsumerStream(exchange, ndjsonFormat, first);
+      return undefined;
+    case "long-poll":
+      return await answerConsumerLongPoll(exchange, first, delivery.waitMs);
+    case "poll":
+      return answerConsumerPoll(exchange, first);
+  }
+}

@@ -1,0 +1,178 @@
+import { consumer, forward, type ConsumerDefinition } from "tidings";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+
+import { serve, type TestServer } from "./serve.ts";
+import { Socket } from "./socket.ts";
+import { openStream, type OpenStream } from "./stream.ts";
+
+/** What happened in a room's handlers, and the room: what is said reaches everybody. */
+function makeRoom() {
+  const happened: string[] = [];
+  const room: ConsumerDefinition = consumer({
+    path: "/room",
+    receives: { say: z.object({ text: z.string() }), add: z.object({ to: z.number() }) },
+    replies: { add: z.number() },
+    events: { said: z.object({ text: z.string() }) },
+    async connect(connection) {
+      happened.push("connect");
+      await connection.groupAdd("room");
+      connection.send({ type: "welcome" });
+    },
+    receive: {
+      async say(connection, { text }) {
+        happened.push(`say ${text}`);
+        await connection.groupSend("room", { type: "said", text });
+      },
+      add: (_, { to }) => to + 1,
+    },
+    on: { said: forward() },
+    disconnect: (_, { code }) => void happened.push(`disconnect ${code}`),
+  });
+  return { happened, room };
+}
+
+/** An answer to a poll. */
+interface Page {
+  readonly connection: string;
+  readonly cursor: string;
+  readonly events: readonly { readonly cursor: string; readonly data: unknown }[];
+  readonly reset?: { readonly reason: string };
+  readonly close?: { readonly code: number; readonly reason: string };
+}
+
+async function poll(url: string, cursor?: string, prefer?: string): Promise<Page> {
+  const response = await fetch(cursor === undefined ? url : `${url}?cursor=${cursor}`, {
+    headers: { accept: "application/json", ...(prefer === undefined ? {} : { prefer }) },
+  });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Page;
+}
+
+async function post(url: string, connection: string, body: unknown): Promise<Response> {
+  return await fetch(url, {
+    method: "POST",
+    headers: { "tidings-connection": connection },
+    body: JSON.stringify(body),
+  });
+}
+
+const sse = { accept: "text/event-stream" };
+
+/** The fields of the next event of an event stream. */
+async function nextEvent(stream: OpenStream): Promise<Record<string, string>> {
+  for (;;) {
+    const lines = (await stream.until("\n\n")).trim().split("\n");
+    if (lines.every((line) => line.startsWith(":"))) continue;
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+    );
+  }
+}
+
+async function openEvents(url: string, headers: Record<string, string> = {}) {
+  const stream = await openStream(url, { ...sse, ...headers });
+  const hello = await nextEvent(stream);
+  expect(hello["event"]).toBe("connection");
+  const { connection, reset } = JSON.parse(hello["data"] ?? "") as {
+    connection: string;
+    reset?: { reason: string };
+  };
+  return { stream, connection, reset, cursor: hello["id"] ?? "" };
+}
+
+test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6)", async () => {
+  const { room, happened } = makeRoom();
+  await using server = await serve(() => ({ routes: [room] }));
+  const url = `${server.url}/room`;
+  const { stream, connection } = await openEvents(url);
+  await using _open = stream;
+  await using socket = await Socket.open(`${server.webSocketUrl}/room`);
+  expect(stream.response.headers.get("x-accel-buffering")).toBe("no");
+  expect(await nextEvent(stream)).toEqual({ id: `${connection}.1`, data: '{"type":"welcome"}' });
+  const answer = await post(url, connection, [
+    { data: { type: "say", text: "hello" } },
+    { id: 7, data: { type: "add", to: 1 } },
+    { id: "x", data: { type: "add", to: "one" } },
+  ]);
+  expect(await answer.json()).toMatchObject({
+    answers: [
+      { ack: 7, data: 2 },
+      { ack: "x", error: { code: "MESSAGE_INVALID" } },
+    ],
+  });
+  expect(await nextEvent(stream)).toEqual({
+    id: `${connection}.2`,
+    data: '{"type":"said","text":"hello"}',
+  });
+  expect(await socket.next()).toEqual({ type: "welcome" });
+  expect(await socket.next()).toEqual({ type: "said", text: "hello" });
+  const ended = await fetch(`${url}?connection=${connection}`, { method: "DELETE" });
+  expect(ended.status).toBe(204);
+  expect(await nextEvent(stream)).toMatchObject({
+    event: "close",
+    data: '{"code":1000,"reason":""}',
+  });
+  await expect.poll(() => happened).toContain("disconnect 1000");
+});
+
+test("lines of JSON carry the same frames, and say how the connection ended (10.3)", async () => {
+  const { room } = makeRoom();
+  await using server = await serve(() => ({ routes: [room] }));
+  const url = `${server.url}/room`;
+  await using stream = await openStream(url, { accept: "application/x-ndjson" });
+  const line = async (): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const text = await stream.until("\n");
+      if (text !== "\n") return JSON.parse(text) as Record<string, unknown>;
+    }
+  };
+  const { connection, cursor } = await line();
+  expect(cursor).toBe(`${String(connection)}.0`);
+  expect(await line()).toEqual({ cursor: `${String(connection)}.1`, data: { type: "welcome" } });
+  await server.app.layer.groupSend("room", { type: "said", text: "hi" });
+  expect(await line()).toEqual({
+    cursor: `${String(connection)}.2`,
+    data: { type: "said", text: "hi" },
+  });
+  await fetch(url, { method: "DELETE", headers: { "tidings-connection": String(connection) } });
+  expect(await line()).toMatchObject({ close: { code: 1000, reason: "" } });
+});
+
+describe("a consumer that is polled", () => {
+  test("repeats what the cursor does not acknowledge, and answers 304 when nothing came (10.4, 10.5)", async () => {
+    const { room } = makeRoom();
+    await using server = await serve(() => ({ routes: [room] }));
+    const url = `${server.url}/room`;
+    const first = await poll(url);
+    expect(first.events.map(({ data }) => data)).toEqual([{ type: "welcome" }]);
+    const begin = `${first.connection}.0`;
+    expect(await poll(url, begin)).toEqual(first);
+    await server.app.layer.groupSend("room", { type: "said", text: "one" });
+    const both = await poll(url, begin);
+    expect(both.events.map(({ data }) => data)).toEqual([
+      { type: "welcome" },
+      { type: "said", text: "one" },
+    ]);
+    const unchanged = await fetch(`${url}?cursor=${both.cursor}`, {
+      headers: { accept: "application/json", "if-none-match": `"${both.cursor}"` },
+    });
+    expect([unchanged.status, await unchanged.text()]).toEqual([304, ""]);
+    // What is acknowledged is gone: whoever asks for it is told that it has to start over.
+    const late = await poll(url, begin);
+    expect(late.reset).toEqual({ reason: "too-far" });
+    expect(late.connection).not.toBe(first.connection);
+  });
+
+  test("waits for the next event, and a newer poll ends the one that waits (10.4)", async () => {
+    const { room } = makeRoom();
+    await using server = await serve(() => ({ routes: [room] }));
+    const url = `${server.url}/room`;
+    const { cursor } = await poll(url, undefined, "wait=20");
+    const older = poll(url, cursor, "wait=20");
+    const newer = poll(url, cursor, "wait=20");
+    expect([await older, cursor]).toMatchObject([{ events: [], cursor }, cursor]);
+    await server.app.layer.groupSend("room", { type: "said", text: "one" });
+    expect((await newer).events.map(({ data }) => data)).toEqual([{ type: "said", text: "one" }]);
+  });
+});

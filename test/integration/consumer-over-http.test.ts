@@ -2,9 +2,10 @@ import { consumer, forward, type ConsumerDefinition } from "tidings";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { serve, type TestServer } from "./serve.ts";
+import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
+import { serve } from "./serve.ts";
 import { Socket } from "./socket.ts";
-import { openStream, type OpenStream } from "./stream.ts";
+import { openStream } from "./stream.ts";
 
 /** What happened in a room's handlers, and the room: what is said reaches everybody. */
 function makeRoom() {
@@ -32,65 +33,16 @@ function makeRoom() {
   return { happened, room };
 }
 
-/** An answer to a poll. */
-interface Page {
-  readonly connection: string;
-  readonly cursor: string;
-  readonly events: readonly { readonly cursor: string; readonly data: unknown }[];
-  readonly reset?: { readonly reason: string };
-  readonly close?: { readonly code: number; readonly reason: string };
-}
-
-async function poll(url: string, cursor?: string, prefer?: string): Promise<Page> {
-  const response = await fetch(cursor === undefined ? url : `${url}?cursor=${cursor}`, {
-    headers: { accept: "application/json", ...(prefer === undefined ? {} : { prefer }) },
-  });
-  expect(response.status).toBe(200);
-  return (await response.json()) as Page;
-}
-
-async function post(url: string, connection: string, body: unknown): Promise<Response> {
-  return await fetch(url, {
-    method: "POST",
-    headers: { "tidings-connection": connection },
-    body: JSON.stringify(body),
-  });
-}
-
-const sse = { accept: "text/event-stream" };
-
-/** The fields of the next event of an event stream. */
-async function nextEvent(stream: OpenStream): Promise<Record<string, string>> {
-  for (;;) {
-    const lines = (await stream.until("\n\n")).trim().split("\n");
-    if (lines.every((line) => line.startsWith(":"))) continue;
-    return Object.fromEntries(
-      lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
-    );
-  }
-}
-
-async function openEvents(url: string, headers: Record<string, string> = {}) {
-  const stream = await openStream(url, { ...sse, ...headers });
-  const hello = await nextEvent(stream);
-  expect(hello["event"]).toBe("connection");
-  const { connection, reset } = JSON.parse(hello["data"] ?? "") as {
-    connection: string;
-    reset?: { reason: string };
-  };
-  return { stream, connection, reset, cursor: hello["id"] ?? "" };
-}
-
 test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6)", async () => {
   const { room, happened } = makeRoom();
   await using server = await serve(() => ({ routes: [room] }));
   const url = `${server.url}/room`;
-  const { stream, connection } = await openEvents(url);
-  await using _open = stream;
+  await using events = await ConsumerEvents.open(url);
+  const { connection } = events;
   await using socket = await Socket.open(`${server.webSocketUrl}/room`);
-  expect(stream.response.headers.get("x-accel-buffering")).toBe("no");
-  expect(await nextEvent(stream)).toEqual({ id: `${connection}.1`, data: '{"type":"welcome"}' });
-  const answer = await post(url, connection, [
+  expect(events.response.headers.get("x-accel-buffering")).toBe("no");
+  expect(await events.nextFields()).toEqual({ id: `${connection}.1`, data: '{"type":"welcome"}' });
+  const answer = await post(`${url}?connection=${connection}`, [
     { data: { type: "say", text: "hello" } },
     { id: 7, data: { type: "add", to: 1 } },
     { id: "x", data: { type: "add", to: "one" } },
@@ -101,7 +53,7 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
       { ack: "x", error: { code: "MESSAGE_INVALID" } },
     ],
   });
-  expect(await nextEvent(stream)).toEqual({
+  expect(await events.nextFields()).toEqual({
     id: `${connection}.2`,
     data: '{"type":"said","text":"hello"}',
   });
@@ -109,7 +61,7 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
   expect(await socket.next()).toEqual({ type: "said", text: "hello" });
   const ended = await fetch(`${url}?connection=${connection}`, { method: "DELETE" });
   expect(ended.status).toBe(204);
-  expect(await nextEvent(stream)).toMatchObject({
+  expect(await events.nextFields()).toMatchObject({
     event: "close",
     data: '{"code":1000,"reason":""}',
   });
@@ -144,12 +96,12 @@ describe("a consumer that is polled", () => {
     const { room } = makeRoom();
     await using server = await serve(() => ({ routes: [room] }));
     const url = `${server.url}/room`;
-    const first = await poll(url);
+    const first = await pollConsumer(url);
     expect(first.events.map(({ data }) => data)).toEqual([{ type: "welcome" }]);
     const begin = `${first.connection}.0`;
-    expect(await poll(url, begin)).toEqual(first);
+    expect(await pollConsumer(url, begin)).toEqual(first);
     await server.app.layer.groupSend("room", { type: "said", text: "one" });
-    const both = await poll(url, begin);
+    const both = await pollConsumer(url, begin);
     expect(both.events.map(({ data }) => data)).toEqual([
       { type: "welcome" },
       { type: "said", text: "one" },
@@ -159,7 +111,7 @@ describe("a consumer that is polled", () => {
     });
     expect([unchanged.status, await unchanged.text()]).toEqual([304, ""]);
     // What is acknowledged is gone: whoever asks for it is told that it has to start over.
-    const late = await poll(url, begin);
+    const late = await pollConsumer(url, begin);
     expect(late.reset).toEqual({ reason: "too-far" });
     expect(late.connection).not.toBe(first.connection);
   });
@@ -168,9 +120,9 @@ describe("a consumer that is polled", () => {
     const { room } = makeRoom();
     await using server = await serve(() => ({ routes: [room] }));
     const url = `${server.url}/room`;
-    const { cursor } = await poll(url, undefined, "wait=20");
-    const older = poll(url, cursor, "wait=20");
-    const newer = poll(url, cursor, "wait=20");
+    const { cursor } = await pollConsumer(url, undefined, { prefer: "wait=20" });
+    const older = pollConsumer(url, cursor, { prefer: "wait=20" });
+    const newer = pollConsumer(url, cursor, { prefer: "wait=20" });
     expect([await older, cursor]).toMatchObject([{ events: [], cursor }, cursor]);
     await server.app.layer.groupSend("room", { type: "said", text: "one" });
     expect((await newer).events.map(({ data }) => data)).toEqual([{ type: "said", text: "one" }]);

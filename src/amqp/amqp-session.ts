@@ -31,11 +31,15 @@ export class AmqpSession {
 
   /** The channel for what is published; a new one when RabbitMQ has ended it for a message that it refused. */
   async publisher(): Promise<AmqpPublisher> {
-    const known = this.#publisher;
-    const opened = await known;
-    if (opened?.isOpen) return opened;
-    // Unless somebody who waited as well has been first.
-    if (this.#publisher === known) this.#publisher = this.#openPublisher();
+    const opening = (this.#publisher ??= this.#openPublisher());
+    try {
+      const publisher = await opening;
+      if (publisher.isOpen) return publisher;
+    } catch (error) {
+      this.#forget(opening);
+      throw error;
+    }
+    this.#forget(opening);
     return await this.publisher();
   }
 
@@ -47,6 +51,11 @@ export class AmqpSession {
     } catch {
       // It had ended by itself.
     }
+  }
+
+  /** Unless somebody has begun anew already. */
+  #forget(publisher: Promise<AmqpPublisher>): void {
+    if (this.#publisher === publisher) this.#publisher = undefined;
   }
 
   async #openPublisher(): Promise<AmqpPublisher> {

@@ -189,6 +189,21 @@ test("headers arrive as they were sent, large integers too, and no other amqplib
   await connection.close();
 });
 
+test("more may be sent at the same time than a connection has channels", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const count = 2_200;
+  const sending = Array.from({ length: count }, (_, n) => broker.publish("many", message(`${n}`)));
+  expect(await Promise.all(sending)).toHaveLength(count);
+  expect(await broker.contents.count("many")).toMatchObject({ waiting: count });
+});
+
+test("all who publish over a connection share a channel", async () => {
+  await using amqp = new Amqp(server.url);
+  const session = await amqp.session();
+  const publishers = await Promise.all(Array.from({ length: 20 }, () => session.publisher()));
+  expect(new Set(publishers).size).toBe(1);
+});
+
 test("a task that was cancelled before a worker started is revoked", async () => {
   await using tasks = createTasks({ broker: server.url, results: redis.url });
   const never = tasks.task("never", { queue: "cancelled" }, () => "ran");

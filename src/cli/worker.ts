@@ -1,6 +1,7 @@
 import { Command } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
+import { hearStrayErrors, STRAY_REJECTION } from "../tasks/index.ts";
 import { printWorkerBanner } from "./banner.ts";
 import { healthOptions, HealthServer, type HealthServerOptions } from "./health-server.ts";
 import { loadApplication } from "./load-application.ts";
@@ -42,6 +43,15 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
     ...toWorkerOptions(path, options, queues),
     logger,
     onShutdown: () => process.kill(process.pid, "SIGTERM"),
+  });
+  using _ = hearStrayErrors({
+    onRejection: (err, task) =>
+      logger.error({ err, task: task?.name, id: task?.id }, STRAY_REJECTION),
+    onException(err, task) {
+      logger.error({ err, task: task?.name, id: task?.id }, "a callback threw: the worker stops");
+      process.exitCode = 1;
+      process.kill(process.pid, "SIGTERM");
+    },
   });
   await using health = new AsyncDisposableStack();
   assertShared(app.drivers.broker);

@@ -61,10 +61,12 @@ export interface CurrentTask {
   log(text: string): Promise<void>;
 }
 
-/** What a task is to those who send others for it. */
+/** What a task is to those who send others for it, or hear what it has left behind. */
 export interface RunningTask extends CurrentTask {
   /** Notes that it has sent another task. */
   readonly noteChild?: ((id: string) => void) | undefined;
+  /** Ends it with an error that its function did not throw. */
+  readonly fail?: ((error: Error) => void) | undefined;
 }
 
 /** The task is made when somebody asks for it first: most functions never do. */

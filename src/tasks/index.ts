@@ -142,4 +142,9 @@ export type { ChildrenOptions, PoolOptions } from "./worker/pools/open-pool.ts";
 export type { TimeLimitOptions } from "./worker/time-limits.ts";
 export type { AutoscaleBounds } from "./worker/autoscale.ts";
 export { Worker, type WorkerHealth } from "./worker/worker.ts";
+export {
+  hearStrayErrors,
+  STRAY_REJECTION,
+  type StrayErrorListener,
+} from "./worker/stray-errors.ts";
 export type { WorkerOptions } from "./worker/worker-options.ts";

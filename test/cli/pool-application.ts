@@ -17,4 +17,16 @@ app.task("pools.block", async (ms: number) => {
   return currentTask().runs;
 });
 
+app.task("pools.forget", async () => {
+  void Promise.reject(new RangeError("forgotten"));
+  await delay(1);
+  return currentTask().runs;
+});
+app.task("pools.throw", async () => {
+  setTimeout(() => {
+    throw new RangeError("thrown later");
+  });
+  await delay(60_000);
+});
+
 export default application({ app });

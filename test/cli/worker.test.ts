@@ -93,6 +93,22 @@ describe("tidings worker", () => {
     },
   );
 
+  test("goes on when a task forgets a promise, and stops in order when a callback of one throws", async () => {
+    await using worker = await startWorker("-c 3");
+    const { tasks, command } = worker;
+    const forgetful = await tasks.sendTask("pools.forget");
+    expect(await forgetful.get(SOON)).toBe(1);
+    await command.until(/"forgotten".*"task":"pools.forget","id":"[^"]+"/);
+    const slow = await tasks.sendTask("pools.slow", [500]);
+    await untilBegun(tasks, slow);
+    const thrower = await tasks.sendTask("pools.throw");
+    await expect(thrower.get(SOON)).rejects.toMatchObject({ cause: { message: "thrown later" } });
+    expect(await command.ended).toMatchObject({ code: 1 });
+    expect(command.output).toMatch(/"thrown later".*"task":"pools.throw".*the worker stops/);
+    expect(await thrower.record()).toMatchObject({ state: "FAILURE", runs: 1 });
+    expect(await slow.record()).toMatchObject({ state: "SUCCESS", runs: 1 });
+  });
+
   test("hands back what runs at once on SIGQUIT", async () => {
     await using worker = await startWorker("--pool solo");
     const { tasks, command } = worker;

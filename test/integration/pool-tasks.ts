@@ -60,6 +60,18 @@ export function createPoolTasks(url: string): Tasks {
     if (currentTask().runs === 1) process.exit(3);
     return currentTask().runs;
   });
+  tasks.task("pool.quit", () => process.exit(3));
+  tasks.task("pool.forget", async () => {
+    void Promise.reject(new RangeError("forgotten"));
+    await delay(1);
+    return currentTask().runs;
+  });
+  tasks.task("pool.throw-later", async () => {
+    setTimeout(() => {
+      throw new RangeError("thrown later");
+    });
+    await delay(60_000);
+  });
   tasks.task("pool.block", async (ms: number) => {
     const until = performance.now() + ms;
     await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });

@@ -169,6 +169,34 @@ describe.each(KINDS)("a pool of %s", (kind) => {
     expect(await run(tasks, "pool.retry")).toBe(1);
   });
 
+  test("lets what runs be harmed by no promise that a task forgets", async () => {
+    await using pool = await startPool(kind);
+    const before = await run(pool.tasks, "pool.where");
+    expect(await run(pool.tasks, "pool.forget")).toBe(1);
+    expect(await run(pool.tasks, "pool.where")).toEqual(before);
+  });
+
+  test("fails a task whose callback throws, once, and replaces what ran it", async () => {
+    await using pool = await startPool(kind);
+    const before = await run(pool.tasks, "pool.where");
+    const sent = await pool.tasks.sendTask("pool.throw-later");
+    await expect(sent.get(SOON)).rejects.toMatchObject({
+      cause: { type: "RangeError", message: "thrown later" },
+    });
+    expect(await sent.record()).toMatchObject({ runs: 1 });
+    expect(await run(pool.tasks, "pool.where")).not.toEqual(before);
+  });
+
+  test("runs others while a task waits that kills what runs it", async () => {
+    const task = kind === "threads" ? "pool.quit" : "pool.crash";
+    await using pool = await startPool(kind);
+    const poison = await pool.tasks.sendTask(task, [100]);
+    await waitFor(pool.tasks, poison.id, ({ runs }) => runs === 2);
+    expect(await run(pool.tasks, "pool.retry")).toBe(1);
+    expect((await poison.record()).state).toBe("STARTED");
+    await poison.cancel();
+  });
+
   test("replaces a child after so many tasks", async () => {
     await using pool = await startPool(kind, { maxTasksPerChild: 2 });
     const seen: unknown[] = [];

@@ -235,7 +235,7 @@ function run(execution: Execution): Execution | Promise<Execution> {
       record: report.record,
       outcome: isTimedOut
         ? failure(timeLimitError(limits.hardMs ?? 0))
-        : withInterruption(outcome, interruption.kind),
+        : withInterruption(outcome ?? strayOutcome(interruption), interruption.kind),
       goesOn: outcome || !(ended instanceof Promise) ? undefined : ended,
     };
   };
@@ -267,6 +267,11 @@ function toSuccess(result: unknown): Outcome {
 }
 
 /** What an interruption makes of how the function ended, if it has ended at all. */
+/** What the task has left behind ended it, not its function. */
+function strayOutcome({ failure: error }: Interruption): Outcome | undefined {
+  return error && failure(error);
+}
+
 function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind | null): Outcome {
   if (kind === "lease-lost") return { kind: "lost" };
   if (kind === "cancelled") return revoked("the task was cancelled while it ran");
@@ -301,12 +306,19 @@ async function settle(execution: Execution): Promise<Execution> {
   }
 }
 
-/** Has the task run again as after the death of a worker: its lease runs out, and is counted as lost. */
+/** How long a task waits that was lost with what ran it: from half a second to ten. */
+const LOST_AGAIN = { baseMs: 500, maxMs: 10_000, jitter: false };
+
+/**
+ * Has the task run again as after the death of a worker: its lease runs out, and is counted as lost.
+ *
+ * Each time it waits longer, so that one that kills whatever runs it does not keep others from running.
+ */
 async function loseLease(execution: Execution): Promise<Execution> {
   const { context, delivery } = execution;
   const { broker } = context.runtime;
   if (broker.loseLease) await broker.loseLease(delivery);
-  else await broker.renew([delivery], 1);
+  else await broker.renew([delivery], backoffMs(delivery.lostLeases, LOST_AGAIN));
   return execution;
 }
 

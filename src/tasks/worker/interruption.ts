@@ -28,16 +28,22 @@ export class Interruption {
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
   #warning: TidingsError | undefined;
+  #failure: Error | undefined;
 
   get kind(): InterruptionKind | null {
     return this.#kind;
+  }
+
+  /** What the task has failed with, though its function has not ended. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Made when it is first asked for: most tasks never look at it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
-      const reason = this.#warning ?? (this.#kind && toReason(this.#kind));
+      const reason = this.#failure ?? this.#warning ?? (this.#kind && toReason(this.#kind));
       if (reason) this.#controller.abort(reason);
     }
     return this.#controller.signal;
@@ -65,6 +71,13 @@ export class Interruption {
     }
     if (kind === "lease-lost") this.#kind = kind;
     this.#waiting?.abort();
+  }
+
+  /** Ends the task at once, with an error that its function did not throw. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#controller?.abort(error);
+    this.#endWithin(0);
   }
 
   /** Fires the signal, and leaves it to the task what to make of it. */

@@ -51,5 +51,6 @@ function toVoice(report: TaskReport, interruption: Interruption): TaskVoice {
     updateState: report.updateState.bind(report),
     log: report.log.bind(report),
     noteChild: report.noteChild.bind(report),
+    fail: interruption.fail.bind(interruption),
   };
 }

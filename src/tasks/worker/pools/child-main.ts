@@ -10,6 +10,7 @@ import { writeTypedJson } from "../../message/typed-json.ts";
 import type { TaskRuntime } from "../../task-runtime.ts";
 import { notRegistered } from "../not-registered.ts";
 import { assertResultSize } from "../record-outcome.ts";
+import { hearStrayErrors } from "../stray-errors.ts";
 import type { ToChild } from "./child-messages.ts";
 import { ChildPort } from "./child-port.ts";
 import { ChildVoice } from "./child-voice.ts";
@@ -23,6 +24,17 @@ type RunMessage = Extract<ToChild, { readonly kind: "run" }>;
 becomePoolChild();
 const port = ChildPort.open();
 let controller = new AbortController();
+/** A callback has thrown: what this thread or process holds may be half-done. */
+let isSpent = false;
+hearStrayErrors({
+  onRejection: (error) => port.post({ kind: "stray", error: toErrorMessage(error) }),
+  onException(error, task) {
+    isSpent = true;
+    if (task) return; // its failure tells
+    port.post({ kind: "stray", error: toErrorMessage(error) });
+    port.end();
+  },
+});
 const loaded = await load();
 if (loaded) {
   port.listen((message) => void handle(message, loaded));
@@ -58,7 +70,7 @@ async function run({ encoded, facts }: RunMessage, runtime: TaskRuntime): Promis
   const voice = new ChildVoice(controller.signal, (message) => port.post(message));
   const ended = await call({ encoded, facts, runtime, voice });
   voice.flush();
-  port.post({ kind: "ended", ...ended, memoryBytes: port.memoryBytes });
+  port.post({ kind: "ended", ...ended, memoryBytes: port.memoryBytes, isSpent });
 }
 
 interface Call extends Pick<RunMessage, "encoded" | "facts"> {
@@ -77,10 +89,11 @@ async function call({ encoded, facts, runtime, voice }: Call): Promise<Ended> {
     const definition = definitions.get(message.task);
     if (!definition) throw notRegistered(message.task, definitions);
     const { args, kwargs } = message;
-    const result = await runAs(
+    const ended = runAs(
       () => toCurrentTask(message, facts, voice),
       () => definition.run(args, kwargs),
     );
+    const result = await Promise.race([ended, voice.failed]);
     // A function that returns nothing returns null, as in Python.
     const text = writeTypedJson(result ?? null, "the result");
     assertResultSize(text, maxMessageBytes);

@@ -26,6 +26,8 @@ export type FromChild =
       readonly lines: readonly string[];
       readonly children: readonly string[];
     }
+  /** A promise was rejected, and nobody handles it; or a callback threw for which no task is to blame. */
+  | { readonly kind: "stray"; readonly error: ErrorMessage }
   /** The task has ended: its result as JSON with typed values, or its error. */
   | {
       readonly kind: "ended";
@@ -33,6 +35,8 @@ export type FromChild =
       readonly error: ErrorMessage | null;
       /** What the child holds, in bytes. */
       readonly memoryBytes: number;
+      /** What it holds may be half-done: another child is to take its place. */
+      readonly isSpent: boolean;
     };
 
 const KINDS_TO_CHILD: ReadonlySet<unknown> = new Set<ToChild["kind"]>(["run", "abort", "exit"]);
@@ -40,6 +44,7 @@ const KINDS_FROM_CHILD: ReadonlySet<unknown> = new Set<FromChild["kind"]>([
   "ready",
   "unusable",
   "said",
+  "stray",
   "ended",
 ]);
 

@@ -78,7 +78,7 @@ function createCall(): PoolCall {
   };
 }
 
-const ENDED: FromChild = { kind: "ended", result: "7", error: null, memoryBytes: 0 };
+const ENDED = { kind: "ended", result: "7", error: null, memoryBytes: 0, isSpent: false } as const;
 
 describe("a pool of children", () => {
   test("gives each child one call at a time", async () => {
@@ -102,6 +102,27 @@ describe("a pool of children", () => {
     await vi.advanceTimersByTimeAsync(250);
     children[1]?.say({ kind: "ready" });
     expect(pool.capacity).toBe(1);
+    await pool.stop();
+  });
+
+  test("replaces a child that has died of its task at once", async () => {
+    const { pool, children } = await startPool(1);
+    for (let death = 0; death < 3; death++) {
+      const result = pool.run(createCall());
+      children[death]?.end("exit 3");
+      await expect(result).rejects.toThrow(`child ${death + 1}, exit 3`);
+      await vi.waitFor(() => expect(children).toHaveLength(death + 2));
+      children[death + 1]?.say({ kind: "ready" });
+    }
+    await pool.stop();
+  });
+
+  test("replaces a child that is spent", async () => {
+    const { pool, children } = await startPool(1);
+    const result = pool.run(createCall());
+    children[0]?.say({ ...ENDED, isSpent: true });
+    await result;
+    expect(children[0]?.heard.map(({ kind }) => kind)).toEqual(["run", "exit"]);
     await pool.stop();
   });
 

@@ -13,6 +13,9 @@ import type { TaskVoice } from "./to-current-task.ts";
  */
 export class ChildVoice implements TaskVoice {
   readonly signal: AbortSignal;
+  readonly fail: (error: Error) => void;
+  /** Rejects when the task ends with an error that its function did not throw. */
+  readonly failed: Promise<never>;
   readonly #post: (message: FromChild) => void;
   #progress: TaskProgress | undefined;
   #custom: CustomState | undefined;
@@ -25,6 +28,10 @@ export class ChildVoice implements TaskVoice {
   constructor(signal: AbortSignal, post: (message: FromChild) => void) {
     this.signal = signal;
     this.#post = post;
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {}); // most tasks never do
+    this.fail = reject;
+    this.failed = promise;
   }
 
   progress(progress: TaskProgress): void {

@@ -3,9 +3,10 @@ import { TidingsError } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
 import { readTypedJson } from "../../message/typed-json.ts";
 import type { CustomState } from "../../results/custom-state.ts";
+import { STRAY_REJECTION } from "../stray-errors.ts";
 import type { ChildLink, StartChild } from "./child-link.ts";
 import type { FromChild } from "./child-messages.ts";
-import { fromErrorMessage, toErrorMessage } from "./error-message.ts";
+import { fromErrorMessage, toErrorMessage, type ErrorMessage } from "./error-message.ts";
 import type { PoolCall } from "./pool.ts";
 import { WorkerLost } from "./worker-lost.ts";
 
@@ -169,6 +170,8 @@ export class Seat {
       case "unusable":
         this.#flaw = fromErrorMessage(message.error);
         return;
+      case "stray":
+        return this.#onStray(state, message.error);
       case "said":
         return state.name === "busy" ? this.#pass(state.running.call, message) : undefined;
       case "ended":
@@ -184,6 +187,12 @@ export class Seat {
     this.#options.onChange(this);
   }
 
+  #onStray(state: State, error: ErrorMessage): void {
+    const message = state.name === "busy" ? state.running.call.message : undefined;
+    const fields = { err: fromErrorMessage(error), task: message?.task, id: message?.id };
+    this.#options.logger.error(fields, STRAY_REJECTION);
+  }
+
   /** What the task said was checked where it said it. */
   #pass({ report }: PoolCall, said: Extract<FromChild, { kind: "said" }>): void {
     const { progress, custom, lines, children } = said;
@@ -195,13 +204,14 @@ export class Seat {
 
   #onResult(
     { child, running }: Extract<State, { name: "busy" }>,
-    { result, error, memoryBytes }: Extract<FromChild, { kind: "ended" }>,
+    { result, error, memoryBytes, isSpent }: Extract<FromChild, { kind: "ended" }>,
   ): void {
     const { maxTasksPerChild, maxMemoryPerChildBytes, onChange } = this.#options;
     const { outcome } = running;
     child.tasks++;
     this.#failures = 0;
-    if (child.tasks >= maxTasksPerChild || memoryBytes > maxMemoryPerChildBytes) {
+    const isUsedUp = child.tasks >= maxTasksPerChild || memoryBytes > maxMemoryPerChildBytes;
+    if (isSpent || isUsedUp) {
       this.#dismiss(child);
       this.#launch();
     } else {
@@ -236,7 +246,8 @@ export class Seat {
     if (state.name === "busy") state.running.outcome.reject(new WorkerLost(name, how));
     // Whoever waits for the first one knows now what is wrong.
     if (!this.#wasReady) return this.#enter({ name: "stopped" });
-    const isWell = !wasStarting && (livedMs >= HEALTHY_MS || isOverdue(state));
+    // One that died of its task was well: it is the task that waits before it runs again.
+    const isWell = !wasStarting && (livedMs >= HEALTHY_MS || state.name === "busy");
     this.#failures = isWell ? 0 : this.#failures + 1;
     const waitMs = isWell
       ? 0
@@ -267,9 +278,4 @@ export class Seat {
 function readCustomState(text: string): CustomState {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own text
   return readTypedJson(text) as CustomState;
-}
-
-/** Whether a child was killed by us, since its task had no more time. */
-function isOverdue(state: State): boolean {
-  return state.name === "busy" && state.running.call.interruption.isOverdue;
 }

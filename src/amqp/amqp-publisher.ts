@@ -1,13 +1,11 @@
 import type { ConfirmChannel, Message, Options } from "amqplib";
 
-import { AmqpRefusal, AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
+import { AmqpUnavailable, noRoute, toAmqpError, type AmqpRefusal } from "./amqp-errors.ts";
 import type { AmqpPublication } from "./amqp-message.ts";
 
 /** So much may wait for RabbitMQ to confirm that it has it. */
 const MAX_UNCONFIRMED = 10_000;
 const MAX_UNCONFIRMED_BYTES = 67_108_864;
-/** "NO_ROUTE". */
-const NO_ROUTE = 312;
 
 /** A channel on which RabbitMQ confirms what it has taken over. */
 export class AmqpPublisher {
@@ -41,7 +39,7 @@ export class AmqpPublisher {
    *
    * Where the connection breaks before, nobody knows whether it has it.
    *
-   * @throws {AmqpRefusal} 312 when it is mandatory and no queue gets it, 404 when the exchange is not there.
+   * @throws {AmqpRefusal} NO_ROUTE when it is mandatory and no queue gets it, NOT_FOUND when the exchange is not there.
    * @throws {AmqpUnavailable} when it is not confirmed, or too many wait for that.
    */
   publish(publication: AmqpPublication): Promise<void> {
@@ -87,7 +85,7 @@ function toNoRoute(exchange: string, routingKey: string): AmqpRefusal {
     exchange === ""
       ? `no queue is named ${routingKey}`
       : `exchange ${exchange} finds no queue for ${routingKey}`;
-  return new AmqpRefusal(NO_ROUTE, where, undefined);
+  return noRoute(where);
 }
 
 function nameOf({ fields, properties }: Message): string {

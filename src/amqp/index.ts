@@ -8,6 +8,6 @@
  */
 export { Amqp, type AmqpOptions } from "./amqp.ts";
 export { AmqpChannel, type ExchangeOptions } from "./amqp-channel.ts";
-export { AmqpRefusal } from "./amqp-errors.ts";
+export { isAmqpRefusal, type AmqpRefusal, type AmqpRefusalReason } from "./amqp-errors.ts";
 export type { AmqpDelivery, AmqpProperties, AmqpPublication } from "./amqp-message.ts";
 export { AmqpSession } from "./amqp-session.ts";

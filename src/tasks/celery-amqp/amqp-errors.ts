@@ -1,4 +1,4 @@
-import { AmqpRefusal } from "../../amqp/index.ts";
+import { isAmqpRefusal, type AmqpRefusal } from "../../amqp/index.ts";
 import { TidingsError, toError } from "../../core/errors.ts";
 
 /** RabbitMQ that cannot be reached, or refuses, is a storage that is not there for now. */
@@ -7,7 +7,7 @@ export function toStorageError(error: unknown): TidingsError {
   return new TidingsError("STORAGE_UNAVAILABLE", message, { cause: error });
 }
 
-/** Whether no queue got a message: "NO_ROUTE", or "NOT_FOUND" for its exchange. */
+/** Whether no queue got a message, or its exchange is not there. */
 export function isUnroutable(error: unknown): error is AmqpRefusal {
-  return error instanceof AmqpRefusal && (error.replyCode === 312 || error.replyCode === 404);
+  return isAmqpRefusal(error, "NO_ROUTE") || isAmqpRefusal(error, "NOT_FOUND");
 }

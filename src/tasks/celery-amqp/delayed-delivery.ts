@@ -1,4 +1,4 @@
-import { AmqpRefusal } from "../../amqp/index.ts";
+import { isAmqpRefusal } from "../../amqp/index.ts";
 import type { ExchangeAddress } from "../brokers/broker.ts";
 import type { Topology } from "./topology.ts";
 
@@ -7,8 +7,6 @@ const LEVELS = 28;
 const MAX_SECONDS = 2 ** LEVELS - 1;
 /** Where messages arrive when they have waited. */
 const DELIVERY_EXCHANGE = "celery_delayed_delivery";
-/** "PRECONDITION_FAILED": it is there, and is otherwise. */
-const IS_OTHERWISE = 406;
 
 /**
  * Celery's native delayed delivery: messages wait in RabbitMQ, not in a worker.
@@ -97,7 +95,7 @@ export class DelayedDelivery {
         }),
       );
     } catch (error) {
-      if (!(error instanceof AmqpRefusal && error.replyCode === IS_OTHERWISE)) throw error;
+      if (!isAmqpRefusal(error, "PRECONDITION_FAILED")) throw error;
     }
   }
 }

@@ -1,6 +1,7 @@
 import {
-  AmqpRefusal,
+  isAmqpRefusal,
   type AmqpChannel,
+  type AmqpRefusalReason,
   type AmqpSession,
   type ExchangeOptions,
 } from "../../amqp/index.ts";
@@ -12,11 +13,6 @@ export interface QueueSettings {
   /** `x-max-priority`: without it a queue knows no priorities. Only classic queues take it. */
   readonly maxPriority: number | undefined;
 }
-
-/** "NOT_FOUND". */
-const NOT_FOUND = 404;
-/** "PRECONDITION_FAILED": it is there, and is otherwise. */
-const IS_OTHERWISE = 406;
 
 /**
  * What one connection knows to be there: queues with their exchanges, as Celery declares them.
@@ -52,12 +48,14 @@ export class Topology {
 
   /** Makes sure that an exchange is there, however it was declared. */
   async ensureExchange(name: string, options: ExchangeOptions): Promise<void> {
-    await this.#ignoring(IS_OTHERWISE, (channel) => channel.declareExchange(name, options));
+    await this.#ignoring("PRECONDITION_FAILED", (channel) =>
+      channel.declareExchange(name, options),
+    );
   }
 
   /** Returns how many messages wait in a queue; `null` when there is none of the name. */
   async countMessages(queue: string): Promise<number | null> {
-    return (await this.#ignoring(NOT_FOUND, (channel) => channel.countMessages(queue))) ?? null;
+    return (await this.#ignoring("NOT_FOUND", (channel) => channel.countMessages(queue))) ?? null;
   }
 
   /** Asks on a channel of its own, which RabbitMQ ends when it refuses. */
@@ -81,13 +79,13 @@ export class Topology {
   }
 
   async #ignoring<T>(
-    replyCode: number,
+    reason: AmqpRefusalReason,
     ask: (channel: AmqpChannel) => Promise<T>,
   ): Promise<T | undefined> {
     try {
       return await this.withChannel(ask);
     } catch (error) {
-      if (error instanceof AmqpRefusal && error.replyCode === replyCode) return undefined;
+      if (isAmqpRefusal(error, reason)) return undefined;
       throw error;
     }
   }

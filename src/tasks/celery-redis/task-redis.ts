@@ -282,7 +282,7 @@ export function toList(reply: RedisReply): readonly RedisReply[] {
   return Array.isArray(reply) ? reply : [];
 }
 
-/** "db.exchange": where kombu publishes to all workers. */
+/** The list of a queue and a step of its priorities, as kombu names it. */
 export function listKey(queue: string, step: number): string {
   return step === 0 ? queue : `${queue}\u0006\u0016${step}`;
 }

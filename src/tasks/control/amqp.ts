@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { AmqpRefusal, type Amqp, type AmqpChannel, type AmqpDelivery } from "../../amqp/index.ts";
+import { isAmqpRefusal, type Amqp, type AmqpChannel, type AmqpDelivery } from "../../amqp/index.ts";
 import { backoffMs } from "../../core/backoff.ts";
 import { Notifier } from "../../core/notifier.ts";
 import { toStorageError } from "../celery-amqp/amqp-errors.ts";
@@ -26,8 +26,6 @@ import {
 const MAX_REQUEST_BYTES = 4_194_304;
 /** As Celery declares its queues: gone soon after who listened, and nothing in them grows old. */
 const QUEUE_ARGUMENTS = { "x-expires": 10_000, "x-message-ttl": 300_000 };
-/** "PRECONDITION_FAILED": it is there, and is otherwise. */
-const IS_OTHERWISE = 406;
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /**
@@ -192,7 +190,7 @@ export class AmqpControl implements ControlChannel {
         await using channel = await session.openChannel();
         await channel.declareExchange(name, { type, durable: false });
       } catch (error) {
-        if (!(error instanceof AmqpRefusal && error.replyCode === IS_OTHERWISE)) throw error;
+        if (!isAmqpRefusal(error, "PRECONDITION_FAILED")) throw error;
       }
     }
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { AmqpRefusal, type AmqpChannel, type AmqpDelivery } from "../../amqp/index.ts";
+import { isAmqpRefusal, type AmqpChannel, type AmqpDelivery } from "../../amqp/index.ts";
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError } from "../../core/errors.ts";
 import type { Link } from "../celery-amqp/link.ts";
@@ -14,8 +14,6 @@ const TURN = "tidings.dead-letters.turn";
 /** How long others are waited for who look at the letters. */
 const TURN_MS = 10_000;
 const BACKOFF = { baseMs: 20, maxMs: 200 };
-/** "RESOURCE_LOCKED" */
-const LOCKED = 405;
 /** How long RabbitMQ may take to hand out what it has. */
 const OPEN_MS = 30_000;
 /** How long RabbitMQ may take to take letters back. */
@@ -164,7 +162,7 @@ async function takeTurn({ topology }: Link): Promise<void> {
       await topology.withChannel((channel) => channel.declareQueue(TURN, options));
       return;
     } catch (error) {
-      if (!(error instanceof AmqpRefusal && error.replyCode === LOCKED)) throw error;
+      if (!isAmqpRefusal(error, "RESOURCE_LOCKED")) throw error;
       if (performance.now() > giveUpAt) throw inUse(error);
     }
     await delay(backoffMs(tries, BACKOFF));

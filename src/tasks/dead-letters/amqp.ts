@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import { AmqpRefusal } from "../../amqp/index.ts";
+import { isAmqpRefusal } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { invalidOption } from "../../core/options.ts";
 import type { Delivery } from "../brokers/broker.ts";
@@ -42,8 +42,6 @@ const MAX_LOOKS = 2 ** 31 - 1;
 const IDLE_MS = 1_000;
 /** Others get their turn after so long. */
 const VIEW_MS = 10_000;
-/** "PRECONDITION_FAILED": it is there, and is otherwise. */
-const IS_OTHERWISE = 406;
 
 /**
  * The dead letters of a RabbitMQ: messages in a queue of their own.
@@ -187,7 +185,7 @@ export class AmqpDeadLetters implements DeadLetterStore {
         }),
       );
     } catch (error) {
-      if (!(error instanceof AmqpRefusal && error.replyCode === IS_OTHERWISE)) throw error;
+      if (!isAmqpRefusal(error, "PRECONDITION_FAILED")) throw error;
     }
   }
 

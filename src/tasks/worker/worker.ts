@@ -91,6 +91,7 @@ export class Worker implements Service {
       ...timeLimits
     }: WorkerOptions = {},
   ) {
+    if (queues?.length === 0) throw invalidOption("queues", "at least one name", queues);
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
     this.#runtime = { ...runtime, logger };
     this.name = name;

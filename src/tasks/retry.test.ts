@@ -64,5 +64,8 @@ describe("Retry", () => {
     expect([retry.name, retry.message]).toEqual(["Retry", "busy"]);
     expect(new Retry().message).toBe("asked to be tried again");
     expect(() => new Retry({ countdownMs: -1 })).toThrow("`countdownMs`");
+    expect(() => new Retry({ queue: " " })).toThrow("`queue`");
+    expect(() => new Retry({ args: JSON.parse("{}") })).toThrow("`args`");
+    expect(() => new Retry({ kwargs: JSON.parse("[]") })).toThrow("`kwargs`");
   });
 });

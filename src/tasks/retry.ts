@@ -1,7 +1,9 @@
 import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertText } from "./call-options.ts";
 import { assertErrorMatches, matchesError, type ErrorMatch } from "./error-match.ts";
+import { isRecord } from "./message/is-record.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 
 /** How a task is tried again after an error. */
@@ -28,6 +30,12 @@ export interface RetryOptions {
 export interface RetryRequest {
   /** The wait before the retry. @default what the task's options say */
   readonly countdownMs?: number | undefined;
+  /** What the next try is called with, instead of what this one was. */
+  readonly args?: readonly unknown[] | undefined;
+  /** The same, by name. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  /** Where the next try waits. @default where this one did */
+  readonly queue?: string | undefined;
   /** Why, for the record. */
   readonly cause?: unknown;
 }
@@ -35,8 +43,11 @@ export interface RetryRequest {
 /**
  * Thrown by a task that wants to be tried again.
  *
+ * What comes after the task stays as it is. Arguments that cannot be sent fail the task.
+ *
  * @example
  * if (response.status === 503) throw new Retry({ countdownMs: 5_000 });
+ * if (response.status === 413) throw new Retry({ args: [page, size / 2], queue: "slow" });
  */
 export class Retry extends Error {
   static {
@@ -44,11 +55,21 @@ export class Retry extends Error {
   }
 
   readonly countdownMs: number | undefined;
+  readonly args: readonly unknown[] | undefined;
+  readonly kwargs: Readonly<Record<string, unknown>> | undefined;
+  readonly queue: string | undefined;
 
-  constructor({ countdownMs, cause }: RetryRequest = {}) {
+  constructor({ countdownMs, args, kwargs, queue, cause }: RetryRequest = {}) {
     super(Error.isError(cause) ? cause.message : "asked to be tried again", { cause });
     if (countdownMs !== undefined) assertDuration("countdownMs", countdownMs);
+    if (queue !== undefined) assertText("queue", queue);
+    if (args !== undefined && !Array.isArray(args)) throw invalidOption("args", "a list", args);
+    if (kwargs !== undefined && !isRecord(kwargs))
+      throw invalidOption("kwargs", "an object", kwargs);
     this.countdownMs = countdownMs;
+    this.args = args;
+    this.kwargs = kwargs;
+    this.queue = queue;
   }
 }
 

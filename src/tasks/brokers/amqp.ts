@@ -136,9 +136,12 @@ export class AmqpBroker implements Broker {
     return held?.inbox.acknowledge(held.arrival) ?? false;
   }
 
-  async putBack(delivery: Delivery, { message, dueAt }: PutBackOptions = {}): Promise<boolean> {
+  async putBack(
+    delivery: Delivery,
+    { message, queue = delivery.queue, dueAt }: PutBackOptions = {},
+  ): Promise<boolean> {
     if (!this.#isHeld(delivery)) return false;
-    const { id, queue, runs, lostLeases } = delivery;
+    const { id, runs, lostLeases } = delivery;
     const isEarly = dueAt !== undefined && dueAt > Date.now() && !this.revoked.has(id);
     const marks = {
       // Whoever only finds that it is too early has not run it.

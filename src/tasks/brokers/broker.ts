@@ -55,6 +55,8 @@ export interface TakeRequest {
 export interface PutBackOptions {
   /** What to keep in its place: its next try. The same message when absent. */
   readonly message?: EncodedMessage | undefined;
+  /** Where the replacement waits. @default the queue that it came from */
+  readonly queue?: string | undefined;
   /** When it may be taken again, in milliseconds since 1970. @default at once */
   readonly dueAt?: number | undefined;
 }
@@ -112,8 +114,8 @@ export interface CancelledMessage {
  *   ran out and count them in `lostLeases`; the messages can then be taken again.
  * - Whoever lost a lease MUST be refused: `acknowledge` and `putBack` then return `false` and change
  *   nothing, `renew` names it.
- * - `putBack` MUST end the lease, and keep the message or its replacement, due when it says. The same
- *   message that is to come later has only waited: that MUST NOT count among its `runs`.
+ * - `putBack` MUST end the lease, and keep the message or its replacement, due when it says and in the
+ *   queue that it says. The same message that is to come later has only waited: that MUST NOT count among its `runs`.
  * - `cancel` MUST mark a message, and make it due at once if no worker has it, so that the mark is seen
  *   even if the canceller dies. `discard` MUST remove a marked message that no worker has, and nothing
  *   else.

@@ -24,7 +24,7 @@ export interface MemoryBrokerOptions {
 /** A message and what has happened to it. */
 interface Entry {
   readonly id: string;
-  readonly queue: string;
+  queue: string;
   message: EncodedMessage;
   dueAt: number;
   leasedUntil: number | null;
@@ -150,13 +150,17 @@ export class MemoryBroker implements Broker {
     return this.#entries.delete(entry.id);
   }
 
-  async putBack(delivery: Delivery, { message, dueAt }: PutBackOptions = {}): Promise<boolean> {
+  async putBack(
+    delivery: Delivery,
+    { message, queue, dueAt }: PutBackOptions = {},
+  ): Promise<boolean> {
     const entry = this.#held(delivery);
     if (!entry) return false;
     const now = this.#now();
     // Whoever only waits for its time has not run.
     if (!message && !entry.cancelled && dueAt !== undefined && dueAt > now) entry.runs--;
     entry.message = message ?? entry.message;
+    entry.queue = queue ?? entry.queue;
     entry.dueAt = entry.cancelled ? now : (dueAt ?? now);
     this.#release(entry);
     this.#changes.announce();

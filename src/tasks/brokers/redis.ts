@@ -207,6 +207,7 @@ export class RedisBroker implements Broker {
   }
 
   async putBack(delivery: Delivery, options: PutBackOptions = {}): Promise<boolean> {
+    if (options.queue !== undefined) await this.#publisher.declare(options.queue);
     const ended = await this.#end(delivery, this.#toEnd(delivery, options));
     if (ended) this.#watch.touch();
     return ended;
@@ -216,6 +217,7 @@ export class RedisBroker implements Broker {
     const { redis } = results;
     if (redis?.place !== this.#redis) return undefined;
     return async (delivery, { record, retry, death, sends = [] }) => {
+      if (retry?.queue !== undefined) await this.#publisher.declare(retry.queue);
       const end = this.#toEnd(delivery, retry);
       const write = record && redis.toWrite(record);
       for (const { queue } of sends) await this.#publisher.declare(queue);
@@ -294,10 +296,10 @@ export class RedisBroker implements Broker {
 
   /** `null` options acknowledge. */
   #toEnd(delivery: Delivery, options: PutBackOptions | null): DeliveryEnd {
-    const { id, queue, runs, lostLeases } = delivery;
+    const { id, runs, lostLeases } = delivery;
     const base = { field: fieldOf(delivery), id, time: 0, text: "" };
     if (!options) return { ...base, mode: "ack", target: "" };
-    const { message = delivery.message, dueAt = 0 } = options;
+    const { message = delivery.message, queue = delivery.queue, dueAt = 0 } = options;
     const step = delivery instanceof RedisDelivery ? delivery.step : 0;
     const isEarly = dueAt > this.#clock.time && !this.revoked.has(id);
     // Whoever only finds that it is too early has not run it.

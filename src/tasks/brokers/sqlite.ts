@@ -182,13 +182,21 @@ export class SqliteBroker implements Broker {
     return this.#statements.acknowledge.run(id, runs).changes === 1;
   }
 
-  #putBack({ id, runs }: Delivery, { message, dueAt }: PutBackOptions): boolean {
+  #putBack({ id, runs }: Delivery, { message, queue, dueAt }: PutBackOptions): boolean {
     const now = this.#now();
     const columns = message ? toMessageColumns(message) : NO_COLUMNS;
     const time = dueAt ?? now;
     // Whoever only waits for its time has not run.
     const uncounted = Number(!message && time > now);
-    const { changes } = this.#statements.putBack.run(now, time, uncounted, ...columns, id, runs);
+    const { changes } = this.#statements.putBack.run(
+      now,
+      time,
+      uncounted,
+      queue ?? null,
+      ...columns,
+      id,
+      runs,
+    );
     if (changes === 1) this.#database.touch("messages", id);
     return changes === 1;
   }
@@ -275,6 +283,7 @@ function prepareStatements(database: TaskDatabase): BrokerStatements {
     putBack: database.prepare(`
       UPDATE tidings_messages
       SET leased_until = NULL, due_at = iif(cancelled, ?, ?), runs = runs - ?,
+        queue = coalesce(?, queue),
         ${MESSAGE_COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")}
       WHERE ${HELD}`),
     cancel: database.prepare(`

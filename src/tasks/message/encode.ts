@@ -8,6 +8,16 @@ import type { EncodedMessage, OutgoingMessage, TimeLimits } from "./message.ts";
 import { pythonRepr, tupleRepr } from "./python-repr.ts";
 import { serialize } from "./serializer.ts";
 
+/** What is different in the next try of a message. */
+export interface NextTry {
+  readonly retries: number;
+  readonly eta: number;
+  /** @default those of this try */
+  readonly args?: readonly unknown[] | undefined;
+  /** @default those of this try */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** How to encode a message. */
 export interface EncodeOptions extends Omit<MessageFormat, "accept"> {
   /** The bound of the body, before it is compressed. @default none */
@@ -63,8 +73,21 @@ export function encodeMessage(
  *
  * Headers that we do not know are handed on. "parent_id: on a retry its own id", as Celery does. A message
  * of protocol 1 goes on in protocol 2: it has no headers that could say so.
+ *
+ * @throws {JsonRefusal} when an argument cannot be carried.
+ * @throws {TidingsError} TASK_TOO_LARGE when the body exceeds `maxBytes`.
  */
-export function encodeRetry(message: EncodedMessage, retries: number, eta: number): EncodedMessage {
+export function encodeRetry(
+  message: EncodedMessage,
+  { retries, eta, args, kwargs }: NextTry,
+  options: EncodeOptions & Pick<MessageFormat, "accept"> = {},
+): EncodedMessage {
+  if (args || kwargs) {
+    const call = decodeMessage(message, options);
+    const changed = { ...call, args: args ?? call.args, kwargs: kwargs ?? call.kwargs };
+    const encoded = encodeMessage({ ...changed, retries, eta, parentId: message.id }, options);
+    return { ...encoded, properties: { ...message.properties, ...encoded.properties } };
+  }
   if (isProtocol1(message.headers)) {
     return encodeMessage({ ...decodeMessage(message), retries, eta, parentId: message.id });
   }

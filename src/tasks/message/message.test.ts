@@ -76,7 +76,7 @@ describe("encodeMessage", () => {
 
   test("writes a retry under the same id, with headers it does not know", () => {
     const message = received({ task: "t", id: "one", "x-tenant": 7 }, "kept");
-    const retry = encodeRetry(message, 2, Date.UTC(2026, 0, 1));
+    const retry = encodeRetry(message, { retries: 2, eta: Date.UTC(2026, 0, 1) });
     expect(retry).toEqual({
       ...message,
       headers: {
@@ -170,7 +170,7 @@ describe("decodeMessage", () => {
       group: "group",
       timeLimits: { hardMs: 30_000, softMs: null },
     });
-    const retry = decodeMessage(encodeRetry({ ...message, id: "old" }, 2, 0));
+    const retry = decodeMessage(encodeRetry({ ...message, id: "old" }, { retries: 2, eta: 0 }));
     expect(retry).toMatchObject({ id: "old", args: [2, 3], retries: 2, eta: 0, parentId: "old" });
   });
 

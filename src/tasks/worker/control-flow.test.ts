@@ -143,3 +143,43 @@ test("a record tells where a task failed only if it is to", async () => {
     expect(traceback?.includes("control-flow.test.ts") ?? false).toBe(tracebacks);
   }
 });
+
+test("a task that throws Retry with other arguments runs with them, in the queue that it names", async () => {
+  await using tasks = makeTasks();
+  const seen: unknown[] = [];
+  const split = tasks.task("split", (page: number, size: number) => {
+    seen.push([page, size, currentTask().queue, currentTask().headers["tenant"]]);
+    if (size > 1) throw new Retry({ args: [page, size / 2], queue: "slow", countdownMs: 1 });
+    return size;
+  });
+  const next = tasks.task("next", (size: number) => size + 1);
+  await using worker = tasks.createWorker({ queues: ["celery", "slow"] });
+  await worker.start();
+  const sent = await split.applyAsync([7, 4], { headers: { tenant: "acme" }, link: next.s() });
+  expect(await sent.get(wait)).toBe(1);
+  expect(seen).toEqual([
+    [7, 4, "celery", "acme"],
+    [7, 2, "slow", "acme"],
+    [7, 1, "slow", "acme"],
+  ]);
+  const record = await sent.record();
+  expect(record).toMatchObject({ retries: 2, queue: "slow", state: "SUCCESS" });
+  expect(record.children).toHaveLength(1);
+});
+
+test("a task whose Retry cannot be sent fails with the reason", async () => {
+  await using tasks = makeTasks({ maxMessageBytes: 1_000 });
+  const grow = tasks.task("grow", (text: string) => {
+    throw new Retry({ args: [text.length === 1 ? "x".repeat(2_000) : Symbol(text)] });
+  });
+  await using worker = tasks.createWorker();
+  await worker.start();
+  for (const [text, code] of [
+    ["1", "TASK_TOO_LARGE"],
+    ["22", "JsonRefusal"],
+  ] as const) {
+    const sent = await grow.delay(text);
+    await expect(sent.get(wait)).rejects.toMatchObject({ code: "TASK_FAILED" });
+    expect((await sent.record()).error?.type).toBe(code);
+  }
+});

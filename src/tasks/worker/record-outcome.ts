@@ -2,11 +2,19 @@ import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { PutBackOptions, Settlement } from "../brokers/broker.ts";
 import { deathOf } from "../dead-letters/death-of.ts";
 import { encodeRetry } from "../message/encode.ts";
+import type { EncodedMessage } from "../message/message.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import type { Reject } from "../reject.ts";
 import type { TaskError, TaskRecord } from "../results/task-record.ts";
 import { Retry, retryDelay } from "../retry.ts";
 import type { Execution, Outcome } from "./execution.ts";
+
+/** What an error changes in the next try that does not ask for it. */
+const NOTHING_ELSE: Pick<Retry, "args" | "kwargs" | "queue"> = {
+  args: undefined,
+  kwargs: undefined,
+  queue: undefined,
+};
 
 /** An error's message is kept up to this length: it is for people. */
 const MAX_ERROR_LENGTH = 8_192;
@@ -92,16 +100,26 @@ function recordFailure(execution: Execution, error: Error): RecordedOutcome {
   const delay = definition ? retryDelay(error, retries, definition.options) : null;
   if (delay === null) return withDeath(execution, end(execution, toFailure(execution, error)));
   const dueAt = Math.ceil(Date.now() + delay);
+  const { args, kwargs, queue } = error instanceof Retry ? error : NOTHING_ELSE;
+  const next = { retries: retries + 1, eta: dueAt, args, kwargs };
+  const { format, maxMessageBytes: maxBytes } = execution.context.runtime;
+  let retry: EncodedMessage;
+  try {
+    retry = encodeRetry(delivery.message, next, { ...format, maxBytes });
+  } catch (refusal) {
+    return withDeath(execution, end(execution, toFailure(execution, toError(refusal))));
+  }
   return {
     record: {
       ...record,
+      queue: queue ?? record.queue,
       state: "RETRY",
       custom: null,
       error: toTaskError(error),
       retries: retries + 1,
       retryAt: dueAt,
     },
-    retry: { message: encodeRetry(delivery.message, retries + 1, dueAt), dueAt },
+    retry: { message: retry, queue, dueAt },
   };
 }
 

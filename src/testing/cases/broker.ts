@@ -223,6 +223,24 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: "keeps a replacement in the queue that it names, at once and later",
+    async run(make) {
+      await using broker = await make();
+      for (const id of ["one", "two"]) await broker.publish("celery", message(id));
+      const [one, two] = await take(broker);
+      assert.ok(one && two);
+      const [now, later] = ["one", "two"].map((id) => message(id, { body: toBytes("next") }));
+      assert.equal(await broker.putBack(one, { message: now, queue: "other" }), true);
+      const dueAt = Date.now() + 60_000;
+      assert.equal(await broker.putBack(two, { message: later, queue: "other", dueAt }), true);
+      assert.deepEqual(await take(broker), []);
+      const [moved] = await take(broker, { queues: ["other"] });
+      assert.deepEqual([moved?.id, moved?.queue, moved?.message.body], ["one", "other", now?.body]);
+      const found = await broker.cancel("two");
+      assert.ok(found?.queue === "other" || found?.queue === null);
+    },
+  },
+  {
     name: "takes back the next try of a message, due when it says",
     movesClock: true,
     async run(make) {

@@ -41,6 +41,9 @@ describe("an error that crosses to another process", () => {
     const retry = cross(new Retry({ countdownMs: 5, cause: new TypeError("why") }));
     expect(retry).toBeInstanceOf(Retry);
     expect(retry).toMatchObject({ countdownMs: 5, cause: { name: "TypeError", message: "why" } });
+    const changes = { args: [2n ** 70n, new Date(5)], kwargs: { a: null }, queue: "slow" };
+    expect(cross(new Retry(changes))).toMatchObject(changes);
+    expect(cross(new Retry({ args: [Symbol("no")] }))).toBeInstanceOf(JsonRefusal);
     expect(cross(new Ignore("never mind"))).toBeInstanceOf(Ignore);
     const reject = cross(new Reject({ requeue: true, countdownMs: 7, reason: "later" }));
     expect(reject).toBeInstanceOf(Reject);

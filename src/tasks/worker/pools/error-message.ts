@@ -1,9 +1,11 @@
 import { ERROR_CODES, TidingsError, toError, type ErrorCode } from "../../../core/errors.ts";
 import { classNames, rememberClasses } from "../../error-match.ts";
 import { Ignore } from "../../ignore.ts";
+import { isRecord } from "../../message/is-record.ts";
 import { JsonRefusal } from "../../message/json-text.ts";
+import { readTypedJson, writeTypedJson } from "../../message/typed-json.ts";
 import { Reject } from "../../reject.ts";
-import { Retry } from "../../retry.ts";
+import { Retry, type RetryRequest } from "../../retry.ts";
 
 /** An error on its way between a pool and its threads or processes. */
 export interface ErrorMessage {
@@ -19,6 +21,8 @@ export interface ErrorMessage {
   readonly countdownMs: number | undefined;
   /** Of a Reject. */
   readonly requeue: boolean | undefined;
+  /** What a Retry changes in the next try, as JSON. */
+  readonly changes: string | undefined;
   /** Why a Retry was thrown; other causes stay where they are. */
   readonly cause: ErrorMessage | undefined;
 }
@@ -27,7 +31,14 @@ export interface ErrorMessage {
 export function toErrorMessage(thrown: unknown): ErrorMessage {
   const error = toError(thrown);
   const isRetry = error instanceof Retry;
+  let changes: string | undefined;
+  try {
+    changes = isRetry ? writeTypedJson(toChanges(error), "what is tried again") : undefined;
+  } catch (refusal) {
+    return toErrorMessage(refusal);
+  }
   return {
+    changes,
     class: classOf(error),
     classes: classNames(error),
     name: error.name,
@@ -63,6 +74,7 @@ function construct({ class: kind, name, message, ...rest }: ErrorMessage): Error
       return new TidingsError(toCode(rest.code), message);
     case "Retry":
       return new Retry({
+        ...fromChanges(rest.changes),
         countdownMs: rest.countdownMs,
         cause: rest.cause && fromErrorMessage(rest.cause),
       });
@@ -75,6 +87,22 @@ function construct({ class: kind, name, message, ...rest }: ErrorMessage): Error
     case "Error":
       return Object.defineProperty(new Error(message), "name", { value: name });
   }
+}
+
+/** `null` for what it does not change: JSON knows nothing less. */
+function toChanges({ args, kwargs, queue }: Retry): Readonly<Record<string, unknown>> {
+  return { args: args ?? null, kwargs: kwargs ?? null, queue: queue ?? null };
+}
+
+function fromChanges(text: string | undefined): RetryRequest {
+  const changes = text === undefined ? null : readTypedJson(text);
+  if (!isRecord(changes)) return {};
+  const { args, kwargs, queue } = changes;
+  return {
+    args: Array.isArray(args) ? args : undefined,
+    kwargs: isRecord(kwargs) ? kwargs : undefined,
+    queue: typeof queue === "string" ? queue : undefined,
+  };
 }
 
 /** Both ends run the same release: a code that is not known is a mistake of ours. */

@@ -1,4 +1,4 @@
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import type { RedisTlsOptions } from "../redis/index.ts";
 
 /** How to speak with broker and results, where a URL is not enough. */
@@ -12,10 +12,41 @@ export interface ConnectionSettings {
    * @default 3_600_000
    */
   readonly visibilityTimeoutMs?: number | undefined;
+  /**
+   * What all keys and channels of the broker begin with, on Redis, so that several may share a database.
+   *
+   * Must be that of the Python processes (`global_keyprefix` of `broker_transport_options`).
+   * @default none
+   */
+  readonly keyPrefix?: string | undefined;
+  /**
+   * The same of results (`global_keyprefix` of `result_backend_transport_options`, from Celery 5.3).
+   *
+   * As there, `_` follows unless it ends with one of `:_-.` Where it is that of the broker, an outcome is
+   * stored and its message ended in one step.
+   * @default none
+   */
+  readonly resultKeyPrefix?: string | undefined;
   /** What queues are made of that are not there yet, on RabbitMQ. @default "classic" */
   readonly queueType?: "classic" | "quorum" | undefined;
   /** The highest priority of such queues, as Celery's `task_queue_max_priority`. @default none */
   readonly maxPriority?: number | undefined;
+}
+
+/** Checks the prefix of keys; empty when there is none. */
+export function toKeyPrefix({ keyPrefix = "" }: ConnectionSettings): string {
+  return assertPrefix("keyPrefix", keyPrefix);
+}
+
+/** Checks the prefix of results' keys, and ends it as Celery does; empty when there is none. */
+export function toResultKeyPrefix({ resultKeyPrefix = "" }: ConnectionSettings): string {
+  const prefix = assertPrefix("resultKeyPrefix", resultKeyPrefix);
+  return prefix === "" || /[:_.-]$/.test(prefix) ? prefix : `${prefix}_`;
+}
+
+function assertPrefix(name: string, prefix: unknown): string {
+  if (typeof prefix === "string" && prefix.length <= 255 && !/\s/.test(prefix)) return prefix;
+  throw invalidOption(name, "text of at most 255 characters without spaces", prefix);
 }
 
 /** "visibility_timeout": Celery's default on Redis is an hour. */

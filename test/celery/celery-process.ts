@@ -15,12 +15,19 @@ export type CeleryPlace =
       readonly results: string;
       /** Of the queues that Celery declares on RabbitMQ. */
       readonly maxPriority?: number;
+      /** Of the broker's keys in Redis. */
+      readonly keyPrefix?: string;
     };
 
 function toEnvironment(place: CeleryPlace): Readonly<Record<string, string>> {
   if (typeof place === "string") return { BROKER_URL: place, RESULT_URL: place };
-  const { broker, results, maxPriority = 0 } = place;
-  return { BROKER_URL: broker, RESULT_URL: results, MAX_PRIORITY: String(maxPriority) };
+  const { broker, results, maxPriority = 0, keyPrefix = "" } = place;
+  return {
+    BROKER_URL: broker,
+    RESULT_URL: results,
+    MAX_PRIORITY: String(maxPriority),
+    KEY_PREFIX: keyPrefix,
+  };
 }
 
 /** A process of Celery: a worker, or a caller that is told what to call. */

@@ -8,7 +8,7 @@ from celery import Celery
 app = Celery("celery_app", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_URL"])
 app.conf.update(
     accept_content=["json", "yaml"],
-    broker_transport_options={"visibility_timeout": 3600},
+    broker_transport_options={"visibility_timeout": 3600, "global_keyprefix": os.environ.get("KEY_PREFIX", "")},
     worker_prefetch_multiplier=1,
     task_queue_max_priority=int(os.environ.get("MAX_PRIORITY", 0)) or None,
     task_acks_late=os.environ.get("ACKS_LATE") == "1",

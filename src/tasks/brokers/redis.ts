@@ -24,7 +24,11 @@ import {
   type TaskRedis,
 } from "../celery-redis/task-redis.ts";
 import { VisibilitySweep } from "../celery-redis/visibility-sweep.ts";
-import { toVisibilityTimeout, type ConnectionSettings } from "../connection-settings.ts";
+import {
+  toKeyPrefix,
+  toVisibilityTimeout,
+  type ConnectionSettings,
+} from "../connection-settings.ts";
 import { RedisControl } from "../control/redis.ts";
 import { RevokedTasks } from "../control/revoked-tasks.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
@@ -92,7 +96,7 @@ export class RedisBroker implements Broker {
   #closed = false;
 
   constructor(url: string, { now, deadLetters: bounds, ...settings }: RedisBrokerOptions = {}) {
-    this.#redis = openTaskRedis(url, settings);
+    this.#redis = openTaskRedis(url, { tls: settings.tls, prefix: toKeyPrefix(settings) });
     this.#clock = new RedisClock(now);
     this.#publisher = new Publisher(this.#redis);
     this.#delayed = new DelayedMessages(this.#redis);

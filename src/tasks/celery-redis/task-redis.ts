@@ -1,6 +1,7 @@
 import { TidingsError, toError } from "../../core/errors.ts";
 import {
   openRedis,
+  PrefixedRedis,
   parseRedisUrls,
   RedisUnavailable,
   type Redis,
@@ -98,13 +99,15 @@ export class TaskRedis {
   readonly redis: Redis;
   readonly database: number;
   readonly keys: TaskKeys;
+  /** What is put before every key; only scripts that make keys themselves need it. */
+  readonly prefix: string;
   readonly #place: string;
   readonly #listeners = new Map<string, Set<ChannelListener>>();
   #pending: PendingItem[] = [];
   #users = 0;
 
   /** @internal Use {@link openTaskRedis}. */
-  constructor(place: string, settings: RedisSettings) {
+  constructor(place: string, settings: RedisSettings, prefix: string) {
     const [{ kind, database }] = parseRedisUrls(settings.url);
     if (kind === "cluster") {
       throw new TidingsError(
@@ -114,7 +117,9 @@ export class TaskRedis {
     }
     this.#place = place;
     this.database = database;
-    this.redis = openRedis(settings);
+    this.prefix = prefix;
+    const redis = openRedis(settings);
+    this.redis = prefix === "" ? redis : new PrefixedRedis(redis, prefix);
     this.keys = {
       taken: "unacked",
       since: "unacked_index",
@@ -264,15 +269,18 @@ function countAlso({ sends = [], letter }: SettleItem): number {
   return sends.length + (letter ? 1 : 0);
 }
 
+/** What a URL does not say. */
+export interface TaskRedisOptions extends Pick<ConnectionSettings, "tls"> {
+  /** What every key and channel begins with. @default none */
+  readonly prefix?: string | undefined;
+}
+
 const opened = new Map<string, TaskRedis>();
 
 /** Opens a Redis for tasks, or returns the one that is open already. Nothing is connected yet. */
-export function openTaskRedis(
-  url: string,
-  { tls }: Pick<ConnectionSettings, "tls"> = {},
-): TaskRedis {
-  const place = `${url} ${JSON.stringify(tls ?? {})}`;
-  const found = opened.get(place) ?? new TaskRedis(place, { url, tls });
+export function openTaskRedis(url: string, { tls, prefix = "" }: TaskRedisOptions = {}): TaskRedis {
+  const place = `${url} ${prefix} ${JSON.stringify(tls ?? {})}`;
+  const found = opened.get(place) ?? new TaskRedis(place, { url, tls }, prefix);
   opened.set(place, found);
   return found.use();
 }

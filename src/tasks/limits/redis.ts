@@ -47,7 +47,7 @@ export class RedisLimits implements LimitStore {
       holder,
       String(leaseMs),
       String(lookMs),
-      ...limits.flatMap(toWords),
+      ...limits.flatMap((limit) => this.#toWords(limit)),
     ]);
     const [waitMs, refusing] = toList(reply);
     const limit = limits[Number(refusing)];
@@ -55,20 +55,24 @@ export class RedisLimits implements LimitStore {
   }
 
   async wait({ id, queue }: WaitingTask, key: string): Promise<readonly WaitingTask[]> {
-    const words = [this.#timeWord, limitKey(key), id, queue];
+    const words = [this.#timeWord, this.#toLimitKey(key), id, queue];
     return toWaiting(await this.#run(WAIT, SHARED_KEYS, words));
   }
 
   async renew(slots: readonly HeldSlot[], leaseMs: number): Promise<readonly HeldSlot[]> {
     if (slots.length === 0) return [];
-    const words = [String(leaseMs), this.#timeWord, ...slots.flatMap(toSlotWords)];
+    const words = [
+      String(leaseMs),
+      this.#timeWord,
+      ...slots.flatMap((slot) => this.#toSlotWords(slot)),
+    ];
     const replies = toList(await this.#run(RENEW_SLOTS, SHARED_KEYS, words));
     return slots.filter((_, index) => replies[index] !== 1);
   }
 
   async release(slots: readonly HeldSlot[]): Promise<readonly WaitingTask[]> {
     if (slots.length === 0) return [];
-    const words = [this.#timeWord, ...slots.flatMap(toSlotWords)];
+    const words = [this.#timeWord, ...slots.flatMap((slot) => this.#toSlotWords(slot))];
     return toWaiting(await this.#run(RELEASE_SLOTS, SHARED_KEYS, words));
   }
 
@@ -106,6 +110,20 @@ export class RedisLimits implements LimitStore {
     return this.#now ? String(this.#now()) : "";
   }
 
+  /** The scripts make keys of it themselves: the prefix of the place is not put before them. */
+  #toLimitKey(key: string): string {
+    return `${this.#redis.prefix}_tidings.limit.${key}`;
+  }
+
+  #toWords(limit: Limit): readonly string[] {
+    const [amount, perMs] = limit.kind === "rate" ? [limit.count, limit.perMs] : [limit.slots, 0];
+    return [this.#toLimitKey(limit.key), limit.kind, String(amount), String(perMs)];
+  }
+
+  #toSlotWords({ key, holder }: HeldSlot): readonly string[] {
+    return [this.#toLimitKey(key), holder];
+  }
+
   #run(
     script: RedisScript,
     keys: readonly string[],
@@ -115,21 +133,8 @@ export class RedisLimits implements LimitStore {
   }
 }
 
-function limitKey(key: string): string {
-  return `_tidings.limit.${key}`;
-}
-
 function claimKey(key: string): string {
   return `_tidings.claim.${key}`;
-}
-
-function toWords(limit: Limit): readonly string[] {
-  const [amount, perMs] = limit.kind === "rate" ? [limit.count, limit.perMs] : [limit.slots, 0];
-  return [limitKey(limit.key), limit.kind, String(amount), String(perMs)];
-}
-
-function toSlotWords({ key, holder }: HeldSlot): readonly string[] {
-  return [limitKey(key), holder];
 }
 
 /** "1" or "0" for firm or not, and the id. */

@@ -9,7 +9,8 @@ import { RpcResults } from "./rpc.ts";
 import { SqliteResults } from "./sqlite.ts";
 
 /** What a URL of results does not say. */
-export interface OpenResultsOptions extends Pick<ConnectionSettings, "tls">, TypedJsonOptions {
+export interface OpenResultsOptions
+  extends Pick<ConnectionSettings, "tls" | "resultKeyPrefix">, TypedJsonOptions {
   /** How long Redis keeps a record; elsewhere the workers remove it. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
   /** The broker of those whose results these are: for `rpc://` its URL. */

@@ -6,7 +6,7 @@ import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
 import { RedisChords } from "../chords/redis.ts";
-import type { ConnectionSettings } from "../connection-settings.ts";
+import { toResultKeyPrefix, type ConnectionSettings } from "../connection-settings.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { RedisLimits } from "../limits/redis.ts";
 import type { TypedJsonOptions } from "../message/typed-json.ts";
@@ -14,7 +14,8 @@ import type { ChangedRecords, ResultStore } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** How to make {@link RedisResults}. */
-export interface RedisResultsOptions extends Pick<ConnectionSettings, "tls">, TypedJsonOptions {
+export interface RedisResultsOptions
+  extends Pick<ConnectionSettings, "tls" | "resultKeyPrefix">, TypedJsonOptions {
   /** How long a record is kept after its last change. @default 86_400_000 */
   readonly expiresMs?: number | undefined;
 }
@@ -45,10 +46,13 @@ export class RedisResults implements ResultStore {
   readonly #leave: () => void;
   #closed = false;
 
-  constructor(url: string, { expiresMs = 86_400_000, tls, typedValues }: RedisResultsOptions = {}) {
+  constructor(
+    url: string,
+    { expiresMs = 86_400_000, tls, typedValues, resultKeyPrefix }: RedisResultsOptions = {},
+  ) {
     this.#format = { typedValues };
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
-    this.#redis = openTaskRedis(url, { tls });
+    this.#redis = openTaskRedis(url, { tls, prefix: toResultKeyPrefix({ resultKeyPrefix }) });
     this.limits = new RedisLimits(this.#redis);
     this.chords = new RedisChords(this.#redis, this.#expireSeconds);
     this.#leave = this.#redis.redis.onGap(() => this.#changes.announce(null));

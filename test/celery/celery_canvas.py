@@ -1,6 +1,8 @@
-"""Builds Celery's workflows from JSON: ["chain", …], ["group", …], ["chord", [header], body], or a signature."""
+"""Builds Celery's workflows from JSON: ["chain", …], ["group", …], ["chord", [header], body],
+["chunks", task, items, size], or a signature."""
 
 from celery import chain, chord, group
+from celery.canvas import chunks
 
 from celery_app import app
 
@@ -24,6 +26,9 @@ def build(part):
     if kind == "chord":
         header, body = parts
         return chord([build(one) for one in header], build(body))
+    if kind == "chunks":
+        task, items, size = parts
+        return chunks(app.signature(task), items, size).group()
     return {"chain": chain, "group": group}[kind](*[build(one) for one in parts])
 
 

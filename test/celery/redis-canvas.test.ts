@@ -65,6 +65,16 @@ describe("a workflow of Python", () => {
     expect(await group?.completedCount()).toBe(3);
   });
 
+  test("has a task of ours run for every item of a list, in chunks", async () => {
+    const items = [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ];
+    const id = await caller.savedGroup(["chunks", "ts.add", items, 2]);
+    expect(await caller.group(id)).toEqual([[3, 7], [11]]);
+  });
+
   test.each([
     ["ours", { task: "ts.list" }],
     ["Python's", { task: "py.list" }],

@@ -14,6 +14,7 @@ import type { TaskRuntime } from "../task-runtime.ts";
 import type { TaskDefinition } from "../task.ts";
 import { admit, freeKey, leave } from "./admit.ts";
 import { settleAfter } from "./after.ts";
+import { findDefinition } from "./built-in-tasks.ts";
 import type { Interruption, InterruptionKind } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
 import { notRegistered } from "./not-registered.ts";
@@ -177,7 +178,7 @@ function resolve(execution: Execution): Execution {
   if (!message) return execution;
   const { definitions } = context.runtime;
   const { task: name } = message;
-  const definition = definitions.get(name);
+  const definition = findDefinition(definitions, name);
   if (definition && (message.expires === null || message.expires > Date.now())) {
     return { ...execution, definition };
   }

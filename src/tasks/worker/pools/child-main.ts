@@ -8,6 +8,7 @@ import { runAs } from "../../current-task.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../../message/decode.ts";
 import { writeTypedJson } from "../../message/typed-json.ts";
 import type { TaskRuntime } from "../../task-runtime.ts";
+import { findDefinition } from "../built-in-tasks.ts";
 import { notRegistered } from "../not-registered.ts";
 import { assertResultSize } from "../record-outcome.ts";
 import { hearStrayErrors } from "../stray-errors.ts";
@@ -86,7 +87,7 @@ async function call({ encoded, facts, runtime, voice }: Call): Promise<Ended> {
   try {
     const maxBytes = Math.max(maxMessageBytes, MAX_BODY_BYTES);
     const message = decodeMessage(encoded, { accept: format.accept, maxBytes });
-    const definition = definitions.get(message.task);
+    const definition = findDefinition(definitions, message.task);
     if (!definition) throw notRegistered(message.task, definitions);
     const { args, kwargs } = message;
     const ended = runAs(

@@ -54,7 +54,10 @@ export function application({
   tasks,
 }: ApplicationOptions): Application {
   const router = new Router(routes);
-  for (const { definition } of router.routes) app.getLayer(definition.layer);
+  for (const { definition } of router.routes) {
+    app.getLayer(definition.layer);
+    if (definition.kind === "feed" && definition.history) app.getRecordedGroups(definition.layer);
+  }
   for (const [name, { layer }] of Object.entries(channels)) {
     assertChannelName(name);
     app.getLayer(layer);

@@ -1,11 +1,15 @@
 import { isTidingsError, toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ChannelLayer, LayerMessage } from "../layers/index.ts";
-import type { FeedEvent } from "../protocol/index.ts";
+import type { HistoryEntry, RecordedGroups, Recovery } from "../history/index.ts";
+import { recordedGroup, type ChannelLayer, type LayerMessage } from "../layers/index.ts";
+import { parseCursor, type FeedEvent, type Position } from "../protocol/index.ts";
 import { FeedLog } from "./feed-log.ts";
+import { toNews, type FeedNews } from "./feed-reaction.ts";
+import { joinRecovery } from "./feed-recovery.ts";
 import type { FeedDefinition } from "./feed.ts";
 import { toJsonValue } from "./json-value.ts";
 import type { Params } from "./path.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** Somebody who follows a feed. The calls are synchronous, in order, and MUST NOT throw. */
 export interface Follower {
@@ -22,6 +26,8 @@ export interface FeedPage {
   readonly end: boolean;
 }
 
+type Events = readonly FeedEvent[];
+
 /** How long a poll may wait, and what ends its waiting. */
 export interface ReadOptions {
   /** How long to wait when nothing has come yet. @default 0 */
@@ -34,6 +40,8 @@ export interface FeedSourceOptions {
   readonly definition: FeedDefinition;
   readonly params: Params;
   readonly layer: ChannelLayer;
+  /** The groups of the layer with their history, for a feed that goes on from it. */
+  readonly recorded?: RecordedGroups | undefined;
   readonly logger: Logger;
   /** How long to go on when nobody follows, for those who poll. @default 30_000 */
   readonly lingerMs?: number | undefined;
@@ -41,6 +49,8 @@ export interface FeedSourceOptions {
   readonly onStop: () => void;
 }
 
+/** How often the history is asked for somebody, when the group is faster than it answers. */
+const MAX_ASKS = 3;
 /** For those who poll: the feed goes on this long after the last of them. */
 const LINGER_MS = 30_000;
 /** A generator that has just started gets this long for a first event, before a poll goes without. */
@@ -58,15 +68,24 @@ const FIRST_EVENT_MS = 2_000;
  *
  * An error of the snapshot or the generator stops the source: followers are cut off, and start a new
  * one when they come back.
+ *
+ * With history its log has the positions of the group's, so that any process can go on from a cursor of
+ * another; what the log has not is asked of the history. What the group was sent without history is
+ * told to those who are there, and has no position.
  */
 export class FeedSource {
   readonly #options: FeedSourceOptions;
-  readonly #log: FeedLog;
-  readonly #followers = new Set<Follower>();
+  #log: FeedLog;
+  /** Those who follow, and up to which offset they have seen everything elsewhere. */
+  readonly #followers = new Map<Follower, number>();
   readonly #abort = new AbortController();
   readonly #started: Promise<void>;
   #state: "starting" | "live" | "ended" | "stopped" = "starting";
   #unlisten: (() => void) | undefined;
+  /** Ends following the group's history. */
+  #unfollow: (() => void) | undefined;
+  /** The history has begun anew: nothing is told before the state, from anew. */
+  #isReset = false;
   #linger: NodeJS.Timeout | undefined;
   /** Those who wait in `follow` for what they have missed. */
   #arrivals = 0;
@@ -92,11 +111,10 @@ export class FeedSource {
     this.#arrivals += 1;
     this.#lingerIfAlone();
     try {
-      const missed = await this.#missed(cursor);
-      // From here to the end nothing is awaited, so nothing can come in between.
-      for (const event of missed) follower.deliver(event);
-      if (this.#state === "ended") follower.end();
-      else this.#followers.add(follower);
+      await this.#started;
+      await this.#welcome(follower, cursor);
+    } catch (thrown) {
+      throw this.#fail(thrown);
     } finally {
       this.#arrivals -= 1;
       this.#lingerIfAlone();
@@ -122,9 +140,10 @@ export class FeedSource {
       },
       cursor,
     );
-    if (events.length === 0) await wait(arrived, isFirst ? FIRST_EVENT_MS : waitMs, signal);
+    if (events.length === 0) await waitFor(arrived, isFirst ? FIRST_EVENT_MS : waitMs, signal);
     leave();
-    return { cursor: this.#log.cursor, events, end: this.#state === "ended" };
+    const isAhead = cursor !== undefined && this.#log.seenBy(cursor) > this.#log.offset;
+    return { cursor: isAhead ? cursor : this.#log.cursor, events, end: this.#state === "ended" };
   }
 
   /** Stops at once; followers are told that the feed has broken off. */
@@ -134,7 +153,8 @@ export class FeedSource {
     clearTimeout(this.#linger);
     this.#abort.abort();
     this.#unlisten?.();
-    for (const follower of this.#followers) follower.end(error);
+    this.#unfollow?.();
+    for (const follower of this.#followers.keys()) follower.end(error);
     this.#followers.clear();
     this.#options.onStop();
   }
@@ -154,14 +174,21 @@ export class FeedSource {
   }
 
   async #join(): Promise<void> {
-    const { definition, params, layer } = this.#options;
+    const { definition, params, layer, recorded } = this.#options;
     if (!definition.group) return;
     const group = definition.group(params);
     const channel = await layer.newChannel("feed");
     this.#assertRunning();
-    this.#unlisten = layer.listen(channel, (message) => this.#onMessage(message));
+    this.#unlisten = layer.listen(channel, (message) => this.#onMessage(group, message));
     await layer.groupAdd(group, channel);
     if (this.#state === "stopped") await layer.groupDiscard(group, channel);
+    if (!definition.history || !recorded) return;
+    this.#unfollow = await recorded.follow(group, {
+      onStart: (position) => (this.#log = new FeedLog(definition.keep, position)),
+      onEntry: (entry) => this.#onEntry(entry),
+      onReset: (_reason, position) => this.#restart(position),
+    });
+    if (this.#state === "stopped") this.#unfollow();
   }
 
   async #run(events: AsyncIterable<{ readonly data: unknown }>): Promise<void> {
@@ -172,7 +199,7 @@ export class FeedSource {
       }
       if (this.#state !== "live") return;
       this.#state = "ended";
-      for (const follower of this.#followers) follower.end();
+      for (const follower of this.#followers.keys()) follower.end();
       this.#followers.clear();
       this.#lingerIfAlone();
     } catch (thrown) {
@@ -180,18 +207,33 @@ export class FeedSource {
     }
   }
 
-  #onMessage(message: LayerMessage): boolean {
-    const { definition, logger } = this.#options;
-    const reaction = definition.on ? definition.on.get(message.type) : FORWARD_AS_IT_IS;
-    if (reaction?.kind === "refresh") this.#refresh();
-    if (reaction?.kind !== "forward") return true;
-    try {
-      const data = toJsonValue(reaction.map ? reaction.map(message) : message);
-      if (data !== undefined) this.#publish(this.#log.append(data, false));
-    } catch (thrown) {
-      logger.error({ err: toError(thrown), feed: definition.path.path }, "message dropped");
-    }
+  #onMessage(group: string, message: LayerMessage): boolean {
+    const { definition } = this.#options;
+    if (definition.history && recordedGroup(message) === group) return true;
+    const news = this.#toNews(message);
+    if (news.kind === "change") this.#refresh();
+    if (news.kind !== "event") return true;
+    this.#publish(
+      definition.history
+        ? this.#log.tell(this.#log.offset, news.data)
+        : this.#log.append(news.data, false),
+    );
     return true;
+  }
+
+  #onEntry({ position: { offset }, message }: HistoryEntry): void {
+    const news = this.#toNews(message);
+    if (news.kind === "nothing") return this.#log.moveTo(offset);
+    if (news.kind === "event") return this.#publish(this.#log.tell(offset, news.data), offset);
+    this.#log.moveToChange(offset);
+    this.#refresh();
+  }
+
+  /** Begins anew where the history did, with the state for everybody. */
+  #restart(position: Position): void {
+    this.#log = new FeedLog(this.#options.definition.keep, position);
+    this.#isReset = true;
+    this.#refresh();
   }
 
   /** Loads the snapshot again for everybody, now or when the load under way is done. */
@@ -211,52 +253,110 @@ export class FeedSource {
   }
 
   async #reload(): Promise<void> {
-    const { data, offset } = await this.#load();
-    const meanwhile = this.#log.after(offset);
-    this.#publish(this.#log.append(data, true));
+    const { data, log, offset } = await this.#load();
+    if (log !== this.#log) return;
+    if (this.#options.definition.history) return this.#tellState(data, offset);
+    const meanwhile = log.after(offset);
+    this.#publish(log.append(data, true));
     // What came while it loaded may or may not be in it, so it comes again after it.
     if (!meanwhile) this.#isStale = true;
-    for (const event of meanwhile ?? []) this.#publish(this.#log.append(event.data, false));
+    for (const event of meanwhile ?? []) this.#publish(log.append(event.data, false));
+  }
+
+  /** Tells everybody the state, and what came while it loaded again after it, at its old place. */
+  #tellState(data: unknown, offset: number): void {
+    this.#log.setState(data, offset);
+    const events = this.#log.state(this.#isReset);
+    if (!events) this.#isStale = true;
+    else this.#isReset = false;
+    for (const event of events ?? []) this.#publish(event);
   }
 
   async #loadState(): Promise<void> {
     if (!this.#options.definition.snapshot) return;
-    const { data, offset } = await this.#load();
-    this.#log.setState(data, offset);
+    const { data, log, offset } = await this.#load();
+    log.setState(data, offset);
   }
 
-  async #load(): Promise<{ readonly data: unknown; readonly offset: number }> {
+  async #load(): Promise<{
+    readonly data: unknown;
+    readonly log: FeedLog;
+    readonly offset: number;
+  }> {
     this.#isStale = false;
-    const { offset } = this.#log;
+    const log = this.#log;
+    const { offset } = log;
     const data = toJsonValue(await this.#options.definition.snapshot?.(this.#context()));
     this.#assertRunning();
-    return { data, offset };
+    if (log !== this.#log) this.#isStale = true;
+    return { data, log, offset };
   }
 
-  async #missed(cursor: string | undefined): Promise<readonly FeedEvent[]> {
-    await this.#started;
-    try {
+  /** Delivers what the follower has missed, and has it follow. */
+  async #welcome(follower: Follower, cursor: string | undefined): Promise<void> {
+    const position = this.#inHistory(cursor);
+    let recovery: Recovery | undefined;
+    for (let asked = 0; ;) {
       await this.#freshen();
       this.#assertRunning();
-      const since = cursor === undefined ? undefined : this.#log.since(cursor);
-      if (since) return since;
-      const [first, ...rest] = await this.#stateNow();
-      if (!first) return [];
-      return [cursor === undefined ? first : { ...first, reset: true }, ...rest];
-    } catch (thrown) {
-      throw this.#fail(thrown);
+      // From here to the end of a round nothing is awaited, so nothing can come in between.
+      const missed = this.#missed(cursor, recovery);
+      const isAsked = !position || recovery?.kind === "reset" || asked >= MAX_ASKS;
+      const events = missed ?? (isAsked ? this.#stateNow(cursor !== undefined) : undefined);
+      if (events) {
+        for (const event of events) follower.deliver(event);
+        if (this.#state === "ended") follower.end();
+        else this.#followers.set(follower, this.#log.seenBy(cursor));
+        return;
+      }
+      // With a busy tail the state may be out of the log's reach again when its load ends; then the
+      // next try is likely to be quicker than `keep` events.
+      if (isAsked) await this.#loadState();
+      else {
+        asked += 1;
+        recovery = await this.#recover(position);
+      }
     }
   }
 
-  async #stateNow(): Promise<readonly FeedEvent[]> {
-    // With a busy tail the state may be out of the log's reach again when its load ends; then the
-    // next try is likely to be quicker than `keep` events.
-    while (this.#options.definition.snapshot && !this.#log.state()) await this.#loadState();
-    return this.#log.state() ?? [];
+  /** What came after a cursor, as far as log and recovery can tell. */
+  #missed(cursor: string | undefined, recovery: Recovery | undefined): Events | undefined {
+    if (cursor === undefined) return undefined;
+    const since = this.#log.since(cursor);
+    if (since || !recovery) return since;
+    return joinRecovery(recovery, this.#log, ({ message }) => this.#toNews(message));
   }
 
-  #publish(event: FeedEvent): void {
-    for (const follower of this.#followers) follower.deliver(event);
+  /** The state and what came after it; `undefined` when it must be loaded first. */
+  #stateNow(isReset: boolean): Events | undefined {
+    return this.#log.state(isReset) ?? (this.#options.definition.snapshot ? undefined : []);
+  }
+
+  async #recover(position: Position): Promise<Recovery | undefined> {
+    const { definition, params, recorded } = this.#options;
+    if (!definition.group || !recorded) return undefined;
+    try {
+      return await recorded.since(definition.group(params), position);
+    } catch (cause) {
+      // The others who follow are none the worse for it.
+      throw new TidingsError("FEED_FAILED", "the history is out of reach", { cause });
+    }
+  }
+
+  /** The position of a cursor, if it is one in a history. */
+  #inHistory(cursor: string | undefined): Position | undefined {
+    if (cursor === undefined || !this.#options.definition.history) return undefined;
+    return parseCursor(cursor);
+  }
+
+  #toNews(message: LayerMessage): FeedNews {
+    const { definition, logger } = this.#options;
+    return toNews(definition, message, logger);
+  }
+
+  #publish(event: FeedEvent, offset = Infinity): void {
+    if (this.#isReset) return;
+    for (const [follower, seen] of this.#followers) if (offset > seen) follower.deliver(event);
   }
 
   /** Stops because of an error, which is logged here and nowhere else. */
@@ -290,16 +390,4 @@ export class FeedSource {
   #context(): { readonly params: Params; readonly signal: AbortSignal } {
     return { params: this.#options.params, signal: this.#abort.signal };
   }
-}
-
-const FORWARD_AS_IT_IS = { kind: "forward", map: undefined } as const;
-
-/** Waits for a promise, for a time, or for an abort, whichever comes first. */
-async function wait(promise: Promise<void>, ms: number, signal?: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal?.aborted) return;
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  await Promise.race([promise, over]);
-  clearTimeout(timer);
 }

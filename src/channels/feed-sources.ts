@@ -1,5 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import type { RecordedGroups } from "../history/index.ts";
 import type { ChannelLayer } from "../layers/index.ts";
 import { FeedSource } from "./feed-source.ts";
 import type { FeedDefinition } from "./feed.ts";
@@ -9,6 +10,8 @@ import type { Params } from "./path.ts";
 export interface FeedSourcesOptions {
   /** The layer that a definition names. */
   readonly getLayer: (name: string) => ChannelLayer;
+  /** The groups of a layer with their history; feeds that go on from it need it. */
+  readonly getRecordedGroups?: ((layer: string) => RecordedGroups) | undefined;
   readonly logger: Logger;
   readonly lingerMs?: number | undefined;
 }
@@ -44,10 +47,11 @@ export class FeedSources {
     if (running) return running;
     if (this.#isStopped) throw new TidingsError("FEED_FAILED", "the server is stopping");
     if (sources.size >= MAX_SOURCES) this.#makeRoom(definition, sources);
-    const { getLayer, ...options } = this.#options;
+    const { getLayer, getRecordedGroups, ...options } = this.#options;
     const source = new FeedSource({
       ...options,
       layer: getLayer(definition.layer),
+      recorded: definition.history ? getRecordedGroups?.(definition.layer) : undefined,
       definition,
       params,
       onStop: () => {

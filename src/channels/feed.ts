@@ -36,6 +36,13 @@ export interface FeedOptions<TPath extends string, TData> {
   readonly layer?: string | undefined;
   /** The group whose messages are the live tail. */
   readonly group?: string | ((params: PathParams<TPath>) => string) | undefined;
+  /**
+   * Goes on from the history of the group: cursors are good in every process, and after a restart.
+   *
+   * Send with `history`, as `app.groupSend(group, message, { history: true })`; what is sent without
+   * reaches those who follow at that moment. @default false
+   */
+  readonly history?: boolean | undefined;
   /** Loads the state now: what a newcomer gets first. */
   readonly snapshot?:
     | ((context: FeedContext<PathParams<TPath>>) => TData | Promise<TData>)
@@ -61,6 +68,8 @@ export interface FeedDefinition<TData = unknown> {
   readonly keep: number;
   readonly layer: string;
   readonly group: ((params: Params) => string) | undefined;
+  /** Whether its cursors are positions in the history of the group. */
+  readonly history: boolean;
   readonly snapshot: ((context: FeedContext) => unknown) | undefined;
   readonly events: ((context: FeedContext) => AsyncIterable<YieldedEvent<unknown>>) | undefined;
   readonly on: ReadonlyMap<string, FeedReaction> | undefined;
@@ -85,11 +94,13 @@ export function feed<const TPath extends string, TData>(
   if (!options.snapshot === !options.events) fail("needs either `snapshot` or `events`");
   if (options.events && (options.group ?? options.on))
     fail("has `events`, so it can have no `group`");
+  if (options.history && !options.group) fail("has `history`, so it needs a `group`");
   if (options.on && !options.group) fail("reacts to messages (`on`), so it needs a `group`");
   return {
     kind: "feed",
     path,
     layer: options.layer ?? "default",
+    history: options.history ?? false,
     keep: assertPositiveInteger("keep", options.keep ?? 100),
     ...eraseTypes(options),
   };

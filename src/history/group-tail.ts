@@ -8,17 +8,12 @@ import type { GroupHistory, HistoryEntry, Recovery, ResetReason } from "./histor
 
 /** Somebody who follows a group. The calls are synchronous, and MUST NOT throw. */
 export interface TailFollower {
+  /** Told once: everything up to here has been delivered, what comes next follows it. */
+  onStart(position: Position): void;
   /** What the group was sent: each entry once, in order, and none left out. */
   onEntry(entry: HistoryEntry): void;
   /** What comes from now on does not follow what came before; it follows `position`. */
   onReset(reason: ResetReason, position: Position): void;
-}
-
-/** What ends following, and where it began. */
-export interface Following {
-  /** What was delivered before `follow` resolved leads up to here. */
-  readonly position: Position;
-  readonly leave: () => void;
 }
 
 /** How often something was missing from what the store told by itself. */
@@ -92,11 +87,11 @@ export class GroupTail {
    * Delivers what came after a position, then everything that comes.
    *
    * Without a position it begins with what comes next. When what came after it cannot be told any
-   * more, `onReset` is called, and it begins there.
+   * more, `onReset` is called, and it begins there. Returns what ends it.
    *
    * @throws what the store throws when it is out of reach.
    */
-  async follow(follower: TailFollower, from?: Position): Promise<Following> {
+  async follow(follower: TailFollower, from?: Position): Promise<() => void> {
     this.#arrivals += 1;
     this.#lingerIfAlone();
     try {
@@ -109,18 +104,16 @@ export class GroupTail {
         for (const entry of missed.entries) follower.onEntry(entry);
         if (missed.position.offset > position.offset) ({ position } = missed);
       }
+      follower.onStart(position);
       this.#followers.set(follower, { after: position.offset });
-      return {
-        position,
-        leave: () => {
-          this.#followers.delete(follower);
-          this.#lingerIfAlone();
-        },
-      };
     } finally {
       this.#arrivals -= 1;
       this.#lingerIfAlone();
     }
+    return () => {
+      this.#followers.delete(follower);
+      this.#lingerIfAlone();
+    };
   }
 
   stop(): void {

@@ -1,20 +1,10 @@
-import { setImmediate } from "node:timers/promises";
-
 import { expect, onTestFinished, test } from "vitest";
 
-import type { OutgoingMessage } from "../layers/index.ts";
 import type { Position } from "../protocol/index.ts";
+import { FragileHistory } from "../testing/index.ts";
 import type { TailFollower } from "./group-tail.ts";
 import { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
-import type {
-  GroupHistory,
-  HistoryBounds,
-  HistoryEntry,
-  HistoryListener,
-  Recovery,
-  ResetReason,
-} from "./history.ts";
-import { MemoryHistory } from "./memory.ts";
+import type { GroupHistory, HistoryEntry, ResetReason } from "./history.ts";
 
 test("a follower hears every entry from its position on, in order and once", async () => {
   const { history, tails } = open();
@@ -31,8 +21,8 @@ test("without a position a follower begins with what comes next, and is told whe
   const { history, tails } = open();
   await send(history, 1);
   const follower = new Follower();
-  const { position, leave } = await tails.follow("room", follower);
-  expect(position).toEqual(await history.position("room"));
+  const leave = await tails.follow("room", follower);
+  expect(follower.starts).toEqual([await history.position("room")]);
   await send(history, 2);
   leave();
   await send(history, 3);
@@ -85,7 +75,7 @@ test("entries that come in another order, or twice, are delivered in order and o
   await send(history, 1, 2, 3, 4);
   history.isDeaf = false;
   const [first, second, third, fourth] = history.entries;
-  for (const entry of [second, first, fourth, third, third]) if (entry) history.hear(entry);
+  for (const entry of [second, first, fourth, third, third]) if (entry) history.hear("room", entry);
   await until(() => follower.numbers.length === 4);
   expect(follower.numbers).toEqual([1, 2, 3, 4]);
 });
@@ -94,7 +84,7 @@ test("an entry that belongs nowhere is passed over, and the store is not asked f
   const { history, tails } = open();
   const follower = new Follower();
   await tails.follow("room", follower);
-  history.hear({ position: { epoch: "another1", offset: 1 }, message: say(0) });
+  history.hear("room", { position: { epoch: "another1", offset: 1 }, message: say(0) });
   await until(() => history.asked > 0);
   await send(history, 1);
   await until(() => follower.numbers.length === 1);
@@ -160,7 +150,8 @@ test("who has seen more than this process has heard gets nothing twice", async (
   history.isDeaf = false;
   const ahead = new Follower();
   const position = await history.position("room");
-  expect((await tails.follow("room", ahead, position)).position).toEqual(position);
+  await tails.follow("room", ahead, position);
+  expect(ahead.starts).toEqual([position]);
   await send(history, 3);
   await until(() => first.numbers.length === 3 && ahead.numbers.length > 0);
   expect(first.numbers).toEqual([1, 2, 3]);
@@ -190,86 +181,23 @@ test("a store out of reach is an error to who comes, and the next one begins aga
 
 test("a group that nobody follows is listened to no more after a while", async () => {
   const { history, tails } = open({ lingerMs: 10 });
-  const { leave } = await tails.follow("room", new Follower());
-  expect(history.listenerCount).toBe(1);
+  const leave = await tails.follow("room", new Follower());
+  expect(history.listenerCount("room")).toBe(1);
   leave();
-  await until(() => history.listenerCount === 0);
+  await until(() => history.listenerCount("room") === 0);
   await tails.follow("room", new Follower());
-  expect(history.listenerCount).toBe(1);
+  expect(history.listenerCount("room")).toBe(1);
 });
 
-/** A memory history whose line breaks when a test says so. */
-class Line implements GroupHistory {
-  readonly entries: HistoryEntry[] = [];
-  isDeaf = false;
-  failures = 0;
-  asked = 0;
-  #store = new MemoryHistory();
-  readonly #listeners = new Set<HistoryListener>();
-
-  get listenerCount(): number {
-    return this.#listeners.size;
-  }
-
-  async append(group: string, message: OutgoingMessage, bounds?: HistoryBounds): Promise<Position> {
-    const position = await this.#store.append(group, message, bounds);
-    const entry = { position, message };
-    // What was appended comes later, as over a network.
-    await setImmediate();
-    this.entries.push(entry as HistoryEntry);
-    this.hear(entry as HistoryEntry);
-    return position;
-  }
-
-  hear(entry: HistoryEntry): void {
-    if (this.isDeaf) return;
-    for (const listener of this.#listeners) listener.onEntry(entry);
-  }
-
-  tellGap(): void {
-    for (const listener of this.#listeners) listener.onGap();
-  }
-
-  beginAnew(): void {
-    this.#store = new MemoryHistory();
-  }
-
-  async position(group: string): Promise<Position> {
-    this.#failIfOut();
-    return await this.#store.position(group);
-  }
-
-  async since(group: string, position: Position, limit?: number): Promise<Recovery> {
-    this.#failIfOut();
-    this.asked += 1;
-    await setImmediate();
-    return await this.#store.since(group, position, limit);
-  }
-
-  async listen(_group: string, listener: HistoryListener): Promise<() => void> {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  async close(): Promise<void> {
-    await this.#store.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  #failIfOut(): void {
-    if (this.failures === 0) return;
-    this.failures -= 1;
-    throw new Error("out of reach");
-  }
-}
-
 class Follower implements TailFollower {
+  readonly starts: Position[] = [];
   readonly numbers: unknown[] = [];
   readonly positions: Position[] = [];
   readonly resets: [ResetReason, Position][] = [];
+
+  onStart(position: Position): void {
+    this.starts.push(position);
+  }
 
   onEntry({ message, position }: HistoryEntry): void {
     this.numbers.push(message["number"]);
@@ -282,10 +210,10 @@ class Follower implements TailFollower {
 }
 
 function open(options: Omit<GroupTailsOptions, "history"> = {}): {
-  readonly history: Line;
+  readonly history: FragileHistory;
   readonly tails: GroupTails;
 } {
-  const history = new Line();
+  const history = new FragileHistory();
   const tails = new GroupTails({ ...options, history });
   onTestFinished(() => tails.stop());
   return { history, tails };

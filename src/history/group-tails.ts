@@ -1,6 +1,6 @@
 import type { Logger } from "../core/logger.ts";
 import type { Position } from "../protocol/index.ts";
-import { GroupTail, type Following, type TailCounts, type TailFollower } from "./group-tail.ts";
+import { GroupTail, type TailCounts, type TailFollower } from "./group-tail.ts";
 import type { GroupHistory } from "./history.ts";
 
 /** What {@link GroupTails} need. */
@@ -28,7 +28,7 @@ export class GroupTails {
   }
 
   /** As {@link GroupTail.follow}, of the group's tail. */
-  async follow(group: string, follower: TailFollower, from?: Position): Promise<Following> {
+  async follow(group: string, follower: TailFollower, from?: Position): Promise<() => void> {
     let tail = this.#tails.get(group);
     if (!tail) {
       const made = new GroupTail({

@@ -14,7 +14,7 @@ export type {
   Recovery,
   ResetReason,
 } from "./history.ts";
-export type { Following, TailCounts, TailFollower } from "./group-tail.ts";
+export type { TailCounts, TailFollower } from "./group-tail.ts";
 export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
 export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";
 export { RedisHistory, type RedisHistoryOptions } from "./redis.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "../core/logger.ts";
 import { markRecorded, type ChannelLayer, type OutgoingMessage } from "../layers/index.ts";
 import type { Position } from "../protocol/index.ts";
-import type { Following, TailCounts, TailFollower } from "./group-tail.ts";
+import type { TailCounts, TailFollower } from "./group-tail.ts";
 import { GroupTails } from "./group-tails.ts";
 import type { GroupHistory, HistoryBounds, Recovery } from "./history.ts";
 
@@ -47,7 +47,7 @@ export class RecordedGroups {
   }
 
   /** Delivers what came after a position, then everything that comes; see `GroupTail`. */
-  async follow(group: string, follower: TailFollower, from?: Position): Promise<Following> {
+  async follow(group: string, follower: TailFollower, from?: Position): Promise<() => void> {
     return await this.#tails.follow(group, follower, from);
   }
 

@@ -91,7 +91,11 @@ export function createContext(
     proxies: new ProxyTrust(proxies),
     health: new Health(health, driverChecks(application)),
     sessions: new Set(),
-    sources: new FeedSources({ getLayer: (name) => app.getLayer(name), logger }),
+    sources: new FeedSources({
+      getLayer: (name) => app.getLayer(name),
+      getRecordedGroups: (name) => app.getRecordedGroups(name),
+      logger,
+    }),
     live: new LiveConnections(app.layer, logger),
     websockets,
     held: new HeldConnections({ limits, rate, losses, connections, logger }),

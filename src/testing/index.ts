@@ -51,6 +51,7 @@ export {
   type TestConnectOptions,
 } from "./test-application.ts";
 export { TestConnection, type Opening, type WaitOptions } from "./test-connection.ts";
+export { FragileHistory } from "./fragile-history.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export {
   resultsCases,

@@ -46,7 +46,8 @@ test("a connection that listens and is cut costs a follower nothing", async () =
 test("a Redis that persists may be killed: its followers notice nothing", async () => {
   await using own = await RedisServer.start(["--appendonly", "yes"]);
   const { history, tails, follower } = openOn(own);
-  const { position } = await tails.follow("room", follower);
+  const position = await history.position("room");
+  await tails.follow("room", follower);
   for (const number of [1, 2]) await history.append("room", say(number));
   await own.kill();
   await own.start();
@@ -123,6 +124,8 @@ test("what is encrypted with another key is a reset to who cannot read it", asyn
 class Follower implements TailFollower {
   readonly numbers: unknown[] = [];
   readonly resets: ResetReason[] = [];
+
+  onStart(): void {}
 
   onEntry({ message }: HistoryEntry): void {
     this.numbers.push(message["number"]);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { openRedis } from "../../src/redis/index.ts";
+import { RabbitServer } from "../../test/amqp/rabbit-server.ts";
 import { RedisServer } from "../../test/redis/redis-server.ts";
 import { Contender, type ContenderName } from "./contender.ts";
 
@@ -9,34 +10,40 @@ const LOOK_MS = 5;
 /** A worker that ends nothing for so long has failed. */
 const PATIENCE_MS = 30_000;
 
-/** A contender with a Redis and a sender of its own: what one leaves there is not the others' burden. */
+/** What has the messages; outcomes are in Redis in any case. */
+export type BrokerName = "redis" | "rabbitmq";
+
+/** A contender with servers and a sender of its own: what one leaves there is not the others' burden. */
 export class Arena implements AsyncDisposable {
   readonly name: ContenderName;
   readonly sender: Contender;
-  readonly url: string;
-  readonly #server: RedisServer;
+  /** Of broker and results. */
+  readonly #urls: readonly string[];
+  readonly #servers: readonly AsyncDisposable[];
   readonly #redis: ReturnType<typeof openRedis>;
 
-  private constructor(name: ContenderName, server: RedisServer) {
+  private constructor(name: ContenderName, redis: RedisServer, rabbit: RabbitServer | undefined) {
     this.name = name;
-    this.url = `${server.url}/0`;
-    this.#server = server;
-    this.#redis = openRedis({ url: this.url });
-    this.sender = new Contender(name, this.url);
+    const url = `${redis.url}/0`;
+    this.#urls = [rabbit?.url ?? url, url];
+    this.#servers = rabbit ? [redis, rabbit] : [redis];
+    this.#redis = openRedis({ url });
+    this.sender = new Contender(name, this.#urls);
   }
 
-  static async open(name: ContenderName): Promise<Arena> {
-    return new Arena(name, await RedisServer.start());
+  static async open(name: ContenderName, broker: BrokerName = "redis"): Promise<Arena> {
+    const rabbit = broker === "rabbitmq" ? await RabbitServer.start() : undefined;
+    return new Arena(name, await RedisServer.start(), rabbit);
   }
 
   /** Starts another process, which works on the tasks. */
   async startWorker(concurrency: number): Promise<Contender> {
-    const worker = new Contender(this.name, this.url);
+    const worker = new Contender(this.name, this.#urls);
     await worker.ask({ do: "work", concurrency });
     return worker;
   }
 
-  /** Removes everything. */
+  /** Removes everything from Redis. */
   async clear(): Promise<void> {
     await this.#redis.command(["FLUSHALL"]);
   }
@@ -83,6 +90,6 @@ export class Arena implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sender[Symbol.asyncDispose]();
     await this.#redis.close();
-    await this.#server[Symbol.asyncDispose]();
+    await Promise.all(this.#servers.map((server) => server[Symbol.asyncDispose]()));
   }
 }

@@ -18,11 +18,11 @@ export class Contender implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #answers: AsyncIterator<string>;
 
-  /** `url` is where the queue is. */
-  constructor(name: ContenderName, url: string) {
+  /** `urls` are where the queue is, and where results are, if that is elsewhere. */
+  constructor(name: ContenderName, urls: readonly string[]) {
     this.name = name;
     const [file = "", ...args] = commandOf(name);
-    this.#child = spawn(file, [...args, url], {
+    this.#child = spawn(file, [...args, ...urls], {
       stdio: ["pipe", "pipe", "inherit"],
       // A group of its own: Celery's pool ends with it.
       detached: true,

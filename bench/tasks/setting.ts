@@ -1,4 +1,4 @@
-import { Arena } from "./arena.ts";
+import { Arena, type BrokerName } from "./arena.ts";
 import type { ContenderName } from "./contender.ts";
 
 /** What measuring one thing begins with: fresh processes, which end with it. */
@@ -13,8 +13,11 @@ export class Setting implements AsyncDisposable {
   }
 
   /** One arena for each, in their order. */
-  async open(names: readonly ContenderName[]): Promise<readonly Arena[]> {
-    return await Promise.all(names.map(async (name) => this.use(await Arena.open(name))));
+  async open(
+    names: readonly ContenderName[],
+    broker: BrokerName = "redis",
+  ): Promise<readonly Arena[]> {
+    return await Promise.all(names.map(async (name) => this.use(await Arena.open(name, broker))));
   }
 
   /** Ends something with the rest. */

@@ -23,10 +23,10 @@ export async function measureSqlite(setting: Setting): Promise<readonly Figure[]
     const folder = mkdtempSync(join(tmpdir(), "tidings-bench-"));
     try {
       const file = join(folder, "tasks.db");
-      await using sender = new Contender("tidings", `sqlite:${file}`);
+      await using sender = new Contender("tidings", [`sqlite:${file}`]);
       await sender.ask({ do: "send", count: 500, window: 64 });
       enqueued.push(Number(await sender.ask({ do: "send", count: COUNT, window: 64 })));
-      await using worker = new Contender("tidings", `sqlite:${file}`);
+      await using worker = new Contender("tidings", [`sqlite:${file}`]);
       await worker.ask({ do: "work", concurrency: 50 });
       processed.push(await untilEmpty(file));
       waited.push(toTimes(await sender.ask({ do: "round-trips", count: ROUND_TRIPS })).p50);

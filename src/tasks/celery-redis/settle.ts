@@ -62,8 +62,12 @@ local function bury(places, letters, item, max)
   end
 end
 local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
-local function store(key, head, tail, words)
-  local runs, seconds = string.match(words, "(%d+):(%d+)")
+local words, runs, seconds
+local function store(key, head, tail, ofRecord)
+  -- Nearly always those of the record before.
+  if ofRecord ~= words then
+    words, runs, seconds = ofRecord, string.match(ofRecord, "(%d+):(%d+)")
+  end
   local revision, text = 1, head .. "1" .. tail
   if not redis.call("SET", key, text, "EX", seconds, "NX") then
     local old = redis.call("GET", key)
@@ -94,12 +98,14 @@ local function settle(item)
   end
   if failures[field] then error(failures[field]) end
   if field ~= "" then
-    if not holds(field, mode, ARGV[first + 5]) then return 0, 0 end
-    -- It is put back before it is taken out: where that fails, it is held still.
-    if mode ~= "ack" then
+    if mode == "ack" then
+      if redis.call("HDEL", taken, field) == 0 then return 0, 0 end
+    else
+      if not holds(field, mode, ARGV[first + 5]) then return 0, 0 end
+      -- It is put back before it is taken out: where that fails, it is held still.
       putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] })
+      redis.call("HDEL", taken, field)
     end
-    redis.call("HDEL", taken, field)
     fields[#fields + 1] = field
   end
   if head == "" then return 1, 0 end

@@ -162,8 +162,9 @@ export class TaskRedis {
   settle(settled: SettleItem): Promise<Settled> {
     if (this.#users === 0) return Promise.reject(closedError());
     const item = { ...Promise.withResolvers<Settled>(), ...settled };
-    // After all microtasks: whatever ends in this tick is settled together.
-    if (this.#pending.push(item) === 1) process.nextTick(() => this.#flush());
+    // Whatever ends in this tick is settled together; after whoever takes more, so that the next tasks
+    // run while Redis stores what came of these.
+    if (this.#pending.push(item) === 1) setImmediate(() => this.#flush());
     return item.promise;
   }
 

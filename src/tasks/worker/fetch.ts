@@ -1,5 +1,3 @@
-import { setImmediate as endOfTick } from "node:timers/promises";
-
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError, toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -143,8 +141,7 @@ export class Fetch {
         this.#wakeAfter(waitMs);
       }
       await this.#wakeup.wait();
-      // Whatever else this tick brings belongs to the same take.
-      await endOfTick();
+      await afterMicrotasks();
     }
   }
 
@@ -246,6 +243,11 @@ export class Fetch {
       logger.warn({ err: error }, "the broker could not make new connections");
     }
   }
+}
+
+/** Whatever has ended by then belongs to the same take. It comes before outcomes are stored: see `TaskRedis`. */
+function afterMicrotasks(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function silence(): TidingsError {

@@ -4,7 +4,7 @@ import { inWindow, MANY, rateOf, timesOf } from "../orders.ts";
 
 const url = process.argv[2] ?? "";
 const tasks = createTasks({ broker: url, results: process.argv[3] ?? url });
-const noop = tasks.task("bench.noop", () => null);
+const noop = tasks.task("bench.noop", async () => null);
 const many = Array.from({ length: MANY }, (): [] => []);
 
 await answerOrders(async (order) => {

@@ -1,4 +1,5 @@
 import { TidingsError, toError } from "../../core/errors.ts";
+import { nextTick } from "../../core/next-tick.ts";
 import {
   openRedis,
   PrefixedRedis,
@@ -162,9 +163,7 @@ export class TaskRedis {
   settle(settled: SettleItem): Promise<Settled> {
     if (this.#users === 0) return Promise.reject(closedError());
     const item = { ...Promise.withResolvers<Settled>(), ...settled };
-    // Whatever ends in this tick is settled together; after whoever takes more, so that the next tasks
-    // run while Redis stores what came of these.
-    if (this.#pending.push(item) === 1) setImmediate(() => this.#flush());
+    if (this.#pending.push(item) === 1) void this.#flushSoon();
     return item.promise;
   }
 
@@ -198,6 +197,13 @@ export class TaskRedis {
     if (this.#users > 0) return;
     opened.delete(this.#place);
     await this.redis.close();
+  }
+
+  /** Whatever ends in this tick is settled together, and after whoever takes more: see `Fetch`. */
+  async #flushSoon(): Promise<void> {
+    await nextTick();
+    await nextTick();
+    this.#flush();
   }
 
   #flush(): void {

@@ -1,6 +1,9 @@
+import { setImmediate as endOfTick } from "node:timers/promises";
+
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError, toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
+import { nextTick } from "../../core/next-tick.ts";
 import type { Broker, Delivery } from "../brokers/broker.ts";
 import { Wakeup } from "../wakeup.ts";
 
@@ -65,6 +68,8 @@ export class Fetch {
   #answeredAt: number | null = null;
   /** When a message was found, or the fetch started, or there was no room. */
   #heardAt = 0;
+  /** Whether the last take brought all that it asked for: more may wait. */
+  #isFull = false;
   #isSuspect = false;
   #isLooking = false;
   #failure: Error | null = null;
@@ -141,7 +146,9 @@ export class Fetch {
         this.#wakeAfter(waitMs);
       }
       await this.#wakeup.wait();
-      await afterMicrotasks();
+      // Whatever else this tick brings belongs to the same take. Where more waits, it is asked for before
+      // outcomes are stored, so that the next tasks run meanwhile; else outcomes come first.
+      await (this.#isFull ? nextTick() : endOfTick());
     }
   }
 
@@ -159,9 +166,10 @@ export class Fetch {
       return;
     }
     this.#answeredAt = Date.now();
+    this.#isFull = deliveries.length === limit;
     if (deliveries.length > 0) this.#hear();
     for (const delivery of deliveries) launch(delivery);
-    const dueAt = deliveries.length === limit ? null : await broker.nextDueAt(queues);
+    const dueAt = this.#isFull ? null : await broker.nextDueAt(queues);
     if (this.#round !== round) return;
     this.#endSilence();
     if (dueAt !== null) this.#wakeAfter(dueAt - Date.now());
@@ -243,11 +251,6 @@ export class Fetch {
       logger.warn({ err: error }, "the broker could not make new connections");
     }
   }
-}
-
-/** Whatever has ended by then belongs to the same take. It comes before outcomes are stored: see `TaskRedis`. */
-function afterMicrotasks(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function silence(): TidingsError {

@@ -95,7 +95,9 @@ async function goOn(
   // One that lives here has a seat already.
   const seat = link.isLocal || delivery.kind === "poll" ? undefined : server.seats.take(context);
   if (seat && "status" in seat) return { kind: "answered", response: toErrorResponse(seat) };
-  const exchange = { ...toExchange(server, asked), response: outgoing, reading, headers: {} };
+  const { connections } = server;
+  const own = { isResumed: true, headers: {} };
+  const exchange = { ...own, request: context.request, response: outgoing, connections, reading };
   try {
     return { kind: "answered", response: await serveConsumerOverHttp(exchange, delivery, first) };
   } finally {
@@ -127,8 +129,9 @@ async function begin(
   );
   if (opening.kind === "refused") return toErrorResponse(opening.refusal);
   const reading = new Reading({ link: connection, id: connection.id, after: 0, reset });
-  const { headers } = opening;
-  const exchange = { ...toExchange(server, asked), response: outgoing, reading, headers };
+  const { connections } = server;
+  const own = { isResumed: false, headers: opening.headers };
+  const exchange = { ...own, request: context.request, response: outgoing, connections, reading };
   // The client is to know its connection at once.
   const first = await reading.next(0);
   const atOnce = delivery.kind === "long-poll" ? { ...delivery, waitMs: 0 } : delivery;
@@ -242,10 +245,6 @@ function toVisitor({ match, context }: ConsumerRequest): Visitor {
     user: context.user ? userKey(context.user) : null,
     validUntil: context.validUntil,
   };
-}
-
-function toExchange({ connections }: ServerContext, { context }: ConsumerRequest) {
-  return { request: context.request, connections };
 }
 
 function gone(): Response {

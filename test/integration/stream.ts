@@ -1,8 +1,8 @@
 /** The text of a response that stays open, read piece by piece. */
 export interface OpenStream extends AsyncDisposable {
   readonly response: Response;
-  /** Reads up to and including a text; throws after two seconds, or when the stream ends before. */
-  until(text: string): Promise<string>;
+  /** Reads up to and including a text; throws after a while, or when the stream ends before. */
+  until(text: string, withinMs?: number): Promise<string>;
 }
 
 /** Opens a streaming response. */
@@ -11,16 +11,18 @@ export async function openStream(
   headers: Record<string, string>,
 ): Promise<OpenStream> {
   const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(new Error(`no answer of ${url}`)), 10_000);
   const response = await fetch(url, { headers, signal: abort.signal });
+  clearTimeout(limit);
   if (!response.body) throw new Error("expected a body");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffered = "";
   return {
     response,
-    async until(text) {
+    async until(text, withinMs = 2_000) {
       const limit = setTimeout(
-        () => abort.abort(new Error(`no ${JSON.stringify(text)} in 2 s`)),
-        2_000,
+        () => abort.abort(new Error(`no ${JSON.stringify(text)} in ${withinMs} ms`)),
+        withinMs,
       );
       while (!buffered.includes(text)) {
         const { done, value } = await reader.read();

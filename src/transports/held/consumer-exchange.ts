@@ -21,6 +21,8 @@ export interface ConsumerExchange {
   readonly response: ConsumerResponse;
   readonly connections: OpenConnections;
   readonly reading: Reading;
+  /** Whether the client comes back to a connection, or has just begun one. */
+  readonly isResumed: boolean;
   /** Headers of the consumer's own, for the answer that begins a connection. */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -71,10 +71,10 @@ class ConsumerStream implements OpenConnection {
 
   /** Answers; `false` when that was all. */
   #open(first: ReadAnswer): boolean {
-    const { response, reading, headers } = this.#exchange;
+    const { response, reading, headers, isResumed } = this.#exchange;
     // "An HTTP 204 No Content response" is how a server tells an EventSource not to come back
     // (WHATWG HTML §9.2.3).
-    if (first.kind === "frames" && first.frames.length === 0 && first.close) {
+    if (isResumed && first.kind === "frames" && first.frames.length === 0 && first.close) {
       if (isFinalClose(first.close.code) && this.#format.contentType === "text/event-stream") {
         response.writeHead(204, { "cache-control": "no-store" });
         response.end();

@@ -1,32 +1,27 @@
-import {
-  toErrorResponse,
-  userKey,
-  type ConsumerDefinition,
-  type RouteContext,
-  type RouteMatch,
-} from "../channels/index.ts";
+import { toErrorResponse } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
-import { parseConnectionCursor, type ConnectionPlace } from "../protocol/index.ts";
+import { parseConnectionCursor } from "../protocol/index.ts";
 import {
   chooseDelivery,
-  Reading,
   requestedCursor,
   serveConsumerOverHttp,
+  type ConnectionLink,
   type Delivery,
-  type HeldConnection,
   type LossReason,
-  type Visitor,
 } from "../transports/index.ts";
+import {
+  beginConnection,
+  resumeConnection,
+  type AcceptedConsumer,
+  type ReadConnection,
+} from "./hold-connection.ts";
 import { inTime } from "./in-time.ts";
-import type { Seat } from "./seats.ts";
 import type { NodeResponse } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
+import { toVisitor } from "./visitor.ts";
 
-/** A request for a consumer, let through by its middleware. */
-export interface ConsumerRequest {
-  readonly match: RouteMatch;
-  readonly definition: ConsumerDefinition;
-  readonly context: RouteContext;
+/** A request for a consumer over HTTP. */
+export interface ConsumerRequest extends AcceptedConsumer {
   readonly outgoing: NodeResponse;
 }
 
@@ -66,108 +61,51 @@ async function readConnection(
   }
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
-  const cursor = requestedCursor(request);
-  const place = cursor === undefined ? undefined : parseConnectionCursor(cursor);
-  const resumed = place && (await goOn(server, asked, { place, delivery }));
-  if (resumed && resumed.kind === "answered") return resumed.response;
+  const place = parseConnectionCursor(requestedCursor(request) ?? "");
+  const resumed = place && (await resumeConnection(server, asked, place));
+  if (resumed?.kind === "read") return await goOn(server, asked, { delivery, resumed });
   return await begin(server, asked, { delivery, reset: resumed?.reason });
 }
 
-type Resumption =
-  | { readonly kind: "answered"; readonly response: Response | undefined }
-  | { readonly kind: "lost"; readonly reason: LossReason };
-
-/** Goes on with a connection, wherever it lives, unless it is gone, or another user's. */
 async function goOn(
-  server: ServerContext,
-  asked: ConsumerRequest,
-  { place, delivery }: { readonly place: ConnectionPlace; readonly delivery: Delivery },
-): Promise<Resumption> {
-  const { definition, context, outgoing } = asked;
-  const { connection: id, sequence: after } = place;
-  const layer = server.application.app.getLayer(definition.layer);
-  const link = server.held.find(id, layer, toVisitor(asked));
-  if (typeof link === "string") return { kind: "lost", reason: "connection-gone" };
-  const reading = new Reading({ link, id, after });
-  const first = await reading.next(0);
-  if (first.kind === "lost") return first;
-  if (first.kind === "forbidden") return { kind: "lost", reason: "connection-gone" };
+  { connections, seats }: ServerContext,
+  { context, outgoing: response }: ConsumerRequest,
+  { delivery, resumed }: { readonly delivery: Delivery; readonly resumed: ReadConnection },
+): Promise<Response | undefined> {
   // One that lives here has a seat already.
-  const seat = link.isLocal || delivery.kind === "poll" ? undefined : server.seats.take(context);
-  if (seat && "status" in seat) return { kind: "answered", response: toErrorResponse(seat) };
-  const { connections } = server;
-  const own = { isResumed: true, headers: {} };
-  const exchange = { ...own, request: context.request, response: outgoing, connections, reading };
+  const isCounted = resumed.reading.link.isLocal || delivery.kind === "poll";
+  const seat = isCounted ? undefined : seats.take(context);
+  if (seat && "status" in seat) return toErrorResponse(seat);
+  const { request } = context;
+  const exchange = { request, response, connections, isResumed: true, ...resumed };
   try {
-    return { kind: "answered", response: await serveConsumerOverHttp(exchange, delivery, first) };
+    return await serveConsumerOverHttp(exchange, delivery, resumed.first);
   } finally {
     seat?.[Symbol.dispose]();
   }
 }
 
-/** Begins a connection, which lives here. */
 async function begin(
   server: ServerContext,
   asked: ConsumerRequest,
   { delivery, reset }: { readonly delivery: Delivery; readonly reset: LossReason | undefined },
 ): Promise<Response | undefined> {
-  const { context, outgoing } = asked;
-  const seat = server.seats.take(context);
+  const { context, outgoing: response } = asked;
+  const { connections, seats } = server;
+  const seat = seats.take(context);
   if ("status" in seat) return toErrorResponse(seat);
   const excess = seat.claim(context.user);
   if (excess) {
     seat[Symbol.dispose]();
     return toErrorResponse(excess);
   }
-  const connection = await open(server, asked, seat);
-  const { limits } = server;
-  const opening = await inTime(connection.opening, limits.handshakeTimeoutMs).catch(
-    (thrown: unknown) => {
-      connection.abandon();
-      throw thrown;
-    },
-  );
-  if (opening.kind === "refused") return toErrorResponse(opening.refusal);
-  const reading = new Reading({ link: connection, id: connection.id, after: 0, reset });
-  const { connections } = server;
-  const own = { isResumed: false, headers: opening.headers };
-  const exchange = { ...own, request: context.request, response: outgoing, connections, reading };
+  const begun = await beginConnection(server, asked, { seat, reset });
+  if (begun.kind === "refused") return toErrorResponse(begun.refusal);
+  const { request } = context;
+  const exchange = { request, response, connections, isResumed: false, ...begun };
   // The client is to know its connection at once.
-  const first = await reading.next(0);
   const atOnce = delivery.kind === "long-poll" ? { ...delivery, waitMs: 0 } : delivery;
-  return await serveConsumerOverHttp(exchange, atOnce, first);
-}
-
-async function open(
-  server: ServerContext,
-  asked: ConsumerRequest,
-  seat: Seat,
-): Promise<HeldConnection> {
-  const { match, definition, context } = asked;
-  const { application, dispatches, held, live, logger, sessions } = server;
-  const dispatch = dispatches.get(definition);
-  if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
-  const layer = application.app.getLayer(definition.layer);
-  let leave: (() => void) | undefined;
-  const connection = await held
-    .open({
-      visitor: toVisitor(asked),
-      session: { definition, dispatch, context, layer, logger },
-      onBegin(session) {
-        sessions.add(session);
-        leave = live.add(match, context, session);
-      },
-      onSessionOver(session) {
-        leave?.();
-        sessions.delete(session);
-        seat[Symbol.dispose]();
-      },
-    })
-    .catch((thrown: unknown) => {
-      seat[Symbol.dispose]();
-      throw thrown;
-    });
-  return connection;
+  return await serveConsumerOverHttp(exchange, atOnce, begun.first);
 }
 
 async function postToConnection(server: ServerContext, asked: ConsumerRequest): Promise<Response> {
@@ -216,8 +154,8 @@ async function endConnection(server: ServerContext, asked: ConsumerRequest): Pro
   return ended === "forbidden" ? forbidden() : new Response(null, { status: 204 });
 }
 
-function findNamed(server: ServerContext, asked: ConsumerRequest) {
-  const { definition, context } = asked;
+function findNamed(server: ServerContext, asked: ConsumerRequest): ConnectionLink | Response {
+  const { match, definition, context } = asked;
   const id = namedConnection(context.request);
   if (id === undefined) {
     return toErrorResponse({
@@ -227,7 +165,7 @@ function findNamed(server: ServerContext, asked: ConsumerRequest) {
     });
   }
   const layer = server.application.app.getLayer(definition.layer);
-  const link = server.held.find(id, layer, toVisitor(asked));
+  const link = server.held.find(id, layer, toVisitor(match, context));
   if (link === "lost") return gone();
   return link === "forbidden" ? forbidden() : link;
 }
@@ -237,14 +175,6 @@ function namedConnection({ url, headers }: Request): string | undefined {
   const { searchParams } = new URL(url);
   const named = headers.get("tidings-connection") ?? searchParams.get("connection");
   return named ?? parseConnectionCursor(searchParams.get("cursor") ?? "")?.connection;
-}
-
-function toVisitor({ match, context }: ConsumerRequest): Visitor {
-  return {
-    place: JSON.stringify([match.path.path, match.params]),
-    user: context.user ? userKey(context.user) : null,
-    validUntil: context.validUntil,
-  };
 }
 
 function gone(): Response {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
 
+import { ConsumerEvents, pollConsumer, post } from "../integration/consumer-client.ts";
 import { Socket } from "../integration/socket.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { Tidings } from "./tidings.ts";
@@ -53,6 +54,33 @@ function isGone(pid: number): boolean {
     return true;
   }
 }
+
+test("a consumer's connection over HTTP is carried by whichever process is asked (PROTOCOL.md 10.2)", async () => {
+  await using server = serve();
+  const url = `${await urlOf(server)}/room`;
+  // A connection each, which the workers get in turn.
+  const headers = { connection: "close" };
+  const { connection, cursor: begin } = await pollConsumer(url, undefined, headers);
+  let cursor = begin;
+  const heard: unknown[] = [];
+  for (let n = 0; n < 4; n++) {
+    const say = { id: n, data: { text: `${n}` } };
+    const answer = await post(`${url}?connection=${connection}`, say, headers);
+    expect(await answer.json()).toEqual({ answers: [{ ack: n }] });
+    const page = await pollConsumer(url, cursor, headers);
+    expect(page.connection).toBe(connection);
+    ({ cursor } = page);
+    heard.push(...page.events.map(({ data }) => data));
+  }
+  expect(heard).toMatchObject(["0", "1", "2", "3"].map((text) => ({ text })));
+  // All in the process where it lives; when that dies, another one takes who comes back.
+  const [{ heardBy: home }] = heard as [{ heardBy: number }];
+  for (const each of heard) expect(each).toMatchObject({ from: home, heardBy: home });
+  process.kill(home, "SIGKILL");
+  const posted = post(`${url}?connection=${connection}`, { data: {} }, headers);
+  await using stream = await ConsumerEvents.open(url, cursor, headers);
+  expect([stream.reset, (await posted).status]).toEqual(["connection-gone", 410]);
+});
 
 test("several processes share a port and the layer; one that is killed is replaced", async () => {
   await using server = serve();

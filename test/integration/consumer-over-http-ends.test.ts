@@ -7,6 +7,10 @@ import { z } from "zod";
 import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
 import { serve, type TestServer } from "./serve.ts";
 
+/** So many messages that fit. */
+const messages = (count: number): readonly object[] =>
+  Array.from({ length: count }, () => ({ data: { n: 1 } }));
+
 type Options = Partial<Parameters<typeof consumer>[0]>;
 
 const tick = z.object({ n: z.number(), padding: z.optional(z.string()) });
@@ -268,11 +272,9 @@ describe("what is posted to a consumer", () => {
     await using server = await serve(() => ({ routes: [ticker] }));
     const { connection } = await pollConsumer(`${server.url}/ticks`);
     const named = `${server.url}/ticks?connection=${connection}`;
-    const waiting = post(named, Array(999).fill({ data: { n: 1 } }));
+    const waiting = post(named, messages(999));
     const fits = post(named, { id: 1, data: { n: 1 } });
-    await expect
-      .poll(async () => (await post(named, Array(2).fill({ data: { n: 1 } }))).status)
-      .toBe(429);
+    await expect.poll(async () => (await post(named, messages(2))).status).toBe(429);
     gate.resolve();
     expect(await (await waiting).json()).toEqual({ answers: [] });
     expect(await (await fits).json()).toEqual({ answers: [{ ack: 1 }] });
@@ -284,12 +286,10 @@ describe("what is posted to a consumer", () => {
     await using server = await serve(() => ({ routes: [ticker] }), limits);
     const { connection, cursor } = await pollConsumer(`${server.url}/ticks`);
     const named = `${server.url}/ticks?connection=${connection}`;
-    expect((await post(named, Array(10).fill({ data: { n: 1 } }))).status).toBe(200);
+    expect((await post(named, messages(10))).status).toBe(200);
     expect((await post(named, { data: { n: 1 } })).status).toBe(429);
     await expect.poll(async () => (await post(named, { data: { n: 1 } })).status).toBe(200);
-    await expect
-      .poll(async () => (await post(named, Array(200).fill({ data: { n: 1 } }))).status)
-      .not.toBe(429);
+    await expect.poll(async () => (await post(named, messages(200))).status).not.toBe(429);
     expect((await pollConsumer(`${server.url}/ticks`, cursor)).close).toMatchObject({ code: 1008 });
     expect([ended, server.server.losses.tooFast]).toEqual([[1008], 1]);
   });

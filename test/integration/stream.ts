@@ -11,9 +11,9 @@ export async function openStream(
   headers: Record<string, string>,
 ): Promise<OpenStream> {
   const abort = new AbortController();
-  const limit = setTimeout(() => abort.abort(new Error(`no answer of ${url}`)), 10_000);
+  const unanswered = setTimeout(() => abort.abort(new Error(`no answer of ${url}`)), 10_000);
   const response = await fetch(url, { headers, signal: abort.signal });
-  clearTimeout(limit);
+  clearTimeout(unanswered);
   if (!response.body) throw new Error("expected a body");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffered = "";

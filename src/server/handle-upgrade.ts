@@ -4,7 +4,6 @@ import type { Duplex } from "node:stream";
 import {
   RouteContext,
   toErrorResponse,
-  type ConsumerDefinition,
   type FeedDefinition,
   type RouteMatch,
 } from "../channels/index.ts";
@@ -16,11 +15,13 @@ import {
   type Upgrade,
 } from "../transports/index.ts";
 import { toFailure } from "./failure.ts";
+import type { AcceptedConsumer } from "./hold-connection.ts";
 import { readHandshake } from "./read-request.ts";
 import type { RequestUrl } from "./request-url.ts";
 import { isGuarded, passRoute } from "./route-request.ts";
 import type { Seat } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
+import { readHeldPlace, serveHeldConsumer } from "./upgrade-held-consumer.ts";
 
 /**
  * Answers a handshake: a consumer, a feed, or an error.
@@ -70,7 +71,13 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   if (!upgrade.socket.writable) return undefined;
   if (definition.kind === "feed") {
     await serveFeed(server, upgrade, { match, context, definition, url });
-  } else serveConsumer(server, upgrade, { match, context, definition });
+    return undefined;
+  }
+  const held = readHeldPlace(upgrade, url);
+  if (held) {
+    return await serveHeldConsumer(server, upgrade, { match, context, definition, seat, ...held });
+  }
+  serveConsumer(server, upgrade, { match, context, definition });
   return undefined;
 }
 
@@ -102,12 +109,6 @@ async function serveFeed(
     subprotocols: offeredSubprotocols(upgrade.request),
     onOpen: (connection) => (leave = server.live.add(match, context, connection)),
   }).finally(() => leave?.());
-}
-
-interface AcceptedConsumer {
-  readonly match: RouteMatch;
-  readonly context: RouteContext;
-  readonly definition: ConsumerDefinition;
 }
 
 /** Starts a consumer's connection, which is on its own from here. */

@@ -116,7 +116,7 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
   const answer = await inTime(posted, MAX_ANSWER_MS).catch(toTimeout);
   switch (answer.kind) {
     case "answers":
-      return new Response(`{"answers":${answer.json}}`, {
+      return new Response(`{"answers":[${answer.answers.join(",")}]}`, {
         headers: { "content-type": "application/json", "cache-control": "no-store" },
       });
     case "lost":

@@ -1,8 +1,8 @@
 /**
  * Deliveries: one file for each way in which a feed or a consumer reaches a client.
  *
- * `serve-feed.ts` chooses among them for HTTP. They share the outbox and the list of open
- * connections. They must never know an application, its routes or its middleware.
+ * `serve-feed.ts` chooses among them for a feed over HTTP, `held/serve-consumer.ts` for a consumer,
+ * whose connection outlives its requests. They share the outbox and the list of open connections. They must never know an application, its routes or its middleware.
  *
  * @module
  */
@@ -11,6 +11,7 @@ export { isGone, requestedCursor } from "./feed-exchange.ts";
 export { offeredSubprotocols } from "./handshake.ts";
 export type { ConnectionLink, LossReason, ReadAnswer, Visitor } from "./held/connection-link.ts";
 export { Reading } from "./held/consumer-exchange.ts";
+export { serveHeldConsumerOverWebSocket } from "./held/consumer-websocket.ts";
 export type { HeldConnection } from "./held/held-connection.ts";
 export { HeldConnections } from "./held/held-connections.ts";
 export { serveConsumerOverHttp } from "./held/serve-consumer.ts";

@@ -160,6 +160,18 @@ export class WebSocketConnection implements FrameHandler {
     if (this.#state === "open") this.#outbox.push(frame, key);
   }
 
+  /** Writes what is pending; settles when the client has taken what it should, or is gone. */
+  async drained(): Promise<void> {
+    this.#outbox.flush();
+    const socket = this.#socket;
+    if (this.#state !== "open" || !socket.writableNeedDrain) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const go = (): void => resolve();
+    socket.once("drain", go).once("close", go);
+    await promise;
+    socket.off("drain", go).off("close", go);
+  }
+
   /** @throws {TidingsError} OPTION_INVALID for a code that may not be sent. */
   close(code: number, reason: string): void {
     if (this.#state !== "open") return;

@@ -42,10 +42,16 @@ export type ReadAnswer =
   /** It is another user's. */
   | { readonly kind: "forbidden" };
 
+/** How messages of a client come. */
+export interface PostOptions {
+  /** Whether what carries them limits their rate by itself. @default false */
+  readonly isPaced?: boolean | undefined;
+}
+
 /** What became of a client's messages. */
 export type PostAnswer =
-  /** What is to be told of each, as a JSON list; the connection may have ended meanwhile. */
-  | { readonly kind: "answers"; readonly json: string }
+  /** What is to be told of them, in JSON each; the connection may have ended meanwhile. */
+  | { readonly kind: "answers"; readonly answers: readonly string[] }
   | { readonly kind: "lost" | "forbidden" | "malformed" | "busy" };
 
 /** What became of the wish to end a connection. */
@@ -57,7 +63,7 @@ export interface ConnectionLink {
   readonly isLocal: boolean;
   read(request: ReadRequest): Promise<ReadAnswer>;
   /** Hands over messages of the client; settles when all of them are handled. */
-  post(body: string): Promise<PostAnswer>;
+  post(body: string, options?: PostOptions): Promise<PostAnswer>;
   /** The client has had enough. */
   end(): Promise<EndAnswer>;
 }

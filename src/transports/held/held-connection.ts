@@ -21,6 +21,7 @@ import type {
   ConnectionLink,
   EndAnswer,
   PostAnswer,
+  PostOptions,
   ReadAnswer,
   ReadRequest,
   Visitor,
@@ -183,7 +184,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     }
   }
 
-  async post(body: string): Promise<PostAnswer> {
+  async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {
     if (this.#phase !== "open") return { kind: "lost" };
     const messages = readPostedMessages(body);
     if (!messages) return { kind: "malformed" };
@@ -191,11 +192,13 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     const isFull =
       this.#pending.size + messages.length > MAX_MESSAGES ||
       this.#postedBytes + body.length > maxOutboxBytes;
-    if (this.#isThrottled || isFull) return { kind: "busy" };
+    if (isFull || (this.#isThrottled && !isPaced)) return { kind: "busy" };
+    if (!isPaced) this.#count(messages.length);
+    if (this.#isClosed()) return { kind: "lost" };
     this.#postedBytes += body.length;
     const answers = await Promise.all(messages.map((message) => this.#take(message)));
     this.#postedBytes -= body.length;
-    return { kind: "answers", json: `[${answers.filter((text) => text !== "").join(",")}]` };
+    return { kind: "answers", answers: answers.filter((text) => text !== "") };
   }
 
   async end(): Promise<EndAnswer> {
@@ -279,19 +282,21 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.#lastMessage += 1;
     this.#pending.set(this.#lastMessage, resolve);
-    this.#count();
     this.#session?.onMessage({ ...content, id: this.#lastMessage });
     return await promise;
   }
 
-  #count(): void {
+  /** Counts messages; far too many of them end the connection. */
+  #count(messages: number): void {
     const { rate, losses } = this.#options;
     this.#allowance ??= rate.start();
-    const verdict = rate.count(this, this.#allowance);
-    if (verdict === "pause") this.#isThrottled = true;
-    if (verdict !== "close" || this.#phase !== "open") return;
-    losses.tooFast += 1;
-    this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
+    for (let counted = 0; counted < messages; counted++) {
+      const verdict = rate.count(this, this.#allowance);
+      if (verdict === "pause") this.#isThrottled = true;
+      if (verdict !== "close") continue;
+      losses.tooFast += 1;
+      return this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
+    }
   }
 
   #takeOver(reader: string): void {
@@ -354,6 +359,10 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     this.#options.rate.forget(this);
     this.#expectReader();
     this.#wake();
+  }
+
+  #isClosed(): boolean {
+    return this.#phase !== "open";
   }
 
   #finish(): void {

@@ -23,7 +23,9 @@ export async function answerQuestion(
         : { kind: "lost" };
     }
     case "post":
-      return { ...(await connection.post(readBody(fields))) };
+      return {
+        ...(await connection.post(readBody(fields), { isPaced: fields["isPaced"] === true })),
+      };
     case "end":
       return { kind: await connection.end() };
     default:

@@ -67,8 +67,10 @@ export function unpackReadAnswer(fields: LayerMessage): ReadAnswer {
   }
 }
 
-export function unpackPostAnswer({ kind, json }: LayerMessage): PostAnswer {
-  if (kind === "answers" && typeof json === "string") return { kind, json };
+export function unpackPostAnswer({ kind, answers }: LayerMessage): PostAnswer {
+  if (kind === "answers" && Array.isArray(answers)) {
+    return { kind, answers: answers.filter((answer) => typeof answer === "string") };
+  }
   if (kind === "forbidden" || kind === "malformed" || kind === "busy") return { kind };
   return { kind: "lost" };
 }

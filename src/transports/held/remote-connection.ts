@@ -3,6 +3,7 @@ import type {
   ConnectionLink,
   EndAnswer,
   PostAnswer,
+  PostOptions,
   ReadAnswer,
   ReadRequest,
   Visitor,
@@ -38,8 +39,8 @@ export class RemoteConnection implements ConnectionLink {
     return reply ? unpackReadAnswer(reply) : { kind: "lost", reason: "connection-gone" };
   }
 
-  async post(body: string): Promise<PostAnswer> {
-    const reply = await this.#ask({ ask: "post", body });
+  async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {
+    const reply = await this.#ask({ ask: "post", body, isPaced });
     return reply ? unpackPostAnswer(reply) : { kind: "lost" };
   }
 

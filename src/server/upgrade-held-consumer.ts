@@ -1,0 +1,70 @@
+import { toErrorResponse } from "../channels/index.ts";
+import { parseConnectionCursor, SUBPROTOCOL, type ConnectionPlace } from "../protocol/index.ts";
+import {
+  offeredSubprotocols,
+  serveHeldConsumerOverWebSocket,
+  type Upgrade,
+} from "../transports/index.ts";
+import {
+  beginConnection,
+  resumeConnection,
+  type AcceptedConsumer,
+  type ReadConnection,
+} from "./hold-connection.ts";
+import type { RequestUrl } from "./request-url.ts";
+import type { Seat } from "./seats.ts";
+import type { ServerContext } from "./server-context.ts";
+
+/** A WebSocket that is to carry a connection which can be gone on with. */
+export interface HeldHandshake extends AcceptedConsumer {
+  /** Where to go on; without it, a connection begins. */
+  readonly place: ConnectionPlace | undefined;
+  /** The seat of the socket. */
+  readonly seat: Seat;
+}
+
+/**
+ * Whether a handshake asks for a connection that can be gone on with, and where: `?connection=` begins
+ * one, the cursor of one goes on with it (PROTOCOL.md 10.8).
+ */
+export function readHeldPlace(
+  { request }: Upgrade,
+  url: RequestUrl,
+): { readonly place: ConnectionPlace | undefined } | undefined {
+  if (!offeredSubprotocols(request).includes(SUBPROTOCOL)) return undefined;
+  const { searchParams } = new URL(url.href);
+  const place = parseConnectionCursor(searchParams.get("cursor") ?? "");
+  return place || searchParams.has("connection") ? { place } : undefined;
+}
+
+/** Carries a connection over a WebSocket; returns the refusal, if it was refused. */
+export async function serveHeldConsumer(
+  server: ServerContext,
+  upgrade: Upgrade,
+  asked: HeldHandshake,
+): Promise<Response | undefined> {
+  const found = await findConnection(server, asked);
+  if (found instanceof Response) return found;
+  void serveHeldConsumerOverWebSocket(server.websockets, { upgrade, ...found });
+  return undefined;
+}
+
+async function findConnection(
+  server: ServerContext,
+  asked: HeldHandshake,
+): Promise<ReadConnection | Response> {
+  const { place, seat, context } = asked;
+  const resumed = place && (await resumeConnection(server, asked, place));
+  // A connection that lives here has a seat already, or takes it now: it may stay longer.
+  if (resumed?.kind !== "read" || resumed.reading.link.isLocal) seat[Symbol.dispose]();
+  if (resumed?.kind === "read") return resumed;
+  const own = server.seats.take(context);
+  if ("status" in own) return toErrorResponse(own);
+  const excess = own.claim(context.user);
+  if (excess) {
+    own[Symbol.dispose]();
+    return toErrorResponse(excess);
+  }
+  const begun = await beginConnection(server, asked, { seat: own, reset: resumed?.reason });
+  return begun.kind === "read" ? begun : toErrorResponse(begun.refusal);
+}

@@ -1,0 +1,143 @@
+import type { ErrorCode } from "../../core/errors.ts";
+import { SUBPROTOCOL } from "../../protocol/index.ts";
+import { formatAnswer } from "../consumer-envelope.ts";
+import { frameText } from "../frame-writer.ts";
+import type {
+  Upgrade,
+  WebSocketConnection,
+  WebSocketListener,
+  WebSocketTransport,
+} from "../websocket.ts";
+import { formatPolledFrame } from "./connection-format.ts";
+import type { ReadAnswer } from "./connection-link.ts";
+import type { Reading } from "./consumer-exchange.ts";
+
+/** A handshake that asks for a connection which can be gone on with. */
+export interface HeldUpgrade {
+  readonly upgrade: Upgrade;
+  readonly reading: Reading;
+  readonly first: ReadAnswer;
+  /** Headers of the consumer's own, when the connection has just begun. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Messages that are not handled yet before the socket is read no further, and when it is again. */
+const PAUSE_AT = 64;
+const RESUME_AT = 16;
+const NORMAL = 1000;
+const GOING_AWAY = 1001;
+const NO_STATUS = 1005;
+const POLICY_VIOLATION = 1008;
+
+/** Carries a consumer's connection over a WebSocket; settles when the WebSocket is over. */
+export async function serveHeldConsumerOverWebSocket(
+  transport: WebSocketTransport,
+  upgrade: HeldUpgrade,
+): Promise<void> {
+  await new HeldWebSocket(upgrade).run(transport);
+}
+
+class HeldWebSocket implements WebSocketListener {
+  readonly #options: HeldUpgrade;
+  readonly #gone = new AbortController();
+  #connection: WebSocketConnection | undefined;
+  #unhandled = 0;
+  #isPaused = false;
+
+  constructor(options: HeldUpgrade) {
+    this.#options = options;
+  }
+
+  async run(transport: WebSocketTransport): Promise<void> {
+    const { upgrade, reading, first, headers } = this.#options;
+    const connection = transport.accept(upgrade, { subprotocol: SUBPROTOCOL, headers }, this);
+    if (!connection) return;
+    this.#connection = connection;
+    connection.send(frameText(JSON.stringify(reading.hello)));
+    let answer = first;
+    while (this.#write(connection, answer)) {
+      await connection.drained();
+      if (this.#gone.signal.aborted) return;
+      answer = await reading.next(Infinity, this.#gone.signal);
+    }
+  }
+
+  onMessage(data: string | Uint8Array): void {
+    this.#unhandled += 1;
+    if (this.#unhandled >= PAUSE_AT && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#connection?.pause();
+    }
+    void this.#post(data).finally(() => {
+      this.#unhandled -= 1;
+      if (!this.#isPaused || this.#unhandled > RESUME_AT) return;
+      this.#isPaused = false;
+      this.#connection?.resume();
+    });
+  }
+
+  /** A client that says goodbye has had enough; one that breaks off may come back. */
+  onClose(code: number): void {
+    if (this.#gone.signal.aborted) return;
+    this.#gone.abort();
+    if (code === NORMAL || code === NO_STATUS || code >= 3000)
+      void this.#options.reading.link.end();
+  }
+
+  /** Sends what has come; `false` when nothing more will. */
+  #write(connection: WebSocketConnection, answer: ReadAnswer): boolean {
+    if (this.#gone.signal.aborted) return false;
+    const { reading } = this.#options;
+    switch (answer.kind) {
+      case "frames": {
+        for (const { sequence, payload } of answer.frames) {
+          connection.send(frameText(formatPolledFrame(reading.cursorOf(sequence), payload)));
+        }
+        reading.advance(answer.frames);
+        if (!answer.close) return true;
+        const cursor = reading.cursorAfter(answer.close);
+        connection.send(frameText(JSON.stringify({ cursor, close: answer.close })));
+        this.#close(answer.close.code, answer.close.reason);
+        return false;
+      }
+      case "taken":
+        this.#close(NORMAL, "taken over");
+        return false;
+      case "lost":
+      case "forbidden":
+        // Who comes back gets another connection.
+        this.#close(GOING_AWAY, "connection gone");
+        return false;
+    }
+  }
+
+  async #post(data: string | Uint8Array): Promise<void> {
+    const body = typeof data === "string" ? data : toEnvelope(data);
+    const answer = await this.#options.reading.link.post(body, { isPaced: true });
+    switch (answer.kind) {
+      case "answers":
+        for (const json of answer.answers) this.#connection?.send(frameText(json));
+        return;
+      case "malformed":
+        return this.#connection?.send(frameText(formatAnswer(undefined, { problem: MALFORMED })));
+      case "busy":
+        return this.#close(POLICY_VIOLATION, "too many messages");
+      case "lost":
+      case "forbidden":
+        return this.#close(GOING_AWAY, "connection gone");
+    }
+  }
+
+  /** Ends the WebSocket, not the connection. */
+  #close(code: number, reason: string): void {
+    this.#gone.abort();
+    this.#connection?.close(code, reason);
+  }
+}
+
+const CODE: ErrorCode = "MESSAGE_NOT_JSON";
+const MALFORMED = { code: CODE, message: "expected a message in JSON", issues: [] };
+
+function toEnvelope(bytes: Uint8Array): string {
+  return JSON.stringify({ bytes: Buffer.from(bytes).toString("base64") });
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "vitest";
+
+import { FrameLog, type FrameLogOptions } from "./frame-log.ts";
+
+function makeLog(options: Partial<FrameLogOptions> = {}) {
+  const time = { now: 0, dropped: 0 };
+  const log = new FrameLog({
+    maxBytes: 10_000,
+    policy: "disconnect",
+    keepMs: 1_000,
+    onDrop: () => void (time.dropped += 1),
+    now: () => time.now,
+    ...options,
+  });
+  return { log, time };
+}
+
+const payload = (bytes: number): { readonly text: string } => ({ text: "x".repeat(bytes) });
+
+function numbersAfter(log: FrameLog, sequence: number): readonly number[] | undefined {
+  return log.readAfter(sequence)?.map((frame) => frame.sequence);
+}
+
+describe("the frames of a connection", () => {
+  test("can be read again until they are acknowledged", () => {
+    const { log } = makeLog();
+    for (let n = 0; n < 4; n++) log.push(payload(1));
+    expect(numbersAfter(log, 0)).toEqual([1, 2, 3, 4]);
+    expect(numbersAfter(log, 2)).toEqual([3, 4]);
+    log.acknowledge(2);
+    expect(numbersAfter(log, 2)).toEqual([3, 4]);
+    expect(numbersAfter(log, 1)).toBeUndefined();
+    expect(numbersAfter(log, 5)).toBeUndefined();
+    expect([log.hasAfter(3), log.hasAfter(4), log.last]).toEqual([true, false, 4]);
+  });
+
+  test("are handed out in batches of 256 KiB, and one that is larger by itself", () => {
+    const { log } = makeLog({ maxBytes: 10_000_000 });
+    for (const bytes of [200_000, 50_000, 20_000, 300_000, 1]) log.push(payload(bytes));
+    expect(numbersAfter(log, 0)).toEqual([1, 2]);
+    expect(numbersAfter(log, 2)).toEqual([3]);
+    expect(numbersAfter(log, 3)).toEqual([4]);
+    expect(numbersAfter(log, 4)).toEqual([5]);
+  });
+
+  test("that were read are kept for a while, those that were not as long as there is room", () => {
+    const { log, time } = makeLog();
+    log.push(payload(1));
+    log.push(payload(1));
+    log.readAfter(0);
+    log.push(payload(1));
+    time.now = 1_000;
+    log.trim();
+    expect(numbersAfter(log, 0)).toEqual([1, 2, 3]);
+    time.now = 1_001;
+    log.trim();
+    expect(numbersAfter(log, 0)).toBeUndefined();
+    expect(numbersAfter(log, 2)).toEqual([3]);
+  });
+
+  test("that were read make way for new ones", () => {
+    const { log } = makeLog();
+    for (let n = 0; n < 9; n++) expect(log.push(payload(1_000))).toBe(true);
+    log.readAfter(0);
+    expect(log.push(payload(1_000))).toBe(true);
+    expect(numbersAfter(log, 0)).toBeUndefined();
+    expect(numbersAfter(log, 9)).toEqual([10]);
+  });
+
+  test("that were read are 256 KiB at most", () => {
+    const { log } = makeLog({ maxBytes: 10_000_000 });
+    for (let n = 1; n <= 400; n++) {
+      log.push(payload(1_000));
+      log.readAfter(n - 1);
+    }
+    log.push(payload(1));
+    expect(numbersAfter(log, 100)).toBeUndefined();
+    expect(numbersAfter(log, 200)?.at(0)).toBe(201);
+  });
+
+  test("that nobody has read do not fit at the bound", () => {
+    const { log, time } = makeLog();
+    for (let n = 0; n < 9; n++) log.push(payload(1_000));
+    expect(log.push(payload(1_000))).toBe(false);
+    expect(time.dropped).toBe(0);
+  });
+
+  test("make way from the oldest on, and the newest stays whatever its size", () => {
+    const { log, time } = makeLog({ policy: "drop-oldest" });
+    for (let n = 0; n < 12; n++) log.push(payload(1_000));
+    // Whoever reads on never learns of those that were dropped.
+    expect(numbersAfter(log, 0)).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(time.dropped).toBe(3);
+    log.acknowledge(12);
+    expect(log.push(payload(20_000))).toBe(true);
+    expect(numbersAfter(log, 12)).toEqual([13]);
+  });
+
+  test("make way for newer ones with the same key, unless they were read", () => {
+    const { log, time } = makeLog({ policy: "conflate" });
+    log.push(payload(1), "a");
+    log.readAfter(0);
+    for (const key of ["a", "b", "a", undefined, "b"]) log.push(payload(1), key);
+    expect(numbersAfter(log, 0)).toEqual([1, 4, 5, 6]);
+    expect(time.dropped).toBe(2);
+  });
+});

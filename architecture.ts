@@ -22,6 +22,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   app: ["core", "redis", "cache", "layers", "history", "channels", "tasks"],
   server: ["core", "protocol", "layers", "channels", "transports", "app"],
   client: ["core", "protocol"],
+  react: ["core", "client"],
   cli: ["core", "app", "server", "tasks", "channels", "layers"],
   testing: [
     "core",
@@ -39,4 +40,4 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders that must also run in a browser: no `node:` import, no Node type. */
-export const browserSafe: readonly string[] = ["core", "protocol", "client"];
+export const browserSafe: readonly string[] = ["core", "protocol", "client", "react"];

@@ -161,6 +161,41 @@ describe("a pool of children", () => {
     await pool.stop();
   });
 
+  test("grows by children that count once they are ready, and goes on without one that is not", async () => {
+    const { pool, children } = await startPool(1);
+    pool.resize(3);
+    expect([pool.size, pool.capacity, children.length]).toEqual([3, 1, 3]);
+    const results = [1, 2].map(() => pool.run(createCall()));
+    children[1]?.say({ kind: "ready" });
+    await vi.waitFor(() => expect(pool.capacity).toBe(2));
+    children[2]?.end("exit 1");
+    for (const child of children.slice(0, 2)) {
+      await vi.waitFor(() => expect(child.heard.map(({ kind }) => kind)).toEqual(["run"]));
+      child.say(ENDED);
+    }
+    expect(await Promise.all(results)).toEqual([7, 7]);
+    expect(pool.capacity).toBe(2);
+    await pool.stop();
+  });
+
+  test("shrinks by children that have nothing to do, at once, and by busy ones when they have ended", async () => {
+    const { pool, children } = await startPool(3);
+    const kinds = (): readonly (readonly string[])[] =>
+      children.map(({ heard }) => heard.map(({ kind }) => kind));
+    const results = [pool.run(createCall()), pool.run(createCall())];
+    pool.resize(1);
+    expect([pool.size, pool.capacity]).toEqual([1, 1]);
+    expect(kinds()).toEqual([["run"], ["run"], ["exit"]]);
+    children[0]?.say(ENDED);
+    await results[0];
+    expect(kinds()).toEqual([["run", "exit"], ["run"], ["exit"]]);
+    children[1]?.say(ENDED);
+    expect(await Promise.all(results)).toEqual([7, 7]);
+    expect(kinds()).toEqual([["run", "exit"], ["run"], ["exit"]]);
+    expect(children).toHaveLength(3);
+    await pool.stop();
+  });
+
   test("starts no child when it is resized after its end", async () => {
     const { pool, children } = await startPool(1);
     await pool.stop();

@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage, GetMessage } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
 
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import type { AmqpDelivery } from "./amqp-message.ts";
@@ -32,6 +32,14 @@ export interface ConsumeOptions {
   readonly noAck?: boolean | undefined;
   /** Called when RabbitMQ ends the consumer: its queue is gone. */
   readonly onCancel?: (() => void) | undefined;
+}
+
+/** The message that was the first of its queue. */
+export interface FirstMessage {
+  /** What it is acknowledged by. */
+  readonly tag: number;
+  /** How many messages wait behind it. */
+  readonly behind: number;
 }
 
 /**
@@ -115,9 +123,11 @@ export class AmqpChannel implements AsyncDisposable {
   }
 
   /** Takes the first message of a queue; `null` when nothing waits there. */
-  async get(queue: string): Promise<AmqpDelivery | null> {
+  async get(queue: string): Promise<FirstMessage | null> {
     const message = await this.#ask((channel) => channel.get(queue));
-    return message ? toDelivery(message) : null;
+    return message
+      ? { tag: message.fields.deliveryTag, behind: message.fields.messageCount }
+      : null;
   }
 
   async cancel(consumerTag: string): Promise<void> {
@@ -171,7 +181,7 @@ function toReference(tag: number): ConsumeMessage {
   return { fields: { deliveryTag: tag } } as ConsumeMessage;
 }
 
-function toDelivery({ fields, properties, content }: ConsumeMessage | GetMessage): AmqpDelivery {
+function toDelivery({ fields, properties, content }: ConsumeMessage): AmqpDelivery {
   const { contentType, contentEncoding, headers, deliveryMode } = properties;
   const { priority, correlationId, replyTo, expiration } = properties;
   return {

@@ -60,6 +60,9 @@ export class AmqpDeadLetters implements DeadLetterStore {
   #view: Promise<AmqpLetterView | null> | undefined;
   #viewUntil = 0;
   #closing: Promise<void> = Promise.resolve();
+  #trimming: Promise<void> = Promise.resolve();
+  /** One that has not begun. */
+  #nextTrim: Promise<void> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #youngest = 0;
 
@@ -88,7 +91,7 @@ export class AmqpDeadLetters implements DeadLetterStore {
       });
     });
     const ended = await this.#options.acknowledge(delivery);
-    await this.#options.run((link) => this.#trim(link));
+    await this.#trim();
     return ended;
   }
 
@@ -189,13 +192,32 @@ export class AmqpDeadLetters implements DeadLetterStore {
     }
   }
 
-  /** Drops the oldest, unless somebody looks at them: then it is done the next time. */
-  async #trim({ topology }: Link): Promise<void> {
+  /** Drops the oldest, one process's burials at a time; those that come meanwhile wait for the next. */
+  #trim(): Promise<void> {
+    this.#nextTrim ??= this.#trimAfter(this.#trimming);
+    this.#trimming = this.#nextTrim;
+    return this.#nextTrim;
+  }
+
+  async #trimAfter(earlier: Promise<void>): Promise<void> {
+    await earlier;
+    this.#nextTrim = undefined;
+    try {
+      await this.#options.run((link) => this.#dropExcess(link));
+    } catch {
+      // What has died is kept; whoever dies next has as much dropped.
+    }
+  }
+
+  /** What somebody looks at is not counted: then it is done the next time. */
+  async #dropExcess({ topology }: Link): Promise<void> {
     await topology.withChannel(async (channel) => {
-      const excess = (await channel.countMessages(QUEUE)) - this.#maxCount;
-      for (let count = 0; count < excess; count++) {
+      const count = await channel.countMessages(QUEUE);
+      for (let excess = count - this.#maxCount; excess > 0; excess--) {
         const oldest = await channel.get(QUEUE);
         if (!oldest) return;
+        // Others drop as well: only what there are enough behind is too much.
+        if (oldest.behind < this.#maxCount) return void channel.giveBack(oldest.tag);
         channel.acknowledge(oldest.tag);
       }
     });

@@ -91,7 +91,9 @@ export class DeadLetters {
 
   /** Sends all that fit to their queues again, the oldest first; returns how many. */
   redriveAll(filter: DeadLetterFilter = {}): Promise<number> {
-    return this.#forEach(filter, (letter) => this.#redrive(letter));
+    return this.#forEachPage(filter, async (letters) => {
+      for (const letter of letters) await this.#redrive(letter);
+    });
   }
 
   /** Removes a dead letter for good; returns whether there was one. */
@@ -101,7 +103,9 @@ export class DeadLetters {
 
   /** Removes all that fit for good; returns how many. */
   discardAll(filter: DeadLetterFilter = {}): Promise<number> {
-    return this.#forEach(filter, ({ id }) => this.#store.remove(id));
+    return this.#forEachPage(filter, (letters) =>
+      Promise.all(letters.map(({ id }) => this.#store.remove(id))),
+    );
   }
 
   get #store(): DeadLetterStore {
@@ -118,9 +122,9 @@ export class DeadLetters {
   }
 
   /** What dies meanwhile is left for the next time, so that this ends. */
-  async #forEach(
+  async #forEachPage(
     filter: DeadLetterFilter,
-    act: (letter: DeadLetter) => Promise<unknown>,
+    act: (letters: readonly DeadLetter[]) => Promise<unknown>,
   ): Promise<number> {
     assertFilter(filter);
     let left = await this.count();
@@ -128,7 +132,7 @@ export class DeadLetters {
     for (let after: string | undefined; left > 0;) {
       const page = await this.#store.read({ limit: Math.min(left, PAGE), after });
       const fitting = page.letters.filter((letter) => fits(letter, filter));
-      for (const letter of fitting) await act(letter);
+      await act(fitting);
       done += fitting.length;
       left -= page.letters.length;
       if (page.next === null) break;

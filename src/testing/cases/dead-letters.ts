@@ -146,6 +146,19 @@ export const deadLettersCases: readonly DeadLettersCase[] = [
     },
   },
   {
+    name: "keeps as many as its bound when many die at once",
+    async run(make) {
+      await using broker = await make({ deadLetters: { maxCount: 5 } });
+      const letters = lettersOf(broker);
+      for (let n = 0; n < 20; n++) await broker.publish("celery", message(`one of many ${n}`));
+      const request = { queues: ["celery"], limit: 20, leaseMs: 10_000 };
+      const deliveries: Delivery[] = [];
+      while (deliveries.length < 20) deliveries.push(...(await broker.take(request)));
+      await Promise.all(deliveries.map((delivery) => letters.bury(delivery, death())));
+      assert.equal(await letters.count(), 5);
+    },
+  },
+  {
     name: "drops what is too old, and nothing else",
     movesClock: true,
     async run(make) {

@@ -15,7 +15,7 @@ let files = 0;
 
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A worker of its own process. Its task ends by itself only if it has been started before. */
+/** A worker of its own process, which ends with ours. Its task ends by itself only if it has been started before. */
 const WORKER = `
   import { createTasks, currentTask } from ${JSON.stringify(new URL("../index.ts", import.meta.url).href)};
   const url = process.env.TASKS_URL;
@@ -34,6 +34,7 @@ const WORKER = `
     await worker.stop({ signal: AbortSignal.timeout(1) });
     await tasks.close();
   });
+  process.stdin.on("end", () => process.exit()).resume().unref();
 `;
 
 interface WorkerProcess extends AsyncDisposable {
@@ -44,7 +45,7 @@ interface WorkerProcess extends AsyncDisposable {
 function startWorkerProcess(url: string): WorkerProcess {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", WORKER], {
     env: { ...process.env, TASKS_URL: url },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["pipe", "ignore", "inherit"],
   });
   const ended = once(child, "exit");
   return {

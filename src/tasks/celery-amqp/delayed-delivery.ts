@@ -58,6 +58,8 @@ export class DelayedDelivery {
   }
 
   async #declareLevels(): Promise<void> {
+    // It is declared last.
+    const isThere = (await this.#topology.countMessages(nameOf(0))) !== null;
     await this.#topology.withChannel(async (channel) => {
       for (let level = LEVELS - 1; level >= 0; level--) {
         await channel.declareExchange(nameOf(level), { type: "topic", durable: true });
@@ -76,6 +78,7 @@ export class DelayedDelivery {
         await channel.bindExchange(next, { exchange: nameOf(level), pattern: `${skipped}0.#` });
       });
     }
+    if (!isThere) await this.#topology.untilRecorded();
   }
 
   /** A quorum queue, as Celery's default; where Celery was told to use classic ones, those are kept. */

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import {
   isAmqpRefusal,
   type AmqpChannel,
@@ -13,6 +15,9 @@ export interface QueueSettings {
   /** `x-max-priority`: without it a queue knows no priorities. Only classic queues take it. */
   readonly maxPriority: number | undefined;
 }
+
+/** RabbitMQ writes half a second later, once nothing else is declared, which quorum queues it has. */
+const RECORDED_MS = 1_500;
 
 /**
  * What one connection knows to be there: queues with their exchanges, as Celery declares them.
@@ -58,6 +63,16 @@ export class Topology {
     return (await this.#ignoring("NOT_FOUND", (channel) => channel.countMessages(queue))) ?? null;
   }
 
+  /**
+   * Waits until RabbitMQ knows after its death too that quorum queues are there which were just declared.
+   *
+   * One that is killed before starts them anew: empty, though it has confirmed what was in them, and
+   * without a leader.
+   */
+  async untilRecorded(): Promise<void> {
+    await delay(RECORDED_MS);
+  }
+
   /** Asks on a channel of its own, which RabbitMQ ends when it refuses. */
   async withChannel<T>(ask: (channel: AmqpChannel) => Promise<T>): Promise<T> {
     await using channel = await this.#session.openChannel();
@@ -76,6 +91,7 @@ export class Topology {
       });
       await channel.bindQueue(name, { exchange: name, pattern: name });
     });
+    if (type === "quorum") await this.untilRecorded();
   }
 
   async #ignoring<T>(

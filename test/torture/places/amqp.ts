@@ -1,3 +1,4 @@
+import { createTasks } from "../../../src/tasks/index.ts";
 import { RabbitServer } from "../../amqp/rabbit-server.ts";
 import { RedisServer } from "../../redis/redis-server.ts";
 import { Proxy } from "../proxy.ts";
@@ -9,6 +10,7 @@ export async function startAmqpPlace(): Promise<Place> {
   const server = await RabbitServer.start();
   const results = await RedisServer.start();
   const proxy = await Proxy.start(server.port);
+  await declareLevels(server.url, results.url);
   return {
     name: "amqp",
     broker: `amqp://127.0.0.1:${proxy.port}`,
@@ -25,4 +27,10 @@ export async function startAmqpPlace(): Promise<Place> {
       await results[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What is killed within the second in which the first task is delayed has to be repaired by hand. */
+async function declareLevels(broker: string, results: string): Promise<void> {
+  await using tasks = createTasks({ broker, results });
+  await tasks.sendTask("torture.work", [1], { countdownMs: 5_000 });
 }

@@ -49,6 +49,10 @@ export class RabbitServer implements AsyncDisposable {
         "",
       ].join("\n"),
     );
+    const advanced = join(this.#folder, "advanced.config");
+    // What is due while RabbitMQ starts, and finds no queue yet, is tried again then: three minutes by default.
+    const retry = "dead_letter_worker_publisher_confirm_timeout, 10000";
+    writeFileSync(advanced, `[{rabbit, [{${retry}}]}].\n`);
     const plugins = join(this.#folder, "enabled_plugins");
     writeFileSync(plugins, "[].\n");
     this.#process = spawn("/usr/lib/rabbitmq/bin/rabbitmq-server", [], {
@@ -61,6 +65,7 @@ export class RabbitServer implements AsyncDisposable {
         HOME: home,
         RABBITMQ_NODENAME: `tidings${this.port}@localhost`,
         RABBITMQ_CONFIG_FILE: config,
+        RABBITMQ_ADVANCED_CONFIG_FILE: advanced,
         RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
         RABBITMQ_MNESIA_BASE: join(this.#folder, "mnesia"),
         RABBITMQ_LOG_BASE: join(this.#folder, "log"),

@@ -33,8 +33,13 @@ export interface ConnectionPort {
   accept(options: AcceptOptions): void;
   /** Answers the handshake with an HTTP error instead. */
   refuse(status: number, message: string): void;
-  /** Sends to the client, without waiting for it. */
-  send(payload: Payload): void;
+  /**
+   * Sends to the client, without waiting for it.
+   *
+   * `positions` is where the connection is in the histories of its groups once the client has this: a
+   * cursor, which goes on from there.
+   */
+  send(payload: Payload, positions?: string): void;
   /** Tells what became of the message with this id; without one, what was wrong with a message. */
   answer(id: MessageId | undefined, outcome: Outcome): void;
   close(code: number, reason: string): void;

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import { formatConnectionCursor, homeOf, parseConnectionCursor } from "./connection-cursor.ts";
+import {
+  formatConnectionCursor,
+  homeOf,
+  parseConnectionCursor,
+  positionsOf,
+} from "./connection-cursor.ts";
 
 const connection = "AAAAAAAAAAAAAAA-.BBBBBBBBBBBBBBBBBBBBB_";
 
@@ -33,6 +38,17 @@ describe("the cursor of a connection", () => {
     expect(() => formatConnectionCursor({ connection: "short", sequence: 1 })).toThrow(
       expect.objectContaining({ code: "OPTION_INVALID" }),
     );
+  });
+
+  test.each([
+    [`${connection}.3~a1.epoch.3`, "a1.epoch.3"],
+    [`${connection}.3`, undefined],
+    ["a1.epoch.3", "a1.epoch.3"],
+    ["", undefined],
+    ["ä", undefined],
+    ["a".repeat(961), undefined],
+  ])("tells the places in histories of %j", (cursor, positions) => {
+    expect(positionsOf(cursor)).toBe(positions);
   });
 
   test("names the process where its connection lives", () => {

@@ -15,6 +15,9 @@ export interface ConnectionPlace {
 }
 
 const MAX_LENGTH = 1_024;
+/** What the place of a connection leaves of it. */
+const MAX_POSITIONS_LENGTH = 960;
+const POSITIONS = /^[\w.~-]+$/;
 /** 96 bits that name the process, and 128 that nobody can guess, in base64url. */
 const CONNECTION_ID = /^([\w-]{16})\.[\w-]{22}$/;
 const CURSOR = /^([\w-]{16}\.[\w-]{22})\.(0|[1-9]\d{0,14})(?:~([\w.~-]+))?$/;
@@ -38,6 +41,16 @@ export function parseConnectionCursor(text: string): ConnectionPlace | undefined
   return connection === undefined
     ? undefined
     : { connection, sequence: Number(sequence), positions };
+}
+
+/**
+ * The part of any cursor that says where a client is in the histories of its groups: what is behind the
+ * connection's place, or all of it when it names no connection. `undefined` for none.
+ */
+export function positionsOf(cursor: string): string | undefined {
+  const place = parseConnectionCursor(cursor);
+  if (place) return place.positions;
+  return cursor.length <= MAX_POSITIONS_LENGTH && POSITIONS.test(cursor) ? cursor : undefined;
 }
 
 /** The part of a connection's id that names the process where it lives; `undefined` for no such id. */

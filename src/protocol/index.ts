@@ -12,6 +12,7 @@ export {
   formatConnectionCursor,
   homeOf,
   parseConnectionCursor,
+  positionsOf,
   type ConnectionPlace,
 } from "./connection-cursor.ts";
 export {

@@ -1,5 +1,5 @@
 import type { ConsumerDefinition, Refusal, RouteContext, RouteMatch } from "../channels/index.ts";
-import type { ConnectionPlace } from "../protocol/index.ts";
+import { positionsOf, type ConnectionPlace } from "../protocol/index.ts";
 import {
   Reading,
   type HeldConnection,
@@ -30,12 +30,12 @@ export interface ReadConnection {
 export async function resumeConnection(
   server: ServerContext,
   { match, context, definition }: AcceptedConsumer,
-  { connection: id, sequence: after }: ConnectionPlace,
+  place: ConnectionPlace,
 ): Promise<ReadConnection | { readonly kind: "lost"; readonly reason: LossReason }> {
   const layer = server.application.app.getLayer(definition.layer);
-  const link = server.held.find(id, layer, toVisitor(match, context));
+  const link = server.held.find(place.connection, layer, toVisitor(match, context));
   if (typeof link === "string") return { kind: "lost", reason: "connection-gone" };
-  const reading = new Reading({ link, id, after });
+  const reading = new Reading({ link, place });
   const first = await reading.next(0);
   if (first.kind === "lost") return first;
   if (first.kind === "forbidden") return { kind: "lost", reason: "connection-gone" };
@@ -46,6 +46,8 @@ export async function resumeConnection(
 export interface BeginOptions {
   /** It has the seat until it is over. */
   readonly seat: Disposable;
+  /** The cursor that the client has, if any: it may well say more than the connection that is gone. */
+  readonly cursor: string | undefined;
   /** Why another connection could not be gone on with, if the client has named one. */
   readonly reset: LossReason | undefined;
 }
@@ -58,7 +60,7 @@ export interface BeginOptions {
 export async function beginConnection(
   server: ServerContext,
   accepted: AcceptedConsumer,
-  { seat, reset }: BeginOptions,
+  { seat, cursor = "", reset }: BeginOptions,
 ): Promise<ReadConnection | { readonly kind: "refused"; readonly refusal: Refusal }> {
   const connection = await open(server, accepted, seat);
   const { handshakeTimeoutMs } = server.limits;
@@ -67,7 +69,8 @@ export async function beginConnection(
     throw thrown;
   });
   if (opening.kind === "refused") return opening;
-  const reading = new Reading({ link: connection, id: connection.id, after: 0, reset });
+  const place = { connection: connection.id, sequence: 0, positions: positionsOf(cursor) };
+  const reading = new Reading({ link: connection, place, reset });
   return { kind: "read", reading, first: await reading.next(0), headers: opening.headers };
 }
 

@@ -99,7 +99,8 @@ async function begin(
     seat[Symbol.dispose]();
     return toErrorResponse(excess);
   }
-  const begun = await beginConnection(server, asked, { seat, reset });
+  const cursor = requestedCursor(context.request);
+  const begun = await beginConnection(server, asked, { seat, cursor, reset });
   if (begun.kind === "refused") return toErrorResponse(begun.refusal);
   const { request } = context;
   const exchange = { request, response, connections, isResumed: false, ...begun };

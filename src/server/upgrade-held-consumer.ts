@@ -19,6 +19,7 @@ import type { ServerContext } from "./server-context.ts";
 export interface HeldHandshake extends AcceptedConsumer {
   /** Where to go on; without it, a connection begins. */
   readonly place: ConnectionPlace | undefined;
+  readonly cursor: string | undefined;
   /** The seat of the socket. */
   readonly seat: Seat;
 }
@@ -30,11 +31,12 @@ export interface HeldHandshake extends AcceptedConsumer {
 export function readHeldPlace(
   { request }: Upgrade,
   url: RequestUrl,
-): { readonly place: ConnectionPlace | undefined } | undefined {
+): Pick<HeldHandshake, "place" | "cursor"> | undefined {
   if (!offeredSubprotocols(request).includes(SUBPROTOCOL)) return undefined;
   const { searchParams } = new URL(url.href);
-  const place = parseConnectionCursor(searchParams.get("cursor") ?? "");
-  return place || searchParams.has("connection") ? { place } : undefined;
+  const cursor = searchParams.get("cursor") ?? undefined;
+  const place = parseConnectionCursor(cursor ?? "");
+  return place || searchParams.has("connection") ? { place, cursor } : undefined;
 }
 
 /** Carries a connection over a WebSocket; returns the refusal, if it was refused. */
@@ -53,7 +55,7 @@ async function findConnection(
   server: ServerContext,
   asked: HeldHandshake,
 ): Promise<ReadConnection | Response> {
-  const { place, seat, context } = asked;
+  const { place, cursor, seat, context } = asked;
   const resumed = place && (await resumeConnection(server, asked, place));
   // A connection that lives here has a seat already, or takes it now: it may stay longer.
   if (resumed?.kind !== "read" || resumed.reading.link.isLocal) seat[Symbol.dispose]();
@@ -65,6 +67,7 @@ async function findConnection(
     own[Symbol.dispose]();
     return toErrorResponse(excess);
   }
-  const begun = await beginConnection(server, asked, { seat: own, reset: resumed?.reason });
+  const reset = resumed?.reason;
+  const begun = await beginConnection(server, asked, { seat: own, cursor, reset });
   return begun.kind === "read" ? begun : toErrorResponse(begun.refusal);
 }

@@ -1,6 +1,10 @@
 import { randomUUID } from "node:crypto";
 
-import { formatConnectionCursor, isFinalClose } from "../../protocol/index.ts";
+import {
+  formatConnectionCursor,
+  isFinalClose,
+  type ConnectionPlace,
+} from "../../protocol/index.ts";
 import type { FeedResponse } from "../feed-exchange.ts";
 import type { OpenConnections } from "../open-connections.ts";
 import type { ConnectionHello } from "./connection-format.ts";
@@ -30,10 +34,8 @@ export interface ConsumerExchange {
 /** What a {@link Reading} begins with. */
 export interface ReadingOptions {
   readonly link: ConnectionLink;
-  /** The connection's id. */
-  readonly id: string;
-  /** The number of the last frame that the client has. */
-  readonly after: number;
+  /** What the client has of the connection. */
+  readonly place: ConnectionPlace;
   /** Why another connection could not be gone on with, if the client has named one. */
   readonly reset?: LossReason | undefined;
 }
@@ -41,27 +43,25 @@ export interface ReadingOptions {
 /** One request's way through the frames of a connection. */
 export class Reading {
   readonly link: ConnectionLink;
-  readonly #id: string;
   readonly #reset: LossReason | undefined;
   readonly #reader = randomUUID();
-  #after: number;
+  #place: ConnectionPlace;
   #isFirst = true;
 
-  constructor({ link, id, after, reset }: ReadingOptions) {
+  constructor({ link, place, reset }: ReadingOptions) {
     this.link = link;
-    this.#id = id;
-    this.#after = after;
+    this.#place = place;
     this.#reset = reset;
   }
 
   /** Where it is. */
   get cursor(): string {
-    return this.cursorOf(this.#after);
+    return formatConnectionCursor(this.#place);
   }
 
   get hello(): ConnectionHello {
     const { cursor } = this;
-    const connection = this.#id;
+    const { connection } = this.#place;
     return this.#reset
       ? { connection, cursor, reset: { reason: this.#reset } }
       : { connection, cursor };
@@ -71,28 +71,27 @@ export class Reading {
   async next(waitMs: number, signal?: AbortSignal): Promise<ReadAnswer> {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    const answer = await this.link.read({
+    return await this.link.read({
       reader: this.#reader,
       isFirst,
-      after: this.#after,
+      after: this.#place.sequence,
       isAcknowledged: isFirst,
       waitMs,
       signal,
     });
-    return answer;
   }
 
-  /** Goes on behind these frames. */
-  advance(frames: readonly Frame[]): void {
-    this.#after = frames.at(-1)?.sequence ?? this.#after;
+  /** Goes on behind a frame; returns its cursor. */
+  pass({ sequence, positions = this.#place.positions }: Frame): string {
+    this.#place = { ...this.#place, sequence, positions };
+    return this.cursor;
   }
 
-  cursorOf(sequence: number): string {
-    return formatConnectionCursor({ connection: this.#id, sequence });
-  }
-
-  /** Where to come back to after a close: to a new connection, unless there is no coming back. */
+  /**
+   * Where to come back to after a close: to the end of the connection when there is no coming back,
+   * else to a new one, which goes on in the histories of the groups.
+   */
   cursorAfter({ code }: ConnectionClose): string {
-    return isFinalClose(code) ? this.cursor : "";
+    return isFinalClose(code) ? this.cursor : (this.#place.positions ?? "");
   }
 }

@@ -79,11 +79,8 @@ interface PollBody {
 function toBody({ reading }: ConsumerExchange, answer: ReadAnswer): PollBody {
   const { connection, reset } = reading.hello;
   const { frames, close } = answer.kind === "frames" ? answer : { frames: [], close: undefined };
-  reading.advance(frames);
+  const events = frames.map((frame) => formatPolledFrame(reading.pass(frame), frame.payload));
   const cursor = close ? reading.cursorAfter(close) : reading.cursor;
-  const events = frames.map(({ sequence, payload }) =>
-    formatPolledFrame(reading.cursorOf(sequence), payload),
-  );
   const fields = [
     `"connection":${JSON.stringify(connection)}`,
     `"cursor":${JSON.stringify(cursor)}`,

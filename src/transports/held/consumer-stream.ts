@@ -98,7 +98,6 @@ class ConsumerStream implements OpenConnection {
     if (answer.kind !== "frames") return false;
     const { response, reading } = this.#exchange;
     const parts = this.#encode(answer.frames);
-    reading.advance(answer.frames);
     if (answer.close) {
       parts.push(this.#format.close(reading.cursorAfter(answer.close), answer.close));
     }
@@ -108,9 +107,9 @@ class ConsumerStream implements OpenConnection {
 
   #encode(frames: readonly Frame[]): Uint8Array[] {
     const { reading } = this.#exchange;
-    return frames.flatMap(({ sequence, payload }) => [
-      this.#format.before(reading.cursorOf(sequence)),
-      this.#format.payload(payload),
+    return frames.flatMap((frame) => [
+      this.#format.before(reading.pass(frame)),
+      this.#format.payload(frame.payload),
     ]);
   }
 

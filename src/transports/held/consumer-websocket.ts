@@ -90,10 +90,9 @@ class HeldWebSocket implements WebSocketListener {
     const { reading } = this.#options;
     switch (answer.kind) {
       case "frames": {
-        for (const { sequence, payload } of answer.frames) {
-          connection.send(frameText(formatPolledFrame(reading.cursorOf(sequence), payload)));
+        for (const frame of answer.frames) {
+          connection.send(frameText(formatPolledFrame(reading.pass(frame), frame.payload)));
         }
-        reading.advance(answer.frames);
         if (!answer.close) return true;
         const cursor = reading.cursorAfter(answer.close);
         connection.send(frameText(JSON.stringify({ cursor, close: answer.close })));

@@ -98,9 +98,9 @@ describe("the frames of a connection", () => {
 
   test("make way for newer ones with the same key, unless they were read", () => {
     const { log, time } = makeLog({ policy: "conflate" });
-    log.push(payload(1), "a");
+    log.push(payload(1), { key: "a" });
     log.readAfter(0);
-    for (const key of ["a", "b", "a", undefined, "b"]) log.push(payload(1), key);
+    for (const key of ["a", "b", "a", undefined, "b"]) log.push(payload(1), { key });
     expect(numbersAfter(log, 0)).toEqual([1, 4, 5, 6]);
     expect(time.dropped).toBe(2);
   });

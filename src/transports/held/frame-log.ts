@@ -5,6 +5,15 @@ import type { HoldingPolicy } from "../holding-outbox.ts";
 export interface Frame {
   readonly sequence: number;
   readonly payload: Payload;
+  /** Where the connection is in the histories of its groups from here on, if that has changed. */
+  readonly positions?: string | undefined;
+}
+
+/** What is told of a frame beside its payload. */
+export interface FrameDetails {
+  /** Of two frames that nobody has read, the newer one with the same key stays. */
+  readonly key?: string | undefined;
+  readonly positions?: string | undefined;
 }
 
 /** What a {@link FrameLog} needs. */
@@ -65,11 +74,12 @@ export class FrameLog {
   }
 
   /** Adds a frame; `false` when there is no room for it. */
-  push(payload: Payload, key?: string): boolean {
+  push(payload: Payload, { key, positions }: FrameDetails = {}): boolean {
     if (this.#options.policy === "conflate" && key !== undefined) this.#dropUnread(key);
     const size = sizeOf(payload) + OVERHEAD;
     this.#last += 1;
-    this.#entries.push({ sequence: this.#last, payload, key, size, readAt: undefined });
+    const sequence = this.#last;
+    this.#entries.push({ sequence, payload, positions, key, size, readAt: undefined });
     this.#bytes += size;
     return this.#makeRoom();
   }

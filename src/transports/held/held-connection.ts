@@ -223,9 +223,9 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     this.#finish();
   }
 
-  send(payload: Payload): void {
+  send(payload: Payload, positions?: string): void {
     if (this.#phase !== "open") return;
-    if (!this.#log.push(payload, this.#keyOf?.(payload))) {
+    if (!this.#log.push(payload, { key: this.#keyOf?.(payload), positions })) {
       this.#options.losses.tooSlow += 1;
       this.#log.clear();
       this.#hangUp({ code: SLOW_CONSUMER, reason: "too slow" });

@@ -46,7 +46,11 @@ export function readReply(fields: LayerMessage): Reply | undefined {
 /** The fields of an answer, for the way through the layer. */
 export function packReadAnswer(answer: ReadAnswer): Readonly<Record<string, unknown>> {
   if (answer.kind !== "frames") return { ...answer };
-  const frames = answer.frames.map(({ sequence, payload }) => ({ sequence, ...payload }));
+  const frames = answer.frames.map(({ sequence, payload, positions }) => ({
+    sequence,
+    positions,
+    ...payload,
+  }));
   return { kind: answer.kind, frames, close: answer.close && { ...answer.close } };
 }
 
@@ -88,11 +92,12 @@ function unpackFrames(values: readonly LayerValue[]): readonly Frame[] {
 
 function unpackFrame(value: LayerValue): Frame | undefined {
   if (typeof value !== "object" || value === null || !("sequence" in value)) return undefined;
-  const { sequence, json, text, bytes } = value;
+  const { sequence, positions, json, text, bytes } = value;
   if (typeof sequence !== "number") return undefined;
-  if (typeof json === "string") return { sequence, payload: { json } };
-  if (typeof text === "string") return { sequence, payload: { text } };
-  return bytes instanceof Uint8Array ? { sequence, payload: { bytes } } : undefined;
+  const place = { sequence, positions: typeof positions === "string" ? positions : undefined };
+  if (typeof json === "string") return { ...place, payload: { json } };
+  if (typeof text === "string") return { ...place, payload: { text } };
+  return bytes instanceof Uint8Array ? { ...place, payload: { bytes } } : undefined;
 }
 
 function toClose(value: LayerValue | undefined): ConnectionClose | undefined {

@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+
+import {
+  consumer,
+  EventDispatch,
+  RouteContext,
+  type ConsumerDefinition,
+} from "../../channels/index.ts";
+import { silentLogger } from "../../core/logger.ts";
+import { MemoryLayer } from "../../layers/index.ts";
+import { MessageRate } from "../message-rate.ts";
+import { OpenConnections } from "../open-connections.ts";
+import type { ConnectionLink, Visitor } from "./connection-link.ts";
+import { Reading } from "./consumer-exchange.ts";
+import type { HeldConnection } from "./held-connection.ts";
+import { HeldConnections } from "./held-connections.ts";
+
+const visitor: Visitor = { place: "/room", user: null, validUntil: undefined };
+const limits = { maxOutboxBytes: 10_000, resumeMs: 1_000, heartbeatMs: 1_000 };
+const logger = silentLogger;
+
+function makeConnections(): HeldConnections {
+  const rate = new MessageRate(1_000, 1_000);
+  const losses = { dropped: 0, tooSlow: 0, tooFast: 0 };
+  return new HeldConnections({
+    limits,
+    rate,
+    losses,
+    logger,
+    connections: new OpenConnections(1_000),
+  });
+}
+
+/** A connection that lives in the first of two processes on one layer, and what the second calls it. */
+async function open(): Promise<{
+  here: HeldConnection;
+  there: ConnectionLink;
+  layer: MemoryLayer;
+}> {
+  const layer = new MemoryLayer();
+  const [home, other] = [makeConnections(), makeConnections()];
+  const definition: ConsumerDefinition = consumer({ path: "/room" });
+  const request = new Request("http://localhost/room");
+  const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "" });
+  const here = await home.open({
+    visitor,
+    session: {
+      definition,
+      dispatch: new EventDispatch(definition, logger),
+      context,
+      layer,
+      logger,
+    },
+    onBegin() {},
+    onSessionOver() {},
+  });
+  await here.opening;
+  const there = other.find(here.id, layer, visitor);
+  if (typeof there === "string") throw new Error(there);
+  return { here, there, layer };
+}
+
+test.each(["here", "there"] as const)(
+  "a cursor says where the groups' histories are, for who reads %s, and goes on saying it",
+  async (where) => {
+    const { [where]: link, here } = await open();
+    here.send({ json: "1" }, "group.epoch.7");
+    here.send({ text: "2" });
+    here.send({ bytes: Uint8Array.of(3) }, "group.epoch.8");
+    const place = { connection: here.id, sequence: 0, positions: "group.epoch.6" };
+    const reading = new Reading({ link, place });
+    expect(reading.cursor).toBe(`${here.id}.0~group.epoch.6`);
+    const answer = await reading.next(0);
+    expect(answer).toMatchObject({ kind: "frames", close: undefined });
+    const frames = answer.kind === "frames" ? answer.frames : [];
+    expect(frames.map(({ payload }) => payload)).toEqual([
+      { json: "1" },
+      { text: "2" },
+      { bytes: Uint8Array.of(3) },
+    ]);
+    expect(frames.map((frame) => reading.pass(frame))).toEqual([
+      `${here.id}.1~group.epoch.7`,
+      `${here.id}.2~group.epoch.7`,
+      `${here.id}.3~group.epoch.8`,
+    ]);
+    expect(reading.cursorAfter({ code: 1001, reason: "" })).toBe("group.epoch.8");
+  },
+);
+
+test("a process on a layer of this process's memory that is unknown is gone, without asking", async () => {
+  const { here, layer } = await open();
+  const stranger = here.id.replace(/^.{16}/, "A".repeat(16));
+  expect(makeConnections().find(stranger, layer, visitor)).toBe("lost");
+  expect(makeConnections().find("nonsense", layer, visitor)).toBe("lost");
+});
+
+test("whoever waits is told at once that another reads, wherever both are", async () => {
+  const { here, there } = await open();
+  const place = { connection: here.id, sequence: 0 };
+  const readers = [here, there, here, there].map((link) => new Reading({ link, place }));
+  let waiting: Promise<unknown> | undefined;
+  for (const reading of readers) {
+    expect(await reading.next(0)).toMatchObject({ kind: "frames" });
+    if (waiting) expect(await waiting).toEqual({ kind: "taken" });
+    waiting = reading.next(10_000);
+  }
+  here.send({ json: "1" });
+  expect(await waiting).toMatchObject({ frames: [{ sequence: 1 }] });
+});

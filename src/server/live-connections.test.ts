@@ -105,3 +105,27 @@ test("closes with 3000 a connection whose credentials are somebody else's now", 
     leave();
   }
 });
+
+test("does not look at a connection whose user has shown newer credentials, until those end", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const router = new Router([consumer({ path: "/chat" })]);
+  await using layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  onTestFinished(() => live.stop());
+  const match = router.match("/chat");
+  if (!match) throw new Error("expected a route at /chat");
+  const request = new Request("http://localhost/chat");
+  const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "::1" });
+  context.user = { name: "ada" };
+  context.expireAt(Date.now() + 1_000);
+  const close = vi.fn<(code: number, reason: string) => void>();
+  live.add(match, context, { close });
+  context.extendTo(Date.now() + 10_000);
+  context.extendTo(Date.now() + 5_000);
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(close).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(3_000);
+  // Without a middleware nobody says who it is now.
+  expect(close).toHaveBeenCalledWith(3000, "credentials have ended");
+});

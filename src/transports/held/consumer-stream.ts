@@ -6,6 +6,8 @@ import type { ReadAnswer } from "./connection-link.ts";
 import type { ConsumerExchange } from "./consumer-exchange.ts";
 import type { Frame } from "./frame-log.ts";
 
+const MAX_STUCK_BEATS = 2;
+
 /**
  * Serves a consumer's connection as an HTTP response that stays open; settles when it is over.
  *
@@ -30,6 +32,9 @@ class ConsumerStream implements OpenConnection {
   readonly #format: ConnectionFormat;
   readonly #gone = new AbortController();
   #isStreaming = false;
+  /** What waited for the client at the last heartbeat, and for how many it has been the same. */
+  #waitingBytes = 0;
+  #stuckBeats = 0;
 
   constructor(exchange: ConsumerExchange, format: ConnectionFormat) {
     this.#exchange = exchange;
@@ -52,9 +57,16 @@ class ConsumerStream implements OpenConnection {
     this.#end();
   }
 
+  /** A client that has taken nothing of what waits for it for a while is cut off, and comes back. */
   beat(): void {
+    if (!this.#isStreaming) return;
     const { response } = this.#exchange;
-    if (this.#isStreaming && !response.writableNeedDrain) response.write(this.#format.heartbeat);
+    const { writableLength, writableNeedDrain } = response;
+    const isStuck = writableNeedDrain && writableLength === this.#waitingBytes;
+    this.#stuckBeats = isStuck ? this.#stuckBeats + 1 : 0;
+    this.#waitingBytes = writableLength;
+    if (this.#stuckBeats >= MAX_STUCK_BEATS) this.destroy();
+    else if (!writableNeedDrain) response.write(this.#format.heartbeat);
   }
 
   /** A connection that lives here ends by itself, and says so; another one is gone on with elsewhere. */

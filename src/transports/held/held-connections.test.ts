@@ -1,4 +1,6 @@
-import { expect, test } from "vitest";
+import { setImmediate as endOfTurn } from "node:timers/promises";
+
+import { expect, test, vi } from "vitest";
 
 import {
   consumer,
@@ -10,13 +12,12 @@ import { silentLogger } from "../../core/logger.ts";
 import { MemoryLayer } from "../../layers/index.ts";
 import { MessageRate } from "../message-rate.ts";
 import { OpenConnections } from "../open-connections.ts";
-import type { ConnectionLink, Visitor } from "./connection-link.ts";
+import type { Visitor } from "./connection-link.ts";
 import { Reading } from "./consumer-exchange.ts";
-import type { HeldConnection } from "./held-connection.ts";
 import { HeldConnections } from "./held-connections.ts";
 
 const visitor: Visitor = { place: "/room", user: null, validUntil: undefined };
-const limits = { maxOutboxBytes: 10_000, resumeMs: 1_000, heartbeatMs: 1_000 };
+const limits = { maxOutboxBytes: 10_000, resumeMs: 300, heartbeatMs: 1_000 };
 const logger = silentLogger;
 
 function makeConnections(): HeldConnections {
@@ -32,11 +33,7 @@ function makeConnections(): HeldConnections {
 }
 
 /** A connection that lives in the first of two processes on one layer, and what the second calls it. */
-async function open(): Promise<{
-  here: HeldConnection;
-  there: ConnectionLink;
-  layer: MemoryLayer;
-}> {
+async function open() {
   const layer = new MemoryLayer();
   const [home, other] = [makeConnections(), makeConnections()];
   const definition: ConsumerDefinition = consumer({ path: "/room" });
@@ -57,7 +54,7 @@ async function open(): Promise<{
   await here.opening;
   const there = other.find(here.id, layer, visitor);
   if (typeof there === "string") throw new Error(there);
-  return { here, there, layer };
+  return { home, other, here, there, layer, context };
 }
 
 test.each(["here", "there"] as const)(
@@ -94,14 +91,47 @@ test("a process on a layer of this process's memory that is unknown is gone, wit
   expect(makeConnections().find("nonsense", layer, visitor)).toBe("lost");
 });
 
+test("credentials of a later request hold for the connection, wherever it came", async () => {
+  const { home, other, here, layer, context } = await open();
+  context.expireAt(1_000);
+  for (const [process, validUntil] of [
+    [home, 2_000],
+    [other, 3_000],
+    [other, 2_500],
+  ] as const) {
+    const link = process.find(here.id, layer, { ...visitor, validUntil });
+    if (typeof link === "string") throw new Error(link);
+    const place = { connection: here.id, sequence: 0 };
+    await new Reading({ link, place }).next(0);
+  }
+  expect(context.validUntil).toBe(3_000);
+});
+
+test("a reader in another process who leaves is not waited for: nobody reads then", async () => {
+  const { here, there } = await open();
+  const reading = new Reading({ link: there, place: { connection: here.id, sequence: 0 } });
+  await reading.next(0);
+  const nothing = { kind: "frames", frames: [], close: undefined };
+  const early = new AbortController();
+  const unasked = reading.next(60_000, early.signal);
+  early.abort();
+  expect(await unasked).toEqual(nothing);
+  const late = new AbortController();
+  const waiting = reading.next(60_000, late.signal);
+  await endOfTurn();
+  late.abort();
+  expect(await waiting).toEqual(nothing);
+  await vi.waitFor(async () => expect(await here.post("[]")).toEqual({ kind: "lost" }), 3_000);
+});
+
 test("whoever waits is told at once that another reads, wherever both are", async () => {
   const { here, there } = await open();
   const place = { connection: here.id, sequence: 0 };
   const readers = [here, there, here, there].map((link) => new Reading({ link, place }));
-  let waiting: Promise<unknown> | undefined;
+  let waiting: Promise<unknown> = Promise.resolve({ kind: "taken" });
   for (const reading of readers) {
     expect(await reading.next(0)).toMatchObject({ kind: "frames" });
-    if (waiting) expect(await waiting).toEqual({ kind: "taken" });
+    expect(await waiting).toEqual({ kind: "taken" });
     waiting = reading.next(10_000);
   }
   here.send({ json: "1" });

@@ -60,13 +60,14 @@ export class Relay {
     this.#waiting.clear();
   }
 
-  /** Asks another process; `undefined` when it is not there. */
+  /** Asks another process; `undefined` when it is not there, or the signal has fired. */
   async ask(
     home: string,
     fields: QuestionFields,
     signal?: AbortSignal,
   ): Promise<LayerMessage | undefined> {
     await this.start();
+    if (signal?.aborted) return undefined;
     this.#lastNumber += 1;
     const number = this.#lastNumber;
     const { promise, resolve } = Promise.withResolvers<LayerMessage | undefined>();

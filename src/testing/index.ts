@@ -28,6 +28,7 @@ export {
   type DeadLettersCaseOptions,
   type MakeLetterBroker,
 } from "./cases/dead-letters.ts";
+export { presenceCases, type PresenceCase, type PresencePlace } from "./cases/presence.ts";
 export { historyCases, type HistoryCase, type OpenHistory } from "./cases/history.ts";
 export {
   layerCases,

@@ -1,0 +1,42 @@
+import { TidingsError } from "../core/errors.ts";
+import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
+import { parseSqlitePath } from "../sqlite/index.ts";
+import { MemoryPresence } from "./memory.ts";
+import type { PresenceStore } from "./presence-store.ts";
+import { RedisPresence } from "./redis.ts";
+import { SqlitePresence } from "./sqlite.ts";
+
+/** Where it is kept who is there, and its options. */
+export interface PresenceSettings extends RedisOptions {
+  /** `memory:`, `sqlite:./presence.db` or `redis://…`. With `client`, only the scheme counts. */
+  readonly url: string;
+  /** An ioredis client, or cluster, whose settings are used instead of the URL. It is left open. */
+  readonly client?: IoredisClient | undefined;
+}
+
+/**
+ * Opens where it is kept who is there.
+ *
+ * @throws {TidingsError} APP_INVALID_URL for a URL that no driver knows.
+ */
+export function openPresence(target: string | PresenceSettings): PresenceStore {
+  const settings: PresenceSettings = typeof target === "string" ? { url: target } : target;
+  const { url, client, ...options } = settings;
+  const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
+  switch (scheme.toLowerCase()) {
+    case "memory":
+      return new MemoryPresence();
+    case "sqlite":
+      return new SqlitePresence(parseSqlitePath(url));
+    case "redis":
+    case "rediss":
+      return new RedisPresence(
+        client ? fromIoredis(client, options) : openRedis({ ...options, url }),
+      );
+    default:
+      throw new TidingsError(
+        "APP_INVALID_URL",
+        `invalid presence URL: expected one of the schemes memory:, sqlite:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
+      );
+  }
+}

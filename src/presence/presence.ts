@@ -1,0 +1,184 @@
+import { toError } from "../core/errors.ts";
+import { silentLogger, type Logger } from "../core/logger.ts";
+import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
+import type {
+  Attendance,
+  Departure,
+  Member,
+  PresenceSession,
+  PresenceStore,
+} from "./presence-store.ts";
+
+/** Somebody has joined a group, or left it. */
+export interface PresenceChange {
+  readonly kind: "joined" | "left";
+  readonly group: string;
+  readonly member: Member;
+  /** How many members the group has now. */
+  readonly count: number;
+}
+
+/** How to make a {@link Presence}. */
+export interface PresenceOptions {
+  readonly store: PresenceStore;
+  /** Tells every process of changes. */
+  readonly layer: ChannelLayer;
+  readonly logger?: Logger | undefined;
+  /** How long somebody may be away and has never left, in milliseconds. @default 10_000 */
+  readonly graceMs?: number | undefined;
+  /** After so long without a sign of life, those of a process are gone. @default 15_000 */
+  readonly leaseMs?: number | undefined;
+  /** How often departures are looked for. @default 1_000 */
+  readonly sweepMs?: number | undefined;
+}
+
+type Settings = {
+  readonly [TName in keyof PresenceOptions]-?: NonNullable<PresenceOptions[TName]>;
+};
+
+/** How many sweeps follow each other at once when there is much to do. */
+const MAX_SWEEPS = 50;
+
+/**
+ * Who is in which group, across processes.
+ *
+ * Somebody is there while one of their sessions is, in whatever process, and `graceMs` longer: a blink
+ * makes no noise. Each joining and each leaving is told to the listeners of one process, once for all of
+ * them, and to the layer's group `presence.<group>` as `presence.changed`. When a process dies, those who
+ * were there through it alone leave after `leaseMs` and `graceMs`.
+ *
+ * Delivery: a change whose process dies before it has told it is told nobody; who is there is right all the same.
+ */
+export class Presence {
+  readonly #options: Settings;
+  readonly #listeners = new Set<(change: PresenceChange) => void>();
+  /** The sessions of this process. */
+  readonly #sessions = new Map<
+    string,
+    { readonly session: PresenceSession; readonly data: unknown }
+  >();
+  #timers: readonly NodeJS.Timeout[] = [];
+  #isSweeping = false;
+
+  constructor({
+    store,
+    layer,
+    logger = silentLogger,
+    graceMs = 10_000,
+    leaseMs = 15_000,
+    sweepMs = 1_000,
+  }: PresenceOptions) {
+    this.#options = { store, layer, logger, graceMs, leaseMs, sweepMs };
+  }
+
+  /**
+   * Says that a session is there. Again, it changes the data.
+   *
+   * @throws {TidingsError} LAYER_INVALID_NAME for the name of the group; it has at most 90 characters.
+   */
+  async enter(session: PresenceSession, data: unknown = null): Promise<void> {
+    assertGroupName(toPresenceGroup(session.group));
+    this.#sessions.set(toText(session), { session, data });
+    this.#start();
+    await this.#enter(session, data);
+  }
+
+  /** Says that a session has gone. */
+  async leave(session: PresenceSession): Promise<void> {
+    if (!this.#sessions.delete(toText(session))) return;
+    await this.#options.store.leave(session, this.#options.graceMs);
+  }
+
+  /** Who is in a group now. */
+  async read(group: string): Promise<Attendance> {
+    return await this.#options.store.read(group);
+  }
+
+  /** Calls back when somebody joins or leaves any group; of all processes, one is called. */
+  onChange(listener: (change: PresenceChange) => void): () => void {
+    this.#listeners.add(listener);
+    // Whoever listens may be the only one who looks.
+    this.#start();
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The sessions of this process leave; who is elsewhere too stays. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    const { store, graceMs } = this.#options;
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.allSettled(sessions.map(({ session }) => store.leave(session, graceMs)));
+    await store.close();
+  }
+
+  #start(): void {
+    if (this.#timers.length > 0) return;
+    const { leaseMs, sweepMs } = this.#options;
+    this.#timers = [
+      setInterval(() => void this.#renew(), leaseMs / 3).unref(),
+      setInterval(() => void this.#sweep(), sweepMs).unref(),
+    ];
+  }
+
+  async #enter(session: PresenceSession, data: unknown): Promise<void> {
+    const { store, leaseMs } = this.#options;
+    const { hasJoined, member, count } = await store.enter(session, data, leaseMs);
+    if (hasJoined) await this.#tell({ kind: "joined", group: session.group, member, count });
+  }
+
+  /** After a lapse all sessions of this process enter anew. Never rejects. */
+  async #renew(): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    try {
+      if (await this.#options.store.renew(this.#options.leaseMs)) return;
+      for (const { session, data } of this.#sessions.values()) await this.#enter(session, data);
+    } catch (thrown) {
+      this.#options.logger.warn({ err: toError(thrown) }, "presence could not be renewed");
+    }
+  }
+
+  /** Never rejects. */
+  async #sweep(): Promise<void> {
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    const { store, graceMs, logger } = this.#options;
+    try {
+      for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
+        const departures = await store.sweep(graceMs);
+        if (departures.length === 0) break;
+        for (const departure of departures) await this.#tellLeft(departure);
+      }
+    } catch (thrown) {
+      logger.warn({ err: toError(thrown) }, "who has left could not be found out");
+    }
+    this.#isSweeping = false;
+  }
+
+  async #tellLeft({ group, member, count }: Departure): Promise<void> {
+    await this.#tell({ kind: "left", group, member, count });
+  }
+
+  async #tell(change: PresenceChange): Promise<void> {
+    const { layer, logger } = this.#options;
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (thrown) {
+        logger.error({ err: toError(thrown) }, "a listener of presence failed");
+      }
+    }
+    const { kind, group, member, count } = change;
+    const message = { type: "presence.changed", kind, count, member: JSON.stringify(member) };
+    await layer.groupSend(toPresenceGroup(group), message);
+  }
+}
+
+/** The layer's group that is told of changes in a group. */
+export function toPresenceGroup(group: string): string {
+  return `presence.${group}`;
+}
+
+function toText({ group, key, session }: PresenceSession): string {
+  return JSON.stringify([group, key, session]);
+}

@@ -8,13 +8,19 @@ import {
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import { withoutCredentials } from "../core/without-credentials.ts";
-import { openHistory, RecordedGroups, type HistoryBounds } from "../history/index.ts";
+import {
+  historyOfLayer,
+  openHistory,
+  RecordedGroups,
+  type HistoryBounds,
+} from "../history/index.ts";
 import {
   openLayer,
   type ChannelLayer,
   type LayerSettings,
   type OutgoingMessage,
 } from "../layers/index.ts";
+import { openPresence, Presence, type PresenceSettings } from "../presence/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
 import { toHistorySource, type HistorySource } from "./history-source.ts";
 
@@ -43,6 +49,12 @@ export interface AppOptions {
    * @default the first server of the layer when that is Redis, else "memory:"
    */
   readonly history?: HistorySource | undefined;
+  /**
+   * Where it is kept who is in a group: `memory:`, `sqlite:…`, `redis://…`, or settings.
+   *
+   * @default the first server of the layer when that is Redis, else "memory:"
+   */
+  readonly presence?: string | PresenceSettings | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL, and `rpc://` for RabbitMQ */
@@ -96,6 +108,8 @@ export interface App extends AsyncDisposable {
    * `user` is the user's `id`, or the `name` of one who has no `id`.
    */
   closeUser(user: string | number, closing?: Closing): Promise<void>;
+  /** Who is in which group. */
+  readonly presence: Presence;
   readonly cache: Cache;
   readonly tasks: Tasks;
   /** Defines a task. See {@link Tasks.task}. */
@@ -159,6 +173,11 @@ export function createApp(options: AppOptions): App {
       `layer \`${layerName}\` is one of your own: say with \`history\` where its histories are kept`,
     );
   };
+  const presence = new Presence({
+    store: openPresence(options.presence ?? presenceBeside(layerSource)),
+    layer,
+    logger,
+  });
   const cache = openCache(cacheUrl);
   const tasks = createTasks({
     ...options.taskSettings,
@@ -167,6 +186,7 @@ export function createApp(options: AppOptions): App {
     logger,
   });
   const close = async (): Promise<void> => {
+    await presence.close();
     await Promise.all(recorded.values().map((each) => each.close()));
     await Promise.all([
       tasks.close(),
@@ -195,6 +215,7 @@ export function createApp(options: AppOptions): App {
       await getLayer(closing.layer).send(channelName, toCloseMessage(closing)),
     closeUser: async (user, closing = {}) =>
       await layer.groupSend(SERVERS_GROUP, toCloseUserMessage(String(user), closing)),
+    presence,
     cache,
     tasks,
     task: tasks.task.bind(tasks),
@@ -204,6 +225,13 @@ export function createApp(options: AppOptions): App {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Where it is kept who is there if nothing is said: on the layer's Redis, or in memory. */
+function presenceBeside(layer: LayerSource): PresenceSettings {
+  if (typeof layer === "object" && "groupSend" in layer) return { url: "memory:" };
+  const { symmetricEncryptionKeys: _, serializerFormat: __, ...settings } = historyOfLayer(layer);
+  return settings;
 }
 
 function describeLayer(source: LayerSource): string {

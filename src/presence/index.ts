@@ -8,6 +8,7 @@
  */
 export { MemoryPresence, type MemoryPresenceOptions } from "./memory.ts";
 export { openPresence, type PresenceSettings } from "./open-presence.ts";
+export { presenceFeed, type PresenceEvent, type PresenceFeedOptions } from "./presence-feed.ts";
 export {
   MAX_LISTED,
   type Attendance,
@@ -22,6 +23,7 @@ export {
   toPresenceGroup,
   type PresenceChange,
   type PresenceOptions,
+  type TrackedConnection,
 } from "./presence.ts";
 export { RedisPresence, type RedisPresenceOptions } from "./redis.ts";
 export { SqlitePresence, type SqlitePresenceOptions } from "./sqlite.ts";

@@ -1,3 +1,4 @@
+import { userKey, type Connection } from "../channels/index.ts";
 import { toError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
@@ -17,6 +18,9 @@ export interface PresenceChange {
   /** How many members the group has now. */
   readonly count: number;
 }
+
+/** A connection, as far as it matters here. */
+export type TrackedConnection = Pick<Connection, "channelName" | "signal" | "user">;
 
 /** How to make a {@link Presence}. */
 export interface PresenceOptions {
@@ -69,6 +73,30 @@ export class Presence {
     sweepMs = 1_000,
   }: PresenceOptions) {
     this.#options = { store, layer, logger, graceMs, leaseMs, sweepMs };
+  }
+
+  /**
+   * Says that a connection's user is in a group, until the connection ends. Again, it changes the data.
+   *
+   * A connection without a user is a member of its own. The data is any JSON, for everybody in the group.
+   *
+   * @throws what {@link enter} throws.
+   */
+  async track(connection: TrackedConnection, group: string, data?: unknown): Promise<void> {
+    const session = toSession(connection, group);
+    if (connection.signal.aborted) return;
+    if (!this.#sessions.has(toText(session))) {
+      const leave = (): void => void this.untrack(connection, group).catch(() => {});
+      connection.signal.addEventListener("abort", leave, { once: true });
+    }
+    await this.enter(session, data);
+    // It may have ended while it entered.
+    if (connection.signal.aborted) await this.untrack(connection, group);
+  }
+
+  /** Says that a connection is in a group no more. */
+  async untrack(connection: TrackedConnection, group: string): Promise<void> {
+    await this.leave(toSession(connection, group));
   }
 
   /**
@@ -172,6 +200,10 @@ export class Presence {
     const message = { type: "presence.changed", kind, count, member: JSON.stringify(member) };
     await layer.groupSend(toPresenceGroup(group), message);
   }
+}
+
+function toSession({ channelName, user }: TrackedConnection, group: string): PresenceSession {
+  return { group, key: user ? userKey(user) : `channel:${channelName}`, session: channelName };
 }
 
 /** The layer's group that is told of changes in a group. */

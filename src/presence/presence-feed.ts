@@ -1,0 +1,56 @@
+import {
+  feed,
+  forward,
+  type FeedDefinition,
+  type FeedRequest,
+  type PathParams,
+} from "../channels/index.ts";
+import type { LayerMessage } from "../layers/index.ts";
+import { MAX_LISTED, type Attendance, type Member } from "./presence-store.ts";
+import { toPresenceGroup, type Presence } from "./presence.ts";
+
+/** What a {@link presenceFeed} tells: who is there, then what changes. Of a large group, only the count. */
+export type PresenceEvent =
+  | ({ readonly kind: "state" } & Attendance)
+  | { readonly kind: "joined" | "left"; readonly member: Member; readonly count: number }
+  | { readonly kind: "count"; readonly count: number };
+
+/** Which group a feed of presence is about, and who may follow it. */
+export interface PresenceFeedOptions<TPath extends string> {
+  /** Where the feed is, with `:parameters`. */
+  readonly path: TPath;
+  readonly group: string | ((params: PathParams<TPath>) => string);
+  readonly authorize?:
+    | ((request: FeedRequest<PathParams<TPath>>) => boolean | Promise<boolean>)
+    | undefined;
+}
+
+/**
+ * A feed of who is in a group, for a page to show.
+ *
+ * The state may tell of a change before the change itself comes: joining twice is joining once.
+ */
+export function presenceFeed<const TPath extends string>(
+  app: { readonly presence: Presence },
+  { path, group, authorize }: PresenceFeedOptions<TPath>,
+): FeedDefinition<PresenceEvent> {
+  const groupOf = (params: PathParams<TPath>): string =>
+    typeof group === "string" ? group : group(params);
+  return feed<TPath, PresenceEvent>({
+    path,
+    authorize,
+    group: (params) => toPresenceGroup(groupOf(params)),
+    snapshot: async ({ params }) => ({
+      kind: "state",
+      ...(await app.presence.read(groupOf(params))),
+    }),
+    on: { "presence.changed": forward(toEvent) },
+  });
+}
+
+function toEvent({ kind, count, member }: LayerMessage): PresenceEvent {
+  const now = Number(count);
+  if (now > MAX_LISTED) return { kind: "count", count: now };
+  const changed: Member = JSON.parse(typeof member === "string" ? member : "{}");
+  return { kind: kind === "left" ? "left" : "joined", member: changed, count: now };
+}

@@ -33,9 +33,15 @@ const SCHEMA = `
     user_id INTEGER NOT NULL REFERENCES users (id),
     at INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS pulse (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    beat INTEGER NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  INSERT OR IGNORE INTO pulse VALUES (1, 0, 0);
 `;
 
-/** The square's own database: people, chat, notes, and who started which job. */
+/** The square's own database: people, chat, notes, who started which job, and the pulse. */
 export const database: DatabaseSync = openDatabase(join(dataFolder, "square.db"));
 
 function openDatabase(path: string): DatabaseSync {

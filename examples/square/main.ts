@@ -5,6 +5,7 @@ import { topics } from "./board.ts";
 import { chat, people } from "./chat.ts";
 import { clock } from "./clock.ts";
 import { jobs } from "./jobs.ts";
+import { pulse } from "./pulse.ts";
 import { sessions, userOf } from "./sessions.ts";
 import { site } from "./site.tsx";
 
@@ -14,7 +15,7 @@ export default application({
   routes: [
     use(
       [allowedOrigins(), sessionAuth(sessions, { user: userOf })],
-      [chat, people, topics, clock, jobs, taskFeed(app)],
+      [chat, people, topics, clock, pulse, jobs, taskFeed(app)],
     ),
   ],
   tasks: () => import("./tasks.ts"),

@@ -5,7 +5,7 @@ import { launchBrowser, newPerson, type Person } from "./browser.ts";
 import { eventually } from "./eventually.ts";
 import { startSquare } from "./start-square.ts";
 
-const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket"];
+const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket", "automatic"];
 
 let browser: Browser;
 beforeAll(async () => {
@@ -25,7 +25,7 @@ async function figure({ page }: Person, delivery: string, name: string): Promise
   return page.locator(`#delivery-${delivery} div:has(> dt:text-is("${name}")) dd`).textContent();
 }
 
-test("the clock moves over all five deliveries, each in its own way", async () => {
+test("the pulse beats over all five deliveries, each in its own way, and over the best one", async () => {
   await using square = await startSquare();
   await using guest = await newPerson(browser, square);
   await guest.visit("/deliveries");
@@ -35,7 +35,7 @@ test("the clock moves over all five deliveries, each in its own way", async () =
     const shape = guest.page.locator(`#delivery-${delivery} .timeline-events`);
     expect(await shape.getAttribute("d")).toMatch(/^M/);
   }
-  for (const stream of ["ndjson", "sse", "websocket"]) {
+  for (const stream of ["ndjson", "sse", "websocket", "automatic"]) {
     expect(await figure(guest, stream, "Requests")).toBe("1");
   }
   const longPolls = Number(await figure(guest, "long-poll", "Requests"));
@@ -43,7 +43,28 @@ test("the clock moves over all five deliveries, each in its own way", async () =
   expect(guest.complaints).toEqual([]);
 });
 
-test("the board arrives over all five deliveries when a note is written", async () => {
+test("a cut of the network is survived by every delivery, with nothing lost or repeated", async () => {
+  await using square = await startSquare();
+  await using guest = await newPerson(browser, square);
+  await guest.visit("/deliveries");
+  const chosen = guest.page.locator("#delivery-automatic h2 .tag");
+  await eventually(() => chosen.textContent()).toBe("WebSocket");
+  for (const name of DELIVERIES) await eventually(() => events(guest, name)).toBeGreaterThan(1);
+  await guest.page.getByRole("button", { name: "Cut the network" }).click();
+  const outcome = guest.page.getByRole("status");
+  await eventually(() => outcome.textContent()).toContain("The network is cut");
+  await eventually(() => outcome.textContent()).toMatch(/^All are back.+: 0 lost, 0 repeated\.$/);
+  for (const name of DELIVERIES) {
+    const tag = guest.page.locator(`#delivery-${name} .delivery-value .tag`);
+    await eventually(() => tag.textContent()).toMatch(/^[3-9] caught up in [\d.]+ m?s$/);
+    expect(await figure(guest, name, "Lost")).toBe("0");
+  }
+  await guest.page.getByRole("button", { name: "Refuse WebSockets" }).click();
+  await eventually(() => chosen.textContent()).toBe("Event source");
+  await eventually(() => events(guest, "automatic")).toBeGreaterThan(1);
+});
+
+test("the board arrives over every delivery when a note is written", async () => {
   await using square = await startSquare();
   await using ada = await newPerson(browser, square);
   await using guest = await newPerson(browser, square);
@@ -71,7 +92,7 @@ test("pausing stops everything, and going on starts anew", async () => {
   await guest.page.getByRole("button", { name: "Pause" }).click();
   const paused = await events(guest, "websocket");
   guest.page.on("request", (request) => requests.push(request.url()));
-  // The server's clock goes on: two seconds of it, seen from outside the page.
+  // The server's clock goes on, as can be seen from outside the page.
   const clock = await fetch(`${square.url}/clock`, { headers: { accept: "application/x-ndjson" } });
   let lines = 0;
   for await (const _ of clock.body ?? []) if ((lines += 1) === 3) break;

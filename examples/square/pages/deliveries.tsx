@@ -8,7 +8,7 @@ import { page } from "./page.tsx";
 export const deliveries: Hono<Env> = new Hono<Env>();
 
 deliveries.get("/deliveries", (context) => {
-  const state = emptyDeliveries("clock", new URL(context.req.url).origin);
+  const state = emptyDeliveries("pulse", new URL(context.req.url).origin);
   return page(
     context,
     { title: "Deliveries", script: "deliveries", state },
@@ -16,8 +16,9 @@ deliveries.get("/deliveries", (context) => {
       <div class="page-head">
         <h1>Deliveries</h1>
         <p>
-          One feed, one URL, followed five ways at once. The request says how it wants to be
-          answered; the events and their cursors are the same. Each row shows the last thirty
+          One feed, one URL, followed in all five ways at once, and as the client chooses. The
+          request says how it wants to be answered; the events and their cursors are the same. Cut
+          the network and see each one come back with what it missed. Each row shows the last thirty
           seconds.
         </p>
       </div>

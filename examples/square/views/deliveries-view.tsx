@@ -7,6 +7,14 @@ import {
   type FeedName,
 } from "./delivery-texts.ts";
 
+/** How a delivery came back after a cut. */
+export interface Comeback {
+  /** From the return of the network until everything was there. */
+  readonly afterMs: number;
+  /** The events of the time without a network that came then. */
+  readonly missed: number;
+}
+
 /** What one delivery has shown so far. */
 export interface DeliveryFigures {
   readonly value: string;
@@ -15,6 +23,13 @@ export interface DeliveryFigures {
   readonly events: number;
   readonly requests: number;
   readonly bytes: number;
+  /** Counted from the numbers of the events; `null` for a feed whose events have none. */
+  readonly lost: number | null;
+  readonly repeated: number | null;
+  /** How it came through the last cut, once it is back. */
+  readonly comeback: Comeback | null;
+  /** The transport that was chosen. */
+  readonly chosen: Delivery | null;
   /** What is wrong at the moment, if anything. */
   readonly problem: string | null;
 }
@@ -24,6 +39,8 @@ export interface DeliveriesState {
   readonly feed: FeedName;
   readonly isPaused: boolean;
   readonly origin: string;
+  readonly isCut: boolean;
+  readonly isWithoutWebSockets: boolean;
   readonly figures: Readonly<Record<Delivery, DeliveryFigures>>;
 }
 
@@ -33,6 +50,10 @@ const NOTHING: DeliveryFigures = {
   events: 0,
   requests: 0,
   bytes: 0,
+  lost: null,
+  repeated: null,
+  comeback: null,
+  chosen: null,
   problem: null,
 };
 
@@ -42,17 +63,20 @@ export function emptyDeliveries(feed: FeedName, origin: string): DeliveriesState
     feed,
     origin,
     isPaused: false,
+    isCut: false,
+    isWithoutWebSockets: false,
     figures: {
       poll: NOTHING,
       "long-poll": NOTHING,
       ndjson: NOTHING,
       sse: NOTHING,
       websocket: NOTHING,
+      automatic: NOTHING,
     },
   };
 }
 
-/** The five deliveries of one feed, below each other on the same time line. */
+/** The deliveries of one feed, below each other on the same time line. */
 export function DeliveriesView({ state }: { readonly state: DeliveriesState }) {
   return (
     <>
@@ -80,14 +104,25 @@ function Controls({ state }: { readonly state: DeliveriesState }) {
           </label>
         ))}
       </fieldset>
-      <button
-        class="button button-quiet"
-        type="button"
-        id="pause"
-        aria-pressed={String(state.isPaused)}
-      >
-        {state.isPaused ? "Go on" : "Pause"}
-      </button>
+      <div class="network">
+        <button class="button" type="button" id="cut" aria-disabled={String(state.isCut)}>
+          Cut the network for 5 s
+        </button>
+        <button
+          class="button button-quiet"
+          type="button"
+          id="without-websockets"
+          aria-pressed={String(state.isWithoutWebSockets)}
+        >
+          Refuse WebSockets
+        </button>
+        <button class="button button-quiet" type="button" id="pause">
+          {state.isPaused ? "Go on" : "Pause"}
+        </button>
+      </div>
+      <p class="outcome" role="status">
+        {describeOutcome(state)}
+      </p>
       <ul class="legend" aria-label="Legend">
         <li>
           <span class="key key-request" /> a request
@@ -97,6 +132,12 @@ function Controls({ state }: { readonly state: DeliveriesState }) {
         </li>
         <li>
           <span class="key key-behind" /> how far behind
+        </li>
+        <li>
+          <span class="key key-bytes" /> bytes
+        </li>
+        <li>
+          <span class="key key-outage" /> no network
         </li>
       </ul>
     </form>
@@ -116,17 +157,19 @@ function DeliveryRow({
   return (
     <li class="delivery card" id={`delivery-${name}`} data-events={figures.events}>
       <div class="delivery-text">
-        <h2>{text.title}</h2>
+        <h2>
+          {text.title}{" "}
+          {figures.chosen === null ? null : (
+            <span class="tag tag-accent">{DELIVERY_TEXTS[figures.chosen].title}</span>
+          )}
+        </h2>
         <p>{text.how}</p>
         <p class="hint">{text.when}</p>
       </div>
       <div class="delivery-live">
         <p class="delivery-value">
-          {figures.problem === null ? (
-            <span class="number">{figures.value}</span>
-          ) : (
-            <span class="tag tag-amber">{figures.problem}</span>
-          )}
+          <span class="number">{figures.value}</span>
+          <State figures={figures} />
         </p>
         <svg
           class="timeline"
@@ -134,6 +177,8 @@ function DeliveryRow({
           role="img"
           aria-label={describe(text.title, figures)}
         >
+          <path class="timeline-outages" />
+          <path class="timeline-bytes" />
           <path class="timeline-behind" />
           <path class="timeline-axis" />
           <path class="timeline-requests" />
@@ -145,14 +190,40 @@ function DeliveryRow({
         <Figure name="Events" value={String(figures.events)} />
         <Figure name="Requests" value={String(figures.requests)} />
         <Figure name="Received" value={formatBytes(figures.bytes)} />
+        <Figure name="Lost" value={formatCount(figures.lost)} />
+        <Figure name="Repeated" value={formatCount(figures.repeated)} />
       </dl>
       <details class="delivery-try">
         <summary>Try it</summary>
-        <Command label="Terminal" text={text.curl(state.origin, path)} />
+        {text.curl ? <Command label="Terminal" text={text.curl(state.origin, path)} /> : null}
         <Command label="Browser" text={text.script(path)} />
       </details>
     </li>
   );
+}
+
+/** What is wrong, or how it came through the last cut. */
+function State({ figures: { problem, comeback } }: { readonly figures: DeliveryFigures }) {
+  if (problem !== null) return <span class="tag tag-amber">{problem}</span>;
+  if (!comeback) return null;
+  return (
+    <span class="tag tag-accent">
+      {comeback.missed === 0 ? "back" : `${comeback.missed} caught up`} in{" "}
+      {formatDelay(comeback.afterMs)}
+    </span>
+  );
+}
+
+function describeOutcome({ isCut, figures }: DeliveriesState): string {
+  if (isCut) return "The network is cut: every connection is broken, and nothing gets through.";
+  const all = DELIVERIES.map((name) => figures[name]);
+  const comebacks = all.flatMap(({ comeback }) => comeback ?? []);
+  if (comebacks.length < all.length) return "";
+  const slowestMs = Math.max(...comebacks.map(({ afterMs }) => afterMs));
+  const sum = (count: (figures: DeliveryFigures) => number | null): number =>
+    all.reduce((total, each) => total + (count(each) ?? 0), 0);
+  const what = `${sum(({ lost }) => lost)} lost, ${sum(({ repeated }) => repeated)} repeated`;
+  return `All are back, the slowest after ${formatDelay(slowestMs)}: ${what}.`;
 }
 
 function Figure({ name, value }: { readonly name: string; readonly value: string }) {
@@ -181,13 +252,17 @@ function Command({ label, text }: { readonly label: string; readonly text: strin
   );
 }
 
-function describe(title: string, { events, requests }: DeliveryFigures): string {
-  return `${title}: ${events} events in ${requests} ${requests === 1 ? "request" : "requests"}`;
+function describe(title: string, { events, requests, bytes }: DeliveryFigures): string {
+  return `${title}: ${events} events in ${requests} ${requests === 1 ? "request" : "requests"}, ${formatBytes(bytes)}`;
 }
 
 function formatDelay(ms: number | null): string {
   if (ms === null) return "–";
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function formatCount(count: number | null): string {
+  return count === null ? "–" : String(count);
 }
 
 function formatBytes(bytes: number): string {

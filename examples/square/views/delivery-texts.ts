@@ -1,5 +1,5 @@
-/** The ways to follow a feed, from the oldest to the newest. */
-export const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket"] as const;
+/** The ways to follow a feed, from the oldest to the newest, and the one that chooses by itself. */
+export const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket", "automatic"] as const;
 export type Delivery = (typeof DELIVERIES)[number];
 
 /** What people read about a delivery. */
@@ -7,7 +7,8 @@ export interface DeliveryText {
   readonly title: string;
   readonly how: string;
   readonly when: string;
-  readonly curl: (origin: string, path: string) => string;
+  /** None for what only the client does. */
+  readonly curl?: (origin: string, path: string) => string;
   readonly script: (path: string) => string;
 }
 
@@ -51,12 +52,19 @@ export const DELIVERY_TEXTS: Readonly<Record<Delivery, DeliveryText>> = {
     script: (path) =>
       `new WebSocket("${path}").onmessage = (event) => show(JSON.parse(event.data))`,
   },
+  automatic: {
+    title: "Automatic",
+    how: "The client tries WebSocket, event source, long polling and polling, in this order.",
+    when: "For everything else: it falls back where something is held back, and climbs again.",
+    script: (path) =>
+      `for await (const { data } of follow("${path}")) show(data) // from "tidings/client"`,
+  },
 };
 
 /** The feeds that can be followed on the page of deliveries. */
-export const FEED_NAMES = ["clock", "board"] as const;
+export const FEED_NAMES = ["pulse", "board"] as const;
 export type FeedName = (typeof FEED_NAMES)[number];
 export const FEEDS = {
-  clock: { path: "/clock", title: "The clock", about: "something every second" },
+  pulse: { path: "/pulse", title: "The pulse", about: "a numbered beat every second" },
   board: { path: "/topics", title: "The board", about: "something when a note changes" },
 } as const;

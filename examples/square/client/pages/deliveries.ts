@@ -1,7 +1,7 @@
 import { follow } from "tidings/client";
 
 import type { Board, topics } from "../../board.ts";
-import type { clock } from "../../clock.ts";
+import type { Pulse, pulse } from "../../pulse.ts";
 import {
   DeliveriesView,
   emptyDeliveries,
@@ -10,19 +10,24 @@ import {
 import { DELIVERIES, FEEDS, type Delivery, type FeedName } from "../../views/delivery-texts.ts";
 import { Lag } from "../lag.ts";
 import { byId, mount } from "../mount.tsx";
-import { Timeline } from "../timeline.ts";
+import { takeOverNetwork } from "../network.ts";
+import { Sequence } from "../sequence.ts";
+import { Timeline, type Outage } from "../timeline.ts";
 import { whileVisible } from "../while-visible.ts";
 
+const CUT_MS = 5_000;
+
 const view = mount(DeliveriesView);
+const network = takeOverNetwork();
+let outages: readonly Outage[] = [];
 let running: AbortController | undefined;
 let isVisible = false;
 
-/** Starts to follow the chosen feed five times, from the beginning. */
+/** Starts to follow the chosen feed in every way, from the beginning. */
 function start(feed: FeedName): void {
   running?.abort();
-  const { isPaused, origin } = view.state;
-  view.set({ ...emptyDeliveries(feed, origin), isPaused });
-  if (isPaused || !isVisible) return;
+  view.set({ feed, figures: emptyDeliveries(feed, view.state.origin).figures });
+  if (view.state.isPaused || !isVisible) return;
   running = new AbortController();
   const { signal } = running;
   const lag = new Lag();
@@ -41,34 +46,67 @@ interface Following {
 
 async function followOne({ name, feed, lag, timeline, signal }: Following): Promise<void> {
   let requests = 0;
+  let bytes = 0;
+  const sequence = new Sequence();
   const change = (figures: Partial<DeliveryFigures>): void => {
     if (!signal.aborted) changeFigures(name, figures);
   };
-  const events = follow<typeof clock | typeof topics>(FEEDS[feed].path, {
-    transport: name,
+  const events = follow<typeof pulse | typeof topics>(FEEDS[feed].path, {
+    transport: name === "automatic" ? undefined : name,
     signal,
     onTraffic(traffic) {
-      for (; requests < traffic.requests; requests += 1) timeline.addRequest(Date.now());
-      change({ requests: traffic.requests, bytes: traffic.bytesReceived });
+      const now = Date.now();
+      for (; requests < traffic.requests; requests += 1) timeline.addRequest(now);
+      timeline.addBytes(now, traffic.bytesReceived - bytes);
+      bytes = traffic.bytesReceived;
+      change({ requests, bytes });
     },
-    onStatus({ status }) {
+    onStatus({ status, transport }) {
       change({ problem: status === "waiting" ? "coming back" : null });
+      if (name === "automatic") change({ chosen: transport });
+      if (status === "open") change(comeBack(name));
     },
   });
   try {
-    for await (const { data } of events) {
+    for await (const { data, reset } of events) {
       const now = Date.now();
-      const happenedAt = typeof data === "number" ? data : data.loadedAt;
-      timeline.addEvent(now);
-      lag.see(name, happenedAt);
+      const happenedAt = "at" in data ? data.at : data.loadedAt;
+      if (reset) sequence.reset();
+      if ("at" in data && data.beat !== null) sequence.see(data.beat);
       const count = view.state.figures[name].events + 1;
       // What was there before we came is no measure of how quickly news arrives.
-      const delayMs = count === 1 ? null : Math.max(0, now - happenedAt);
-      change({ value: describe(data), delayMs, events: count });
+      const isNews = count > 1;
+      timeline.addArrival(now, isNews ? happenedAt : now);
+      lag.see(name, happenedAt);
+      const delayMs = !isNews ? null : Math.max(0, now - happenedAt);
+      change({ value: describe(data), delayMs, events: count, ...comeBack(name, happenedAt) });
+      if ("at" in data) change({ lost: sequence.lost, repeated: sequence.repeated });
     }
   } catch (error) {
     change({ problem: error instanceof Error ? error.message : "failed" });
   }
+}
+
+/** Notes that a delivery works again after a cut, and brings what happened meanwhile. */
+function comeBack(name: Delivery, happenedAt = Infinity): Partial<DeliveryFigures> {
+  const { from = 0, to } = outages.at(-1) ?? {};
+  if (to === undefined) return {};
+  const afterMs = Date.now() - to;
+  const { comeback } = view.state.figures[name];
+  const isMissed = happenedAt >= from && happenedAt < to;
+  if (!isMissed) return comeback ? {} : { comeback: { afterMs, missed: 0 } };
+  return { comeback: { afterMs, missed: (comeback?.missed ?? 0) + 1 } };
+}
+
+async function cutNetwork(): Promise<void> {
+  const from = Date.now();
+  outages = [...outages, { from }];
+  for (const name of DELIVERIES) changeFigures(name, { comeback: null });
+  view.set({ isCut: true });
+  await network.cut(CUT_MS, () => {
+    outages = [...outages.slice(0, -1), { from, to: Date.now() }];
+    view.set({ isCut: false });
+  });
 }
 
 function changeFigures(name: Delivery, figures: Partial<DeliveryFigures>): void {
@@ -76,8 +114,8 @@ function changeFigures(name: Delivery, figures: Partial<DeliveryFigures>): void 
   view.set({ figures: { ...before, [name]: { ...before[name], ...figures } } });
 }
 
-function describe(data: number | Board): string {
-  if (typeof data === "number") return new Date(data).toLocaleTimeString("en-GB");
+function describe(data: Pulse | Board): string {
+  if ("at" in data) return new Date(data.at).toLocaleTimeString("en-GB");
   const [newest] = data.topics;
   const count = data.topics.length === 1 ? "1 note" : `${data.topics.length} notes`;
   return newest ? `${count}, newest: ${newest.text}` : "no notes";
@@ -91,7 +129,7 @@ function draw(timelines: ReadonlyMap<Delivery, Timeline>, lag: Lag, signal: Abor
       const now = Date.now();
       for (const [name, timeline] of timelines) {
         timeline.addBehind(now, lag.behindMs(name, now));
-        timeline.draw(now);
+        timeline.draw(now, outages);
       }
     },
     isCalm ? 1_000 : 100,
@@ -107,7 +145,7 @@ function svgOf(name: Delivery): SVGSVGElement {
 
 byId("live").addEventListener("change", ({ target }) => {
   if (!(target instanceof HTMLInputElement)) return;
-  start(target.value === "board" ? "board" : "clock");
+  start(target.value === "board" ? "board" : "pulse");
 });
 
 byId("live").addEventListener("click", ({ target }) => {
@@ -116,6 +154,12 @@ byId("live").addEventListener("click", ({ target }) => {
     view.set({ isPaused: !view.state.isPaused });
     if (view.state.isPaused) running?.abort();
     else start(view.state.feed);
+  }
+  if (button?.id === "cut" && !view.state.isCut && !view.state.isPaused) void cutNetwork();
+  if (button?.id === "without-websockets") {
+    network.isWithoutWebSockets = !network.isWithoutWebSockets;
+    view.set({ isWithoutWebSockets: network.isWithoutWebSockets });
+    start(view.state.feed);
   }
   const { copy } = button?.dataset ?? {};
   if (button && copy !== undefined) void copyText(button, copy);

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
+import { TidingsError } from "../core/errors.ts";
+import { didYouMean } from "../core/nearest-name.ts";
 import { COMPRESSIONS, SERIALIZERS, type SendTaskOptions, type Tasks } from "../tasks/index.ts";
 import { integer, jsonOption, seconds, waitOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
@@ -24,6 +26,7 @@ interface CallOptions extends TaskSourceOptions {
   readonly exchange: string | undefined;
   readonly routingKey: string | undefined;
   readonly priority: number | undefined;
+  readonly unregistered?: true;
   readonly taskId: string | undefined;
   readonly timeLimit: number | undefined;
   readonly softTimeLimit: number | undefined;
@@ -51,7 +54,8 @@ export function callCommand(): Command {
     .option("-Q, --queue <name>", "the queue (default: the task's own)")
     .option("--exchange <name>", "the exchange, instead of a queue")
     .option("--routing-key <key>", "the routing key, with --exchange")
-    .option("--priority <0-9>", "its priority in the queue", integer(0, 255))
+    .option("--priority <0-9>", "its priority in the queue", integer(0, 9))
+    .option("--unregistered", "send it although the application has no such task: others may")
     .option("--task-id <id>", "its id (default: a new one)")
     .option("--time-limit <seconds>", "end it when it runs longer", seconds)
     .option("--soft-time-limit <seconds>", "tell it when it runs longer", seconds)
@@ -74,6 +78,7 @@ async function call(
 ): Promise<void> {
   const [path, name = ""] = splitModule(options, [first, second], ["NAME"]);
   await using source = await openTaskSource(path, options);
+  if (path !== undefined) await checkCall(source.tasks, name, options);
   const { id } = await source.tasks.sendTask(name, options.args, {
     ...toSendOptions(options),
     ...toLinks(source.tasks, options),
@@ -82,6 +87,21 @@ async function call(
   if (wait !== undefined) await reportRecord(await waitForRecord(source.tasks, id, wait), { json });
   else if (json) await printJson({ id });
   else await print(`${id}\n`);
+}
+
+/** What an application knows of a task is checked as its own calls are. */
+async function checkCall(
+  { runtime: { definitions } }: Tasks,
+  name: string,
+  { args = [], kwargs = {}, unregistered }: CallOptions,
+): Promise<void> {
+  const definition = definitions.get(name);
+  if (definition) return await definition.checkCall(args, kwargs);
+  if (unregistered) return;
+  throw new TidingsError(
+    "TASK_NOT_REGISTERED",
+    `the application has no task ${JSON.stringify(name)}${didYouMean(name, definitions.keys())}; \`tidings list\` names its tasks, and --unregistered sends those of others`,
+  );
 }
 
 function toSendOptions(options: CallOptions): SendTaskOptions {
@@ -157,7 +177,8 @@ function toObject(text: string): object {
 
 function toTime(text: string): Date {
   const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
+  // Of other texts, such as -5, `Date` makes times that nobody meant.
+  if (/^\d{4}-/.test(text) && !Number.isNaN(time.getTime())) return time;
   throw new InvalidArgumentError("Expected a time as 2030-12-31T23:59:00Z.");
 }
 

@@ -24,6 +24,7 @@ export async function printQueues(queues: readonly CountedQueue[]): Promise<void
       name,
       ...[waiting, delayed, taken].map(toCell),
     ]),
+    { whole: ["QUEUE"] },
   );
 }
 

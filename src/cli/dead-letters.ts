@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
 import { DEAD_LETTER_REASONS, type DeadLetter, type DeadLetterReason } from "../tasks/index.ts";
+import { findLetter } from "./find-letter.ts";
 import { integer, jsonOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { printTable } from "./print-table.ts";
@@ -51,7 +52,7 @@ export function deadLettersCommand(): Command {
       withSource("show", "Print one with its whole message, as JSON.")
         .usage("[options] <module> <id>")
         .argument("[module]", "the file that exports the application")
-        .argument("[id]", "the id of its task")
+        .argument("[id]", "the id of its task, or how it begins")
         .action(show),
     )
     .addCommand(actCommand("redrive", "Send one, or all that fit, to their queues again."))
@@ -77,7 +78,7 @@ function actCommand(name: "redrive" | "discard", description: string): Command {
   return withFilter(name, description)
     .usage("[options] <module> <id>")
     .argument("[module]", "the file that exports the application")
-    .argument("[id]", "the id of its task; or --all")
+    .argument("[id]", "the id of its task, or how it begins; or --all")
     .option("--all", "all that fit, instead of an id")
     .action((first: string | undefined, second: string | undefined, options: ActOptions) =>
       act(name, [first, second], options),
@@ -123,7 +124,7 @@ async function show(
 ): Promise<void> {
   const [path, id = ""] = splitModule(options, [first, second], ["ID"]);
   await using source = await openTaskSource(path, options);
-  const letter = await source.tasks.deadLetters.get(id);
+  const letter = await findLetter(source.tasks.deadLetters, id);
   if (!letter) return reportMissing(id);
   const shown = toShown(letter);
   if (options.json) await printJson(shown);
@@ -142,10 +143,10 @@ async function act(
   const [path, id = ""] = splitModule(options, words, all ? [] : ["ID, or --all,"]);
   await using source = await openTaskSource(path, options);
   const { deadLetters } = source.tasks;
-  const filter = { queue, task, reason };
+  const found = all ? null : await findLetter(deadLetters, id);
   const count = all
-    ? await deadLetters[`${action}All`](filter)
-    : Number(await deadLetters[action](id));
+    ? await deadLetters[`${action}All`]({ queue, task, reason })
+    : Number(found && (await deadLetters[action](found.id)));
   if (!all && count === 0) return reportMissing(id);
   if (options.json) await printJson({ count });
   else await print(`${count} ${action === "redrive" ? "sent again" : "discarded"}\n`);

@@ -49,6 +49,7 @@ export async function printWorkers(workers: readonly ListedWorker[]): Promise<vo
       uptimeSeconds === null ? "-" : toDuration(uptimeSeconds),
       queues.join(", "),
     ]),
+    { whole: ["WORKER"] },
   );
 }
 

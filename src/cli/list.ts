@@ -68,6 +68,7 @@ async function showTasks({ tasks }: TaskSource, options: ListOptions): Promise<v
     await printTable(
       ["TASK"],
       sorted.map((name) => [name]),
+      { whole: ["TASK"] },
     );
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 
 import { callCommand } from "./call.ts";
+import { cancelCommand } from "./cancel.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { devCommand } from "./dev.ts";
 import { explain } from "./explain.ts";
@@ -28,6 +29,7 @@ const program = new Command("tidings")
   .addCommand(runworkerCommand())
   .addCommand(callCommand())
   .addCommand(resultCommand())
+  .addCommand(cancelCommand())
   .addCommand(purgeCommand())
   .addCommand(listCommand())
   .addCommand(deadLettersCommand())

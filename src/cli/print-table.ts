@@ -7,18 +7,16 @@ export type TableRow = readonly string[];
 export interface TableOptions {
   /** The names of columns that are never cut, since what is in them is to be copied. */
   readonly whole?: readonly string[] | undefined;
-  /** How many characters a line may have, as far as that can be. @default 80 */
+  /** How many characters a line may have, as far as that can be. @default as many as it needs */
   readonly width?: number | undefined;
 }
 
-/** What fits a terminal that was never widened. */
-const NARROW = 80;
 const GAP = "  ";
 /** No column is cut shorter than this. */
 const MIN_COLUMN = 12;
 
 /**
- * Writes a table with aligned columns that fits the terminal, or 80 characters, as far as that can be.
+ * Writes a table with aligned columns that fits the terminal, as far as that can be. Elsewhere nothing is cut.
  *
  * Columns of numbers are aligned to the right. Where it is too wide, the widest columns are cut. A row is
  * one line: what would break it is a space.
@@ -35,7 +33,7 @@ export async function printTable(
 export function formatTable(
   header: TableRow,
   rows: readonly TableRow[],
-  { whole = [], width = NARROW }: TableOptions = {},
+  { whole = [], width = Infinity }: TableOptions = {},
 ): string {
   const lines = [header, ...rows.map((row) => row.map(toOneLine))];
   const widths = fit(

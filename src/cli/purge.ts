@@ -47,6 +47,7 @@ async function purge(module: string | undefined, options: PurgeOptions): Promise
     await printTable(
       ["QUEUE", "REMOVED"],
       [...purged].map(([name, count]) => [name, String(count)]),
+      { whole: ["QUEUE"] },
     );
 }
 

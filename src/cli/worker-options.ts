@@ -19,6 +19,8 @@ export interface WorkerArguments {
   /** In seconds, as Celery has it. */
   readonly timeLimit: number | undefined;
   readonly softTimeLimit: number | undefined;
+  readonly lease: number | undefined;
+  readonly maxDeliveries: number | undefined;
   readonly maxTasksPerChild: number | undefined;
   /** In KiB, as Celery has it. */
   readonly maxMemoryPerChild: number | undefined;
@@ -55,11 +57,19 @@ export function workerOptions(): readonly Option[] {
     new Option(
       "-n, --name <name>",
       "its name, in logs and for remote control: %h is the host, %n without domain (default: worker@%h)",
-    ),
+    ).argParser(nodeName),
     new Option("--time-limit <seconds>", "end a task that runs longer").argParser(positiveSeconds),
     new Option("--soft-time-limit <seconds>", "tell a task that runs longer").argParser(
       positiveSeconds,
     ),
+    new Option(
+      "--lease <seconds>",
+      "how soon another worker may run its tasks when it dies (default: 10)",
+    ).argParser(positiveSeconds),
+    new Option(
+      "--max-deliveries <count>",
+      "how often the worker of a task may die before the task is given up (default: 20)",
+    ).argParser(integer(1, Number.MAX_SAFE_INTEGER)),
     new Option(
       "--max-tasks-per-child <count>",
       "replace a thread or process after so many tasks",
@@ -102,6 +112,8 @@ export function toWorkerOptions(
     queues: toQueues(options, known),
     timeLimitMs: toMilliseconds(timeLimit),
     softTimeLimitMs: toMilliseconds(softTimeLimit),
+    leaseMs: toMilliseconds(options.lease),
+    maxDeliveries: options.maxDeliveries,
   };
 }
 
@@ -151,6 +163,11 @@ function bounds(text: string): AutoscaleBounds {
   const areCounts = [max, min].every((count) => Number.isSafeInteger(count) && count >= 1);
   if (areCounts && min <= max && rest.length === 0) return { max, min };
   throw new InvalidArgumentError("Expected two whole numbers, the larger one first: 10,2.");
+}
+
+function nodeName(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("Expected a name, such as mail@%h.");
 }
 
 function positiveSeconds(text: string): number {

@@ -147,4 +147,4 @@ export {
   STRAY_REJECTION,
   type StrayErrorListener,
 } from "./worker/stray-errors.ts";
-export type { WorkerOptions } from "./worker/worker-options.ts";
+export type { WorkerDefaults, WorkerOptions } from "./worker/worker-options.ts";

@@ -47,10 +47,12 @@ describe("arguments by name", () => {
     expect(String(error)).toContain(message);
   });
 
-  test("are one object without names for them", async () => {
+  test("are refused by a task that has neither names nor a schema for them", async () => {
     const plain = (tasks: Tasks): unknown =>
-      tasks.task("subtract", (x: number, { y }: { y: number }) => x - y);
-    expect(await run(plain, [5], { y: 2 })).toBe(3);
+      tasks.task("subtract", (x: number, y: number) => x - y);
+    const error = await run(plain, [], { x: 5, y: 2 }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ cause: { type: "TASK_INVALID_ARGUMENTS" } });
+    expect(String(error)).toContain("x, y came by name: define it with `parameters`");
   });
 
   test.each([

@@ -6,10 +6,14 @@ export interface KeywordOptions {
   /**
    * The names of its parameters, in their order: each argument comes to its parameter.
    *
-   * @default none: arguments by name are one object, the last argument
+   * @default none: arguments by name are refused
    */
   readonly parameters?: readonly string[] | undefined;
 }
+
+/** Of what a caller sent, errors show so many names of such a length. */
+const MAX_NAMES_SHOWN = 10;
+const MAX_NAME_LENGTH = 64;
 
 type Keywords = Readonly<Record<string, unknown>>;
 
@@ -25,7 +29,7 @@ export type BindArguments = (args: readonly unknown[], kwargs: Keywords) => read
  * @throws {TidingsError} OPTION_INVALID when the names make no sense.
  */
 export function toBindArguments(task: string, { parameters }: KeywordOptions): BindArguments {
-  if (parameters === undefined) return withLastObject;
+  if (parameters === undefined) return (args, kwargs) => withoutKeywords(task, args, kwargs);
   assertParameters(parameters);
   return (args, kwargs) => {
     const bound = [...args];
@@ -40,8 +44,19 @@ export function toBindArguments(task: string, { parameters }: KeywordOptions): B
   };
 }
 
-function withLastObject(args: readonly unknown[], kwargs: Keywords): readonly unknown[] {
-  return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
+/** Where a function has no names for its parameters, any order would be a guess. */
+function withoutKeywords(
+  task: string,
+  args: readonly unknown[],
+  kwargs: Keywords,
+): readonly unknown[] {
+  const names = Object.keys(kwargs);
+  if (names.length === 0) return args;
+  const shown = names.slice(0, MAX_NAMES_SHOWN).map((name) => name.slice(0, MAX_NAME_LENGTH));
+  throw new TidingsError(
+    "TASK_INVALID_ARGUMENTS",
+    `task ${task} takes arguments by position only, but ${shown.join(", ")} came by name: define it with \`parameters\`, their names in order, or with \`input\``,
+  );
 }
 
 function assertParameters(parameters: readonly string[]): void {
@@ -53,6 +68,6 @@ function assertParameters(parameters: readonly string[]): void {
 function unexpected(task: string, name: string, why: string): TidingsError {
   return new TidingsError(
     "TASK_INVALID_ARGUMENTS",
-    `task ${task} takes no argument ${JSON.stringify(name.slice(0, 64))} by name: ${why}`,
+    `task ${task} takes no argument ${JSON.stringify(name.slice(0, MAX_NAME_LENGTH))} by name: ${why}`,
   );
 }

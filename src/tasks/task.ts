@@ -105,6 +105,8 @@ export interface TaskDefinition {
   readonly checkArguments: ((args: readonly unknown[]) => Promise<void>) | undefined;
   /** The same at once. Throws APP_INVALID_DEFINITION when the schema has to wait for something. */
   readonly checkArgumentsNow: ((args: readonly unknown[]) => void) | undefined;
+  /** Throws TASK_INVALID_ARGUMENTS when the function cannot be called with what a message would carry. */
+  checkCall(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<void>;
   /** Calls the function with what a message carries. */
   run(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown;
 }
@@ -146,6 +148,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
       unique,
       checkArguments: undefined,
       checkArgumentsNow: undefined,
+      checkCall: async (args, kwargs) => void bind(args, kwargs),
       run: (args, kwargs) => call(...bind(args, kwargs)),
     };
   }
@@ -162,6 +165,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
     unique,
     checkArguments: async (args) => void (await checkInput(name, input, args[0])),
     checkArgumentsNow: (args) => checkInputNow(name, input, args[0]),
+    checkCall: async (args, kwargs) => void (await checkInput(name, input, args[0] ?? kwargs)),
     run: async (args, kwargs) => call(await checkInput(name, input, args[0] ?? kwargs)),
   };
 }

@@ -40,7 +40,12 @@ import {
   type TaskOptions,
   type TaskSource,
 } from "./task.ts";
-import type { WorkerOptions } from "./worker/worker-options.ts";
+import {
+  assertWorkerDefaults,
+  withWorkerDefaults,
+  type WorkerDefaults,
+  type WorkerOptions,
+} from "./worker/worker-options.ts";
 import { Worker } from "./worker/worker.ts";
 
 /** What all tasks of a set have in common. */
@@ -59,6 +64,8 @@ export interface TaskSettings extends MessageFormat, BrokerSettings {
   readonly resultExpiresMs?: number | undefined;
   /** Whether records tell where a task failed: names of functions and files, for all who may read them. @default false */
   readonly tracebacks?: boolean | undefined;
+  /** How workers work that do not say otherwise. */
+  readonly worker?: WorkerDefaults | undefined;
 }
 
 /** How to make {@link Tasks}. */
@@ -99,6 +106,7 @@ export class Tasks implements AsyncDisposable {
   readonly deadLetters: DeadLetters;
   readonly #runtime: TaskRuntime;
   readonly #definitions = new Map<string, TaskDefinition>();
+  readonly #worker: WorkerDefaults;
   readonly #owned: readonly AsyncDisposable[];
   readonly #closing = new AbortController();
 
@@ -106,11 +114,13 @@ export class Tasks implements AsyncDisposable {
   constructor(options: TasksOptions) {
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
     const { defaultPriority, inheritPriority = false, routes = [] } = options;
-    const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000 } = options;
+    const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000, worker = {} } = options;
     assertName("`defaultQueue`", defaultQueue);
     if (defaultPriority !== undefined) assertPriority("defaultPriority", defaultPriority);
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
     assertPositiveInteger("resultExpiresMs", resultExpiresMs);
+    assertWorkerDefaults(worker);
+    this.#worker = worker;
     const findRoute = routes.length === 0 ? undefined : createRouter(routes);
     const openedBroker = typeof broker === "string" ? openBroker(broker, options) : broker;
     const openedResults =
@@ -252,7 +262,7 @@ export class Tasks implements AsyncDisposable {
 
   /** Makes a worker that runs the registered tasks. */
   createWorker({ logger = this.#runtime.logger, ...options }: WorkerOptions = {}): Worker {
-    return new Worker({ ...this.#runtime, logger }, options);
+    return new Worker({ ...this.#runtime, logger }, withWorkerDefaults(options, this.#worker));
   }
 
   /**

@@ -39,6 +39,8 @@ describe("tidings dead-letters", () => {
     expect(code).toBe(0);
     expect(output).toMatch(/^DIED +ID +TASK +QUEUE +REASON +ERROR\n.* one +fixture.nope +celery/);
     expect(output.split("\n")).toHaveLength(3);
+    // Nothing is cut where nobody has a narrow terminal.
+    expect(output).toContain("this worker knows none");
 
     const listed = await run("list", "-b", broker, "--limit", "2", "--json");
     const { letters, next } = JSON.parse(listed.output);
@@ -50,7 +52,9 @@ describe("tidings dead-letters", () => {
     expect(shown).toMatchObject({ id: "three", task: "fixture.other", queue: "celery" });
     expect(JSON.parse(shown.message.body)[0]).toEqual(["é 🙂"]);
 
-    expect(await run("redrive", FIXTURE, "one")).toEqual({ code: 0, output: "1 sent again" });
+    const ambiguous = await run("show", FIXTURE, "t");
+    expect(ambiguous.output).toContain('"t" is that of two, three [OPTION_INVALID]');
+    expect(await run("redrive", FIXTURE, "on")).toEqual({ code: 0, output: "1 sent again" });
     const discarded = await run("discard", FIXTURE, "--all", "--task", "fixture.nope", "--json");
     expect(discarded).toEqual({ code: 0, output: '{"count":1}' });
     await using tasks = createTasks({ broker, results: broker });

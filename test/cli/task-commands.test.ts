@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { SqliteBroker } from "../../src/tasks/brokers/sqlite.ts";
+import { createTasks } from "../../src/tasks/index.ts";
 import { decodeMessage } from "../../src/tasks/message/decode.ts";
 import { Tidings } from "./tidings.ts";
 
@@ -79,7 +80,7 @@ describe("tidings call and result", () => {
 
   test("say that a task has not ended", async () => {
     const options = ["--countdown", "60", "--queue", "later", "--task-id", "waits"];
-    expect(await run("call", FIXTURE, "fixture.add", ...options)).toEqual({
+    expect(await run("call", FIXTURE, "py.add", "--unregistered", ...options)).toEqual({
       code: 0,
       output: "waits",
     });
@@ -150,6 +151,24 @@ describe("tidings purge", () => {
   }
 });
 
+describe("tidings cancel", () => {
+  test("cancels tasks by their ids, and says what had ended", async () => {
+    await using tasks = createTasks({ broker, results: broker });
+    for (const taskId of ["first", "second", "third"]) {
+      await tasks.sendTask("fixture.add", [], { taskId, queue: "never" });
+    }
+    await tasks.cancel("third");
+    const mixed = await run("cancel", FIXTURE, "first", "third", "nobody");
+    expect(mixed.code).toBe(1);
+    expect(mixed.output.split("\n").toSorted()).toEqual(
+      ["first cancelled", "third has ended: REVOKED", "nobody is not known"].toSorted(),
+    );
+    const second = await run("cancel", "-b", broker, "second", "--json");
+    expect(second).toEqual({ code: 0, output: '[{"id":"second","cancelled":true}]' });
+    expect(await tasks.result("second").state()).toBe("REVOKED");
+  });
+});
+
 describe("the commands for tasks", () => {
   test("do not mind a reader that has seen enough", async () => {
     const words = [
@@ -174,6 +193,8 @@ describe("the commands for tasks", () => {
     const wrong: readonly (readonly [readonly string[], string])[] = [
       [["call"], "expected MODULE NAME; --broker <url> stands for MODULE, got nothing"],
       [["call", FIXTURE, "t", "--args", "{}"], "Expected a JSON array."],
+      [["call", FIXTURE, "fixture.ad"], 'has no task "fixture.ad" (did you mean `fixture.add`?)'],
+      [["call", FIXTURE, "fixture.add", "-k", '{"x":1}'], "x came by name: define it with"],
       [["list", FIXTURE, "nonsense"], "expected one of tasks, queues, workers, got nonsense"],
       [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
     ];

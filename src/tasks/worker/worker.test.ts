@@ -537,7 +537,7 @@ describe("leases", () => {
   test("that are lost too often end the task as poisoned", async () => {
     let time = 0;
     const broker = new MemoryBroker({ now: () => Date.now() + time });
-    await using tasks = makeTasks({ broker });
+    await using tasks = makeTasks({ broker, worker: { maxDeliveries: 3 } });
     const noop = tasks.task("tasks.noop", () => null);
     const result = await noop.delay();
     for (let n = 0; n < 3; n++) {
@@ -545,7 +545,7 @@ describe("leases", () => {
       time += 1_000;
       await broker.reclaim();
     }
-    await using worker = tasks.createWorker({ maxDeliveries: 3 });
+    await using worker = tasks.createWorker({ maxDeliveries: undefined });
     await worker.start();
     await expect(result.get({ timeoutMs: 5_000 })).rejects.toThrow("its worker died 3 times");
   });

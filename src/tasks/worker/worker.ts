@@ -19,9 +19,9 @@ import { openPool } from "./pools/open-pool.ts";
 import { isPoolChild } from "./pools/pool-child.ts";
 import type { PoolKind, TaskPool } from "./pools/pool.ts";
 import { createSettle } from "./settle.ts";
-import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
+import type { TimeLimitOptions } from "./time-limits.ts";
 import { WorkInHand } from "./work-in-hand.ts";
-import type { WorkerOptions } from "./worker-options.ts";
+import { assertWorkerDefaults, type WorkerOptions } from "./worker-options.ts";
 
 /** How a worker is. */
 export interface WorkerHealth extends FetchHealth {
@@ -92,6 +92,13 @@ export class Worker implements Service {
     }: WorkerOptions = {},
   ) {
     if (queues?.length === 0) throw invalidOption("queues", "at least one name", queues);
+    assertWorkerDefaults({
+      ...timeLimits,
+      prefetchMultiplier,
+      leaseMs,
+      maxDeliveries,
+      deafAfterMs,
+    });
     for (const queue of queues ?? []) assertName("a queue of a worker", queue);
     this.#runtime = { ...runtime, logger };
     this.name = name;
@@ -100,9 +107,7 @@ export class Worker implements Service {
     }
     this.#pool = openPool(pool, { broker: runtime.broker, logger, concurrency });
     this.#queues = queues;
-    assertPositiveInteger("leaseMs", leaseMs);
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
-    assertTimeLimits(timeLimits);
     this.#context = {
       runtime: this.#runtime,
       limits: new RunLimits(this.#runtime, {
@@ -114,12 +119,12 @@ export class Worker implements Service {
       settle: createSettle(runtime.broker, runtime.results),
       pool: this.#pool,
       timeLimits,
-      maxDeliveries: assertPositiveInteger("maxDeliveries", maxDeliveries),
+      maxDeliveries,
     };
     this.#autoscale = autoscale && new Autoscale(autoscale, this.#pool);
     this.#hand = new WorkInHand({
       context: this.#context,
-      prefetchMultiplier: assertPositiveInteger("prefetchMultiplier", prefetchMultiplier),
+      prefetchMultiplier,
       onRoom: () => this.#fetch.wake(),
       onEnd: (execution) => this.#onEnd(execution),
     });
@@ -132,7 +137,7 @@ export class Worker implements Service {
       broker: runtime.broker,
       logger,
       leaseMs,
-      deafAfterMs: assertPositiveInteger("deafAfterMs", deafAfterMs),
+      deafAfterMs,
       checkMs: this.#leases.intervalMs,
       queues: () => this.queues,
       room: () => this.#hand.room,

@@ -47,6 +47,16 @@ describe("arguments by name", () => {
     expect(String(error)).toContain(message);
   });
 
+  test("are one object for a task that wants it so", async () => {
+    const plain = (tasks: Tasks): unknown =>
+      tasks.task(
+        "subtract",
+        { parameters: "object" },
+        (x: number, named: { y: number }) => x - named.y,
+      );
+    expect(await run(plain, [5], { y: 2 })).toBe(3);
+  });
+
   test("are refused by a task that has neither names nor a schema for them", async () => {
     const plain = (tasks: Tasks): unknown =>
       tasks.task("subtract", (x: number, y: number) => x - y);

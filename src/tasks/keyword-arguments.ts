@@ -6,9 +6,11 @@ export interface KeywordOptions {
   /**
    * The names of its parameters, in their order: each argument comes to its parameter.
    *
+   * "object" has whatever comes by name in one object, the last argument, like `**kwargs`.
+   *
    * @default none: arguments by name are refused
    */
-  readonly parameters?: readonly string[] | undefined;
+  readonly parameters?: readonly string[] | "object" | undefined;
 }
 
 /** Of what a caller sent, errors show so many names of such a length. */
@@ -30,6 +32,7 @@ export type BindArguments = (args: readonly unknown[], kwargs: Keywords) => read
  */
 export function toBindArguments(task: string, { parameters }: KeywordOptions): BindArguments {
   if (parameters === undefined) return (args, kwargs) => withoutKeywords(task, args, kwargs);
+  if (parameters === "object") return withLastObject;
   assertParameters(parameters);
   return (args, kwargs) => {
     const bound = [...args];
@@ -42,6 +45,10 @@ export function toBindArguments(task: string, { parameters }: KeywordOptions): B
     // Not `map`, which leaves holes as they are.
     return Array.from(bound);
   };
+}
+
+function withLastObject(args: readonly unknown[], kwargs: Keywords): readonly unknown[] {
+  return Object.keys(kwargs).length === 0 ? args : [...args, kwargs];
 }
 
 /** Where a function has no names for its parameters, any order would be a guess. */
@@ -62,7 +69,7 @@ function withoutKeywords(
 function assertParameters(parameters: readonly string[]): void {
   const isList = Array.isArray(parameters) && parameters.every((name) => typeof name === "string");
   if (isList && new Set(parameters).size === parameters.length) return;
-  throw invalidOption("parameters", "a list of different names", parameters);
+  throw invalidOption("parameters", 'a list of different names, or "object"', parameters);
 }
 
 function unexpected(task: string, name: string, why: string): TidingsError {

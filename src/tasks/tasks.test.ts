@@ -206,15 +206,6 @@ describe("a task", () => {
     expect(await byName.get({ timeoutMs: 5_000 })).toBe("a@b.cc 2");
   });
 
-  test("takes arguments by name as its last argument", async () => {
-    await using tasks = makeTasks();
-    tasks.task("tasks.echo", (...args: readonly unknown[]) => args);
-    await using worker = tasks.createWorker();
-    await worker.start();
-    const result = await tasks.sendTask("tasks.echo", [1], { kwargs: { two: 2 } });
-    expect(await result.get({ timeoutMs: 5_000 })).toEqual([1, { two: 2 }]);
-  });
-
   test("leaves out arguments that were left out, so that defaults hold", async () => {
     await using tasks = makeTasks();
     const add = tasks.task("tasks.add", (x: number, y: number = 10) => x + y);

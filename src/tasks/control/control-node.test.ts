@@ -24,7 +24,7 @@ beforeEach(async () => {
   release = resolve;
   started.length = 0;
   tasks.task("t.add", (x: number, y: number) => x + y);
-  tasks.task("t.wait", async (name: string) => {
+  tasks.task("t.wait", { parameters: "object" }, async (name: string) => {
     started.push(name);
     await released;
   });

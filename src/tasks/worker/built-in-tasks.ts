@@ -30,7 +30,7 @@ export function findDefinition(definitions: Definitions, name: string): TaskDefi
   const found = definitions.get(name);
   if (found || !Object.hasOwn(BUILT_IN, name)) return found;
   const run = BUILT_IN[name]?.(definitions);
-  return run && defineTask({ name, options: {}, run });
+  return run && defineTask({ name, options: { parameters: "object" }, run });
 }
 
 /** One after another, as Celery does; ends between two of them when it is to end. */

@@ -7,7 +7,7 @@ const wait = { timeoutMs: 5_000 };
 
 test("a task knows how it was called, and who runs it", async () => {
   await using tasks = createTasks({ broker: "memory:", results: "memory:" });
-  tasks.task("look", () => {
+  tasks.task("look", { parameters: "object" }, () => {
     const { args, kwargs, headers, groupId, eta, expires, priority } = currentTask();
     const { origin, replyTo, workerName } = currentTask();
     const times = [eta?.toISOString(), expires?.toISOString()];

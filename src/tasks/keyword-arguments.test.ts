@@ -49,11 +49,7 @@ describe("arguments by name", () => {
 
   test("are one object for a task that wants it so", async () => {
     const plain = (tasks: Tasks): unknown =>
-      tasks.task(
-        "subtract",
-        { parameters: "object" },
-        (x: number, named: { y: number }) => x - named.y,
-      );
+      tasks.task("subtract", { parameters: "object" }, (x: number, { y }: { y: number }) => x - y);
     expect(await run(plain, [5], { y: 2 })).toBe(3);
   });
 

@@ -18,7 +18,7 @@ describe("a group commit", () => {
   test("gives up after a while when the database stays locked, and recovers", async () => {
     const path = newFile();
     const connection = new DatabaseSync(path, { timeout: 1 });
-    const commits = new GroupCommit(connection, path, {
+    const commits = new GroupCommit(() => connection, path, {
       lockPatienceMs: 50,
       onCommit: () => {},
       onRollback: () => {},
@@ -47,7 +47,7 @@ describe("a group commit", () => {
     using connection = new StubbornDatabase(path);
     connection.exec("CREATE TABLE kept (a)");
     const insert = connection.prepare("INSERT INTO kept VALUES (?)");
-    const commits = new GroupCommit(connection, path, { onCommit() {}, onRollback() {} });
+    const commits = new GroupCommit(() => connection, path, { onCommit() {}, onRollback() {} });
     const fail = (): never => {
       throw new Error("no");
     };
@@ -67,7 +67,7 @@ describe("a group commit", () => {
     using connection = new DatabaseSync(path);
     connection.exec("CREATE TABLE kept (a)");
     const insert = connection.prepare("INSERT INTO kept VALUES (?)");
-    const commits = new GroupCommit(connection, path, { onCommit() {}, onRollback() {} });
+    const commits = new GroupCommit(() => connection, path, { onCommit() {}, onRollback() {} });
     const all = Array.from({ length: 2_500 }, (_, index) => commits.run(() => insert.run(index)));
     const count = connection.prepare("SELECT count(*) AS count FROM kept");
     expect(count.get()).toEqual({ count: 2_000 });

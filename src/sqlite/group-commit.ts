@@ -1,7 +1,8 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 
 import { TidingsError } from "../core/errors.ts";
 import type { SharedTransaction } from "../core/shared-transaction.ts";
+import { LastingStatement } from "./lasting-statement.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** No more units than this are committed at once, so that no commit blocks the process for long. */
@@ -43,22 +44,25 @@ export interface GroupCommitOptions {
  */
 export class GroupCommit implements SharedTransaction {
   readonly #path: string;
-  readonly #database: DatabaseSync;
+  readonly #connect: () => DatabaseSync;
   readonly #options: GroupCommitOptions;
   readonly #lockPatienceMs: number;
-  readonly #begin: StatementSync;
-  readonly #commit: StatementSync;
+  readonly #begin: LastingStatement;
+  readonly #commit: LastingStatement;
+  #database: DatabaseSync;
   #units: Unit[] = [];
   #state: "idle" | "scheduled" | "waiting" = "idle";
   #lockedSince: number | undefined;
 
-  constructor(database: DatabaseSync, path: string, options: GroupCommitOptions) {
-    this.#database = database;
+  /** `connect` returns the connection for the next transaction, or throws when there is none. */
+  constructor(connect: () => DatabaseSync, path: string, options: GroupCommitOptions) {
+    this.#connect = connect;
+    this.#database = connect();
     this.#path = path;
     this.#options = options;
     this.#lockPatienceMs = options.lockPatienceMs ?? 5_000;
-    this.#begin = database.prepare("BEGIN IMMEDIATE");
-    this.#commit = database.prepare("COMMIT");
+    this.#begin = new LastingStatement("BEGIN IMMEDIATE", () => this.#database);
+    this.#commit = new LastingStatement("COMMIT", () => this.#database);
   }
 
   run<T>(work: () => T): Promise<T> {
@@ -112,6 +116,7 @@ export class GroupCommit implements SharedTransaction {
   }
 
   #beginTransaction(): void {
+    this.#database = this.#connect();
     // One that could not be undone when it failed.
     this.#rollBack();
     this.#begin.run();

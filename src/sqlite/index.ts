@@ -6,6 +6,7 @@
  */
 
 export { makeFolder } from "./make-folder.ts";
+export type { LastingStatement } from "./lasting-statement.ts";
 export type { SqliteDatabase } from "./sqlite-database.ts";
 export { SqliteFiles } from "./sqlite-files.ts";
 export { parseSqlitePath } from "./sqlite-url.ts";

@@ -1,35 +1,26 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 
 import { TidingsError } from "../core/errors.ts";
 import { Notifier } from "../core/notifier.ts";
 import type { SharedTransaction } from "../core/shared-transaction.ts";
 import { FileWatch } from "./file-watch.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { LastingStatement } from "./lasting-statement.ts";
+import { makeFolder } from "./make-folder.ts";
+import { openFile, type SqliteTables } from "./open-file.ts";
 import { isBusy, toStorageError } from "./storage-error.ts";
 
 /** How often commits of other processes are looked for: 3 µs of work, 20 times a second. */
 const POLL_MS = 50;
-/** How long SQLite itself waits for a lock. It blocks the process meanwhile, so not for long. */
-const LOCK_WAIT_MS = 20;
-/** How long opening waits for a lock: another process may be making the tables. */
-const OPEN_WAIT_MS = 5_000;
+/** How often it is looked whether the file is still in its place: 4 µs of work. */
+const PLACE_CHECK_MS = 100;
+/** For so long everybody meets the error of a file that is gone, before one in its place is opened. */
+const GONE_MS = 150;
 
 /** The ids that changed; `null` when another process changed something. */
 export type ChangedIds = readonly string[] | null;
-
-/** The tables that a file has, and how one of an earlier version becomes one of this. */
-export interface SqliteTables<TTopic extends string> {
-  /** The table that holds their version, in one row. */
-  readonly versionTable: string;
-  /** A file written by a later version is refused. */
-  readonly version: number;
-  /** Makes what is missing; names start with `tidings_`, so that the file may hold other tables too. */
-  readonly create: string;
-  /** What turns the tables of an earlier version into these. */
-  readonly migrations: ReadonlyMap<number, string>;
-  /** What can change, so that others are told of it. */
-  readonly topics: readonly TTopic[];
-}
 
 interface Topic {
   readonly notifier: Notifier<ChangedIds>;
@@ -44,14 +35,25 @@ interface Topic {
  * Commits are grouped ({@link GroupCommit}). Commits of other processes are noticed soon after their log is
  * written, or within 50 ms, by one poller for all who listen. When the file cannot be read, listeners are told once, so that they look
  * and meet the error, and once more when it can be read again.
+ *
+ * A file that is removed, or replaced by another one, is a short outage, in which everybody meets
+ * STORAGE_UNAVAILABLE. Then what is in its place is opened, or made. What was committed in the tenth of a second
+ * before it was noticed is gone with the file.
  */
 export class SqliteDatabase<TTopic extends string = string> implements SharedTransaction {
   readonly path: string;
+  readonly #tables: SqliteTables<TTopic>;
   readonly #onClose: () => void;
-  readonly #database: DatabaseSync;
   readonly #commits: GroupCommit;
   readonly #topics: ReadonlyMap<TTopic, Topic>;
-  readonly #dataVersion: StatementSync;
+  readonly #dataVersion: LastingStatement;
+  #database: DatabaseSync;
+  /** Which file is open. */
+  #identity: string | undefined;
+  /** When it is next looked whether it is in its place, or what is there is opened. */
+  #checkAt = 0;
+  /** Since the file is gone: why nothing in its place could be opened, if that was tried. */
+  #gone: { readonly cause?: Error } | undefined;
   /** `null` during an outage. */
   #seenVersion: unknown;
   #poller: NodeJS.Timeout | undefined;
@@ -61,13 +63,15 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
   /** @internal Use {@link SqliteFiles}. */
   constructor(path: string, tables: SqliteTables<TTopic>, onClose: () => void) {
     this.path = path;
+    this.#tables = tables;
     this.#onClose = onClose;
     this.#database = openFile(path, tables);
+    this.#identity = identify(path);
     this.#topics = new Map(
       tables.topics.map((topic) => [topic, { notifier: new Notifier(), touched: new Set() }]),
     );
-    this.#dataVersion = this.#database.prepare("PRAGMA data_version");
-    this.#commits = new GroupCommit(this.#database, path, {
+    this.#dataVersion = this.prepare("PRAGMA data_version");
+    this.#commits = new GroupCommit(() => this.#connect(), path, {
       onCommit: () => this.#announceTouched(),
       onRollback: () => this.#forgetTouched(),
     });
@@ -79,8 +83,13 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
     return this;
   }
 
-  prepare(sql: string): StatementSync {
-    return this.#database.prepare(sql);
+  /** The connection of now: another one after the file was replaced. */
+  get connection(): DatabaseSync {
+    return this.#database;
+  }
+
+  prepare(sql: string): LastingStatement {
+    return new LastingStatement(sql, () => this.#database);
   }
 
   /** Runs `work` in the next commit. */
@@ -92,6 +101,7 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
   /** Reads what is committed. */
   read<T>(work: () => T): T {
     if (this.#users === 0) throw this.#closedError();
+    this.#connect();
     try {
       return work();
     } catch (error) {
@@ -128,11 +138,55 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
     return this.#topics.values().reduce((count, { notifier }) => count + notifier.size, 0);
   }
 
+  /**
+   * Returns the connection to the file that is at the path.
+   *
+   * @throws {TidingsError} STORAGE_UNAVAILABLE when the one that was open has gone from there.
+   */
+  #connect(): DatabaseSync {
+    const now = performance.now();
+    if (now >= this.#checkAt) {
+      this.#checkAt = now + PLACE_CHECK_MS;
+      if (this.#gone) this.#openAgain();
+      else if (identify(this.path) !== this.#identity) this.#lose();
+      if (this.#gone) this.#checkAt = now + GONE_MS;
+    }
+    if (this.#gone) throw this.#goneError(this.#gone.cause);
+    return this.#database;
+  }
+
+  /** Has all who listen look, and meet the error, before another file is opened. */
+  #lose(): void {
+    this.#gone = {};
+    this.#seenVersion = null;
+    setImmediate(() => this.#announceAll());
+  }
+
+  /** Opens what is at the path now, or makes it. */
+  #openAgain(): void {
+    try {
+      makeFolder(dirname(this.path));
+      const database = openFile(this.path, this.#tables);
+      this.#database.close();
+      this.#database = database;
+      this.#identity = identify(this.path);
+      this.#gone = undefined;
+      if (this.#poller) this.#watchFile();
+    } catch (error) {
+      this.#gone = { cause: toStorageError(error, this.path) };
+    }
+  }
+
   #startPolling(): void {
     if (this.#poller) return;
     this.#seenVersion = this.#readVersion();
     // Not unref'd: whoever listens is waiting for another process.
     this.#poller = setInterval(() => this.#poll(), POLL_MS);
+    this.#watchFile();
+  }
+
+  #watchFile(): void {
+    this.#fileWatch?.[Symbol.dispose]();
     this.#fileWatch = new FileWatch(`${this.path}-wal`, () => this.#poll());
   }
 
@@ -147,11 +201,16 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
     const version = this.#readVersion();
     if (version === this.#seenVersion) return;
     this.#seenVersion = version;
+    this.#announceAll();
+  }
+
+  #announceAll(): void {
     for (const { notifier } of this.#topics.values()) notifier.announce(null);
   }
 
   #readVersion(): unknown {
     try {
+      this.#connect();
       return this.#dataVersion.get()?.["data_version"];
     } catch (error) {
       // Not this poller's to report: who is told looks, and meets the same error where it can be caught.
@@ -179,54 +238,19 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
     throw new TypeError(`expected a topic of the database, got ${name}`);
   }
 
+  #goneError(cause: Error | undefined): TidingsError {
+    const message = `the database ${this.path} has been removed or replaced: what was in it is no longer there`;
+    const why = cause ? `, and nothing can be opened in its place: ${cause.message}` : "";
+    return new TidingsError("STORAGE_UNAVAILABLE", message + why, { cause });
+  }
+
   #closedError(): TidingsError {
     return new TidingsError("STORAGE_UNAVAILABLE", `the database ${this.path} has been closed`);
   }
 }
 
-function openFile(path: string, tables: SqliteTables<string>): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: OPEN_WAIT_MS });
-  try {
-    setUp(database, tables);
-    assertVersion(database, path, tables);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function setUp(database: DatabaseSync, tables: SqliteTables<string>): void {
-  const deadline = performance.now() + OPEN_WAIT_MS;
-  for (;;) {
-    try {
-      database.exec(`
-        PRAGMA busy_timeout = ${OPEN_WAIT_MS};
-        PRAGMA journal_mode = WAL;
-        PRAGMA synchronous = FULL;
-        BEGIN IMMEDIATE;
-        ${tables.create}
-      `);
-      const migration = tables.migrations.get(readVersion(database, tables));
-      if (migration !== undefined) database.exec(migration);
-      database.exec(`COMMIT; PRAGMA busy_timeout = ${LOCK_WAIT_MS};`);
-      return;
-    } catch (error) {
-      // SQLite does not wait for a lock while another process switches the same file to WAL.
-      if (!isBusy(error) || performance.now() > deadline) throw error;
-    }
-  }
-}
-
-function readVersion(database: DatabaseSync, { versionTable }: SqliteTables<string>): number {
-  return Number(database.prepare(`SELECT version FROM ${versionTable}`).get()?.["version"]);
-}
-
-function assertVersion(database: DatabaseSync, path: string, tables: SqliteTables<string>): void {
-  const version = readVersion(database, tables);
-  if (version === tables.version) return;
-  throw new TidingsError(
-    "STORAGE_UNAVAILABLE",
-    `the database ${path} has tables of version ${version}, this program knows ${tables.version}; update it, or choose another file`,
-  );
+/** Which file is at a path; `undefined` for none. */
+function identify(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev}-${found.ino}`;
 }

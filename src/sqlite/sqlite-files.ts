@@ -2,7 +2,8 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { makeFolder } from "./make-folder.ts";
-import { SqliteDatabase, type SqliteTables } from "./sqlite-database.ts";
+import type { SqliteTables } from "./open-file.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
 import { toStorageError } from "./storage-error.ts";
 
 /** The files of this process that have certain tables; each is opened once. */

@@ -1,11 +1,12 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
+import { silentLogger, type Logger } from "../core/logger.ts";
 import { currentTask } from "./current-task.ts";
 import { Decimal } from "./message/typed-values.ts";
 import { MemoryResults } from "./results/memory.ts";
@@ -519,4 +520,36 @@ describe("currentTask", () => {
     });
     expect(await look()).toEqual(["tasks.look", null, 0, false]);
   });
+});
+
+test("an SQLite file that is removed under a worker is told of, and a new one is worked for", async () => {
+  const path = join(folder, `${files++}.db`);
+  const url = `sqlite:${path}`;
+  const error = vi.fn<Logger["error"]>();
+  await using tasks = createTasks({
+    broker: url,
+    results: url,
+    logger: { ...silentLogger, error },
+  });
+  const wait = tasks.task(
+    "tasks.wait",
+    () => new Promise((resolve) => setTimeout(resolve, 60_000)),
+  );
+  const once = tasks.task("tasks.once", { concurrency: { limit: 1 } }, (text: string) => text);
+  await using worker = tasks.createWorker({ stopTimeoutMs: 1 });
+  await worker.start();
+  expect(await (await once.delay("first")).get({ timeoutMs: 5_000 })).toBe("first");
+  const waits = (await wait.delay()).get({ timeoutMs: 5_000 });
+  for (const end of ["", "-wal", "-shm"]) rmSync(`${path}${end}`);
+  await expect(waits).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+  await expect
+    .poll(() => error.mock.calls)
+    .toMatchObject([
+      [{ err: { message: expect.stringContaining("removed or replaced") } }, expect.anything()],
+    ]);
+  // Sending is tried again until there is a file.
+  expect(await (await once.delay("second")).get({ timeoutMs: 5_000 })).toBe("second");
+  expect(await tasks.control.ask("ping", { destination: [worker.name] })).toEqual(
+    new Map([[worker.name, { ok: "pong" }]]),
+  );
 });

@@ -1,5 +1,6 @@
-import type { SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 
+import type { LastingStatement } from "../../sqlite/index.ts";
 import { SqliteControl } from "../control/sqlite.ts";
 import { MESSAGE_COLUMNS, readMessageRow, toMessageColumns } from "../database/message-row.ts";
 import { SqliteQueueContents } from "../database/queue-contents.ts";
@@ -212,7 +213,7 @@ export class SqliteBroker implements Broker {
 
   /** The first message of each priority of a queue. */
   #look(queue: string): readonly Lane[] {
-    const rows = this.#database.read(() => this.#statements.look.all({ queue }));
+    const rows = this.#database.read(() => this.#statements.look.allBy({ queue }));
     return rows.map((row) => ({
       queue,
       priority: Number(row["priority"]),
@@ -250,7 +251,7 @@ type StatementName =
   | "hasten"
   | "listCancelled";
 
-type BrokerStatements = Readonly<Record<StatementName, StatementSync>>;
+type BrokerStatements = Readonly<Record<StatementName, LastingStatement>>;
 
 /** A lease is held by whoever knows `runs`, as long as it has not ended. */
 const HELD = "id = ? AND runs = ? AND leased_until IS NOT NULL";

@@ -1,5 +1,4 @@
-import type { StatementSync } from "node:sqlite";
-
+import type { LastingStatement } from "../../sqlite/index.ts";
 import type { TaskDatabase } from "../database/task-database.ts";
 import { readTypedJson, writeTypedJson } from "../message/typed-json.ts";
 import type { TaskChild } from "../results/task-record.ts";
@@ -27,7 +26,7 @@ type StatementName =
  */
 export class SqliteChords implements ChordStore {
   readonly #database: TaskDatabase;
-  readonly #ask: Readonly<Record<StatementName, StatementSync>>;
+  readonly #ask: Readonly<Record<StatementName, LastingStatement>>;
 
   constructor(database: TaskDatabase) {
     this.#database = database;
@@ -86,7 +85,9 @@ function readPart(text: string): ChordPart {
   return readTypedJson(text) as ChordPart;
 }
 
-function prepareStatements(database: TaskDatabase): Readonly<Record<StatementName, StatementSync>> {
+function prepareStatements(
+  database: TaskDatabase,
+): Readonly<Record<StatementName, LastingStatement>> {
   return {
     setSize: database.prepare(`
       INSERT INTO tidings_chords (group_id, size, at) VALUES (?, ?, ?)

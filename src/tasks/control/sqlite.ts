@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { SQLOutputValue, StatementSync } from "node:sqlite";
+import type { SQLOutputValue } from "node:sqlite";
 
+import type { LastingStatement } from "../../sqlite/index.ts";
 import type { TaskDatabase } from "../database/task-database.ts";
 import type {
   ControlChannel,
@@ -27,10 +28,10 @@ const ALL = "";
  */
 export class SqliteControl implements ControlChannel {
   readonly #database: TaskDatabase;
-  readonly #insert: StatementSync;
-  readonly #expire: StatementSync;
-  readonly #last: StatementSync;
-  readonly #since: StatementSync;
+  readonly #insert: LastingStatement;
+  readonly #expire: LastingStatement;
+  readonly #last: LastingStatement;
+  readonly #since: LastingStatement;
 
   constructor(database: TaskDatabase) {
     this.#database = database;
@@ -83,8 +84,12 @@ export class SqliteControl implements ControlChannel {
 
   /** Hears what comes for an inbox from now. */
   #hear(inbox: string, listener: (message: PidboxMessage) => void): () => void {
+    let { connection } = this.#database;
     let seen = Number(this.#database.read(() => this.#last.get())?.["seq"] ?? 0);
     return this.#database.onChange("control", () => {
+      // Another file counts from the beginning.
+      if (connection !== this.#database.connection) seen = 0;
+      connection = this.#database.connection;
       for (const row of this.#readSince(seen)) {
         seen = Number(row["seq"]);
         if (row["inbox"] === inbox) listener(toMessage(row));

@@ -1,5 +1,4 @@
-import type { StatementSync } from "node:sqlite";
-
+import type { LastingStatement } from "../../sqlite/index.ts";
 import type { QueueContents, QueueCount } from "../brokers/queue-contents.ts";
 import type { TaskDatabase } from "./task-database.ts";
 
@@ -10,9 +9,9 @@ const MAX_PURGED = 1_000;
 export class SqliteQueueContents implements QueueContents {
   readonly #database: TaskDatabase;
   readonly #now: () => number;
-  readonly #list: StatementSync;
-  readonly #count: StatementSync;
-  readonly #purge: StatementSync;
+  readonly #list: LastingStatement;
+  readonly #count: LastingStatement;
+  readonly #purge: LastingStatement;
 
   constructor(database: TaskDatabase, now: () => number) {
     this.#database = database;
@@ -48,7 +47,7 @@ export class SqliteQueueContents implements QueueContents {
   }
 
   async count(queue: string): Promise<QueueCount> {
-    const row = this.#database.read(() => this.#count.get({ queue, now: this.#now() }));
+    const row = this.#database.read(() => this.#count.getBy({ queue, now: this.#now() }));
     return {
       waiting: Number(row?.["waiting"]),
       delayed: Number(row?.["delayed"]),

@@ -1,4 +1,13 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -188,6 +197,39 @@ describe("a task database", () => {
     vi.advanceTimersByTime(200);
     expect(heard).toEqual([null, null]);
     expect(database.read(() => count.get())).toEqual({ count: 0 });
+  });
+
+  test.each([
+    ["removed", (path: string) => rmSync(path)],
+    [
+      "replaced",
+      (path: string) => {
+        openTaskDatabase(`${path}.other`).close();
+        renameSync(`${path}.other`, path);
+      },
+    ],
+  ])("tells all when its file is %s, and soon opens what is there", async (_, act) => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    const path = newFile();
+    using database = open(path);
+    const insert = prepareInsert(database);
+    const count = database.prepare("SELECT count(*) AS count FROM tidings_records");
+    await database.run(() => insert("gone"));
+    const heard: unknown[] = [];
+    database.onChange("records", (changed) => heard.push(changed));
+    for (const end of ["-wal", "-shm"]) rmSync(`${path}${end}`);
+    act(path);
+    vi.advanceTimersByTime(100);
+    await vi.waitFor(() => expect(heard).toEqual([null]));
+    const error = { code: "STORAGE_UNAVAILABLE", message: expect.stringContaining("or replaced") };
+    await expect(database.run(() => insert("refused"))).rejects.toMatchObject(error);
+    expect(() => database.read(() => count.get())).toThrow(expect.objectContaining(error));
+    vi.advanceTimersByTime(200);
+    expect(heard).toEqual([null, null]);
+    expect(database.read(() => count.get())).toEqual({ count: 0 });
+    await database.run(() => insert("kept"));
+    using other = new DatabaseSync(path);
+    expect(other.prepare("SELECT id FROM tidings_records").all()).toEqual([{ id: "kept" }]);
   });
 
   test("says what to do when the disk is full, and goes on when it no longer is", async () => {

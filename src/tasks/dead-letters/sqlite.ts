@@ -1,5 +1,6 @@
-import type { SQLOutputValue, StatementSync } from "node:sqlite";
+import type { SQLOutputValue } from "node:sqlite";
 
+import type { LastingStatement } from "../../sqlite/index.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import { readMessageRow } from "../database/message-row.ts";
 import type { TaskDatabase } from "../database/task-database.ts";
@@ -29,7 +30,7 @@ export class SqliteDeadLetters implements DeadLetterStore {
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   readonly #bounds: ReturnType<typeof toBounds>;
-  readonly #statements: Readonly<Record<StatementName, StatementSync>>;
+  readonly #statements: Readonly<Record<StatementName, LastingStatement>>;
 
   constructor(database: TaskDatabase, now: () => number, bounds?: DeadLetterBounds) {
     this.#database = database;
@@ -105,7 +106,9 @@ type StatementName =
   | "expired"
   | "expire";
 
-function prepareStatements(database: TaskDatabase): Readonly<Record<StatementName, StatementSync>> {
+function prepareStatements(
+  database: TaskDatabase,
+): Readonly<Record<StatementName, LastingStatement>> {
   return {
     keep: database.prepare(`
       INSERT OR REPLACE INTO tidings_dead_letters

@@ -1,5 +1,4 @@
-import type { StatementSync } from "node:sqlite";
-
+import type { LastingStatement } from "../../sqlite/index.ts";
 import type { TaskDatabase } from "../database/task-database.ts";
 
 /** The tables of limits. Times are milliseconds since 1970. */
@@ -67,7 +66,7 @@ type StatementName =
   | "forgetClaims";
 
 /** What is asked of the tables. */
-export type LimitStatements = Readonly<Record<StatementName, StatementSync>>;
+export type LimitStatements = Readonly<Record<StatementName, LastingStatement>>;
 
 /** Prepares what is asked of the tables. */
 export function prepareLimits(database: TaskDatabase): LimitStatements {

@@ -28,6 +28,7 @@ export class SqliteLimits implements LimitStore {
   readonly #database: TaskDatabase;
   readonly #now: () => number;
   #prepared: LimitStatements | undefined;
+  #preparedIn: unknown;
   #forgetAt = 0;
 
   /** @param now The time in milliseconds, for tests. */
@@ -137,11 +138,13 @@ export class SqliteLimits implements LimitStore {
     await this.#database.run(() => this.#ask.unclaim.run(key, id));
   }
 
-  /** The tables are made when a limit is used for the first time. */
+  /** The tables are made when a limit is used for the first time in a file. */
   get #ask(): LimitStatements {
-    if (this.#prepared) return this.#prepared;
+    const { connection } = this.#database;
+    if (this.#prepared && connection === this.#preparedIn) return this.#prepared;
     for (const table of LIMIT_TABLES) this.#database.prepare(table).run();
     this.#prepared = prepareLimits(this.#database);
+    this.#preparedIn = connection;
     return this.#prepared;
   }
 

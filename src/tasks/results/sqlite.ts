@@ -1,7 +1,6 @@
-import type { StatementSync } from "node:sqlite";
-
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
+import type { LastingStatement } from "../../sqlite/index.ts";
 import { SqliteChords } from "../chords/sqlite.ts";
 import { openTaskDatabase, type TaskDatabase } from "../database/task-database.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
@@ -24,10 +23,10 @@ export class SqliteResults implements ResultStore {
   readonly limits: LimitStore;
   readonly chords: SqliteChords;
   readonly #database: TaskDatabase;
-  readonly #get: StatementSync;
-  readonly #store: StatementSync;
-  readonly #forget: StatementSync;
-  readonly #expire: StatementSync;
+  readonly #get: LastingStatement;
+  readonly #store: LastingStatement;
+  readonly #forget: LastingStatement;
+  readonly #expire: LastingStatement;
   /** Of this store alone: a broker may use the database on. */
   readonly #closing = new Notifier<null>();
   #closed = false;

@@ -1,4 +1,5 @@
 import { TidingsError } from "./errors.ts";
+import { didYouMean } from "./nearest-name.ts";
 
 /** Returns `value`, or throws `OPTION_INVALID` when it is not an integer of at least 1. */
 export function assertPositiveInteger(name: string, value: number): number {
@@ -19,4 +20,22 @@ export function invalidOption(name: string, expected: string, value: unknown): T
     "OPTION_INVALID",
     `expected \`${name}\` to be ${expected}, got \`${got}\` (${typeof value})`,
   );
+}
+
+/**
+ * Throws `OPTION_INVALID` for an option that nobody knows, so that a slip of the pen is no silence.
+ *
+ * `what` says whose options they are. One that is `undefined` is not given.
+ */
+export function assertKnownOptions(
+  what: string,
+  options: object,
+  known: ReadonlySet<string>,
+): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (known.has(name) || value === undefined) continue;
+    const hint = didYouMean(name, known) || `; there are ${[...known].join(", ")}`;
+    const shown = JSON.stringify(name.slice(0, 64));
+    throw new TidingsError("OPTION_INVALID", `${what} has no option ${shown}${hint}`);
+  }
 }

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 
 import { TidingsError } from "../core/errors.ts";
-import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertDuration, assertKnownOptions, invalidOption } from "../core/options.ts";
 import type { ExchangeAddress } from "./brokers/broker.ts";
 import { assertCallOptions, assertText, withDefaults, type CallOptions } from "./call-options.ts";
 import { findCurrentTask, type CurrentTask } from "./current-task.ts";
@@ -10,6 +10,7 @@ import { encodeMessage } from "./message/encode.ts";
 import { isRecord } from "./message/is-record.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
+import { SEND_OPTIONS } from "./option-names.ts";
 import { toPriorityNumber } from "./priority.ts";
 import type { FindRoute } from "./routes.ts";
 import { toSignatureList } from "./signature-options.ts";
@@ -120,6 +121,7 @@ function unsendable(task: string, reason: string, cause?: Error): TidingsError {
 }
 
 function assertSendOptions(options: SendOptions): void {
+  assertKnownOptions("a call", options, SEND_OPTIONS);
   assertCallOptions(options);
   if (options.expires !== undefined && options.expiresInMs !== undefined) {
     throw invalidOption("expiresInMs", "absent when `expires` is given", options.expiresInMs);

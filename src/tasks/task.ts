@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { isTidingsError, TidingsError } from "../core/errors.ts";
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption } from "../core/options.ts";
 import { validate, validateSync } from "../core/schema.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
@@ -10,6 +10,7 @@ import { assertErrorMatches, type ErrorMatch } from "./error-match.ts";
 import { toBindArguments, type KeywordOptions } from "./keyword-arguments.ts";
 import { toLimitRules, type LimitOptions, type LimitRule } from "./limits/limit-options.ts";
 import { toUniqueRule, type UniqueRule } from "./limits/unique-options.ts";
+import { TASK_OPTIONS } from "./option-names.ts";
 import { assertRetryOptions, type RetryOptions } from "./retry.ts";
 import type { Signature } from "./signature.ts";
 
@@ -132,6 +133,7 @@ export function defineTask({ name, options, run }: TaskSource): TaskDefinition {
   if (typeof run !== "function") {
     throw invalidDefinition(`expected task \`${name}\` to have a function, got ${typeof run}`);
   }
+  assertKnownOptions(`task ${name}`, options, TASK_OPTIONS);
   assertCallOptions(options);
   assertRetryOptions(options);
   assertErrorMatches("throws", options.throws);

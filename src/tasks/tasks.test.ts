@@ -553,3 +553,23 @@ test("an SQLite file that is removed under a worker is told of, and a new one is
     new Map([[worker.name, { ok: "pong" }]]),
   );
 });
+
+test("options that nobody knows are refused, with the nearest that somebody does", async () => {
+  await using tasks = makeTasks();
+  const add = tasks.task("tasks.add", (x: number, y: number) => x + y);
+  const wrong = JSON.parse('{"countdown":5}');
+  const hint = { code: "OPTION_INVALID", message: expect.stringContaining("mean `countdownMs`?") };
+  await expect(add.applyAsync([1, 2], wrong)).rejects.toMatchObject(hint);
+  await expect(add.applyMany([[1, 2]], wrong)).rejects.toMatchObject(hint);
+  await expect(tasks.sendTask("tasks.add", [1, 2], wrong)).rejects.toMatchObject(hint);
+  expect(() => tasks.task("other", JSON.parse('{"retries":3}'), () => null)).toThrow(
+    'task other has no option "retries"; there are queue, exchange,',
+  );
+  expect(() => tasks.createWorker(JSON.parse('{"leaseMS":3}'))).toThrow(
+    'a worker has no option "leaseMS" (did you mean `leaseMs`?)',
+  );
+  expect(() => makeTasks("memory", { worker: JSON.parse('{"concurrency":3}') })).toThrow(
+    '`worker` has no option "concurrency"',
+  );
+  await expect(add.applyAsync([1, 2], JSON.parse("{}"))).resolves.toMatchObject({});
+});

@@ -1,5 +1,5 @@
 import type { Logger } from "../../core/logger.ts";
-import { assertPositiveInteger } from "../../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger } from "../../core/options.ts";
 import type { AutoscaleBounds } from "./autoscale.ts";
 import type { PoolOptions } from "./pools/open-pool.ts";
 import { assertTimeLimits, type TimeLimitOptions } from "./time-limits.ts";
@@ -43,11 +43,38 @@ export interface WorkerOptions extends WorkerDefaults {
   readonly onShutdown?: (() => void) | undefined;
 }
 
-/** Returns options, and for what they do not say the defaults. */
+const OF_ALL_WORKERS = {
+  prefetchMultiplier: true,
+  leaseMs: true,
+  maxDeliveries: true,
+  deafAfterMs: true,
+  timeLimitMs: true,
+  softTimeLimitMs: true,
+} satisfies Record<keyof WorkerDefaults, true>;
+const OF_WORKERS = {
+  ...OF_ALL_WORKERS,
+  concurrency: true,
+  autoscale: true,
+  pool: true,
+  queues: true,
+  name: true,
+  logger: true,
+  stopTimeoutMs: true,
+  onShutdown: true,
+} satisfies Record<keyof WorkerOptions, true>;
+const DEFAULT_NAMES: ReadonlySet<string> = new Set(Object.keys(OF_ALL_WORKERS));
+const NAMES: ReadonlySet<string> = new Set(Object.keys(OF_WORKERS));
+
+/**
+ * Returns options, and for what they do not say the defaults.
+ *
+ * @throws {TidingsError} OPTION_INVALID for one that nobody knows.
+ */
 export function withWorkerDefaults(
   options: WorkerOptions,
   defaults: WorkerDefaults,
 ): WorkerOptions {
+  assertKnownOptions("a worker", options, NAMES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };
 }
@@ -58,6 +85,7 @@ export function withWorkerDefaults(
  * @throws {TidingsError} OPTION_INVALID
  */
 export function assertWorkerDefaults(defaults: WorkerDefaults): void {
+  assertKnownOptions("`worker`", defaults, DEFAULT_NAMES);
   const { prefetchMultiplier, leaseMs, maxDeliveries, deafAfterMs } = defaults;
   const numbers = { prefetchMultiplier, leaseMs, maxDeliveries, deafAfterMs };
   for (const [name, value] of Object.entries(numbers)) {

@@ -1,0 +1,61 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+import type { CallOptions } from "./call-options.ts";
+import type { InputTaskOptions, SendOptions, TaskOptions } from "./task.ts";
+
+const OF_CALLS = {
+  queue: true,
+  exchange: true,
+  routingKey: true,
+  priority: true,
+  headers: true,
+  expiresInMs: true,
+  ignoreResult: true,
+  serializer: true,
+  compression: true,
+  timeLimitMs: true,
+  softTimeLimitMs: true,
+  publishRetry: true,
+} satisfies Record<keyof CallOptions, true>;
+
+const OF_ONE_CALL = {
+  ...OF_CALLS,
+  countdownMs: true,
+  eta: true,
+  expires: true,
+  taskId: true,
+  link: true,
+  linkError: true,
+  shadow: true,
+  rootId: true,
+  parentId: true,
+  groupId: true,
+  groupIndex: true,
+  replyTo: true,
+} satisfies Record<keyof SendOptions, true>;
+
+const OF_TASKS = {
+  ...OF_CALLS,
+  storeErrorsEvenIfIgnored: true,
+  throws: true,
+  maxRetries: true,
+  autoRetryFor: true,
+  dontAutoRetryFor: true,
+  retryDelayMs: true,
+  retryBackoff: true,
+  rateLimit: true,
+  concurrency: true,
+  unique: true,
+  debounceMs: true,
+  throttleMs: true,
+  callKey: true,
+  parameters: true,
+  deadLetter: true,
+  input: true,
+} satisfies Record<keyof TaskOptions | keyof InputTaskOptions<StandardSchemaV1>, true>;
+
+/** The options that one call can have. */
+export const SEND_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_ONE_CALL));
+
+/** The options that a task can have. */
+export const TASK_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_TASKS));

@@ -17,7 +17,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   presence: ["core", "redis", "sqlite", "layers", "channels"],
   channels: ["core", "layers", "history", "protocol"],
   identity: ["core", "redis", "sqlite", "channels"],
-  transports: ["core", "protocol", "layers", "channels"],
+  transports: ["core", "protocol", "layers", "history", "channels"],
   tasks: ["core", "redis", "sqlite", "amqp"],
   live: ["core", "channels", "tasks"],
   app: ["core", "redis", "cache", "layers", "history", "presence", "channels", "tasks"],

@@ -1,3 +1,4 @@
+import type { ResetReason } from "../history/index.ts";
 import type { MessageId, MessageProblem } from "../protocol/index.ts";
 import type { AcceptOptions } from "./connection.ts";
 
@@ -5,10 +6,18 @@ import type { AcceptOptions } from "./connection.ts";
  * What may go to many connections, to clients of any subprotocol; its object identity lets it be
  * encoded once.
  */
-export type Payload =
+export type Payload = Content | Note;
+
+/** What the application sends. */
+export type Content =
   | { readonly json: string }
   | { readonly text: string }
   | { readonly bytes: Uint8Array };
+
+/** That what was missed of a group cannot be told; without a reason, only positions are. */
+export interface Note {
+  readonly reset: ResetReason | undefined;
+}
 
 /** What a client sent. */
 export type ClientFrame =

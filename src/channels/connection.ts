@@ -1,3 +1,4 @@
+import type { HistoryBounds } from "../history/index.ts";
 import type { OutgoingMessage } from "../layers/index.ts";
 import type { Params } from "./path.ts";
 import type { User } from "./user.ts";
@@ -8,6 +9,18 @@ export interface AcceptOptions {
   readonly subprotocol?: string | undefined;
   /** Headers of the handshake's answer. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** How to join a group. */
+export interface GroupAddOptions {
+  /** Whether nothing that the group's history has is missed. @default the consumer's `history` */
+  readonly history?: boolean | undefined;
+}
+
+/** How to send to a group. */
+export interface KeepOptions {
+  /** Keeps the message for those who come back, within bounds if given. @default the consumer's */
+  readonly history?: boolean | HistoryBounds | undefined;
 }
 
 /** Why a connection ended. */
@@ -58,10 +71,15 @@ export interface Connection<
   /** Closes the connection; `reason` is cut to the 123 bytes that a frame can carry. @default 1000 */
   close(code?: number, reason?: string): void;
 
-  /** Joins a group: what is sent to it reaches this connection's `on` handlers. */
-  groupAdd(group: string): Promise<void>;
+  /**
+   * Joins a group: what is sent to it reaches this connection's `on` handlers.
+   *
+   * With `history`, what its client has missed comes first, when it comes back with a cursor; or it is
+   * told that it cannot be told any more.
+   */
+  groupAdd(group: string, options?: GroupAddOptions): Promise<void>;
   /** Leaves a group. */
   groupDiscard(group: string): Promise<void>;
   /** Sends an event to every member of a group, this connection included if it is one. */
-  groupSend(group: string, message: TMessage): Promise<void>;
+  groupSend(group: string, message: TMessage, options?: KeepOptions): Promise<void>;
 }

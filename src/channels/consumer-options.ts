@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import type { SchemaOutput } from "../core/schema.ts";
+import type { HistoryBounds } from "../history/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
 import type { Forward } from "./forward.ts";
 import type { PathParams } from "./path.ts";
@@ -90,6 +91,11 @@ export interface ConsumerOptions<
   readonly path: TPath;
   /** The name of the layer that carries its groups. @default "default" */
   readonly layer?: string | undefined;
+  /**
+   * Whether what is sent to its groups is kept, within bounds if given, and its connections miss nothing
+   * of that: the default of their `groupSend` and `groupAdd`. @default false
+   */
+  readonly history?: boolean | HistoryBounds | undefined;
   /** The subprotocols it speaks, the best first; the first that the client offers too is chosen. */
   readonly subprotocols?: readonly string[] | undefined;
   /**

@@ -1,33 +1,39 @@
-import { BoundedQueue } from "../core/bounded-queue.ts";
 import { toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { ChannelLayer, LayerMessage, OutgoingMessage } from "../layers/index.ts";
+import type { LayerMessage, OutgoingMessage } from "../layers/index.ts";
 import { handleClientMessage } from "./client-message.ts";
-import type { ClientFrame, ConnectionPort } from "./connection-port.ts";
-import type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
-import type { ConsumerDefinition } from "./consumer.ts";
+import type { ClientFrame, ConnectionPort, Payload } from "./connection-port.ts";
+import type {
+  AcceptOptions,
+  Connection,
+  Disconnect,
+  GroupAddOptions,
+  KeepOptions,
+} from "./connection.ts";
 import type { EventDispatch, Reaction } from "./event-dispatch.ts";
 import type { Params } from "./path.ts";
+import { refuseHandshake } from "./refuse-handshake.ts";
 import type { RouteContext } from "./route-context.ts";
+import {
+  SessionGroups,
+  type RecordedReaction,
+  type SessionGroupsOptions,
+} from "./session-groups.ts";
 import type { User } from "./user.ts";
+import { WaitingWork } from "./waiting-work.ts";
 
 /** What a session needs. */
-export interface ConsumerSessionOptions {
-  readonly definition: ConsumerDefinition;
-  readonly dispatch: EventDispatch;
+export interface ConsumerSessionOptions extends Omit<
+  SessionGroupsOptions,
+  "request" | "channelName" | "take"
+> {
   readonly context: RouteContext;
   readonly port: ConnectionPort;
-  readonly layer: ChannelLayer;
   readonly logger: Logger;
   /** Told once, as {@link ConsumerSession.whenOver}. */
   readonly onOver?: (() => void) | undefined;
 }
 
-/** Events that wait for a connection's handlers; beyond it the layer drops them for it. */
-const MAX_WAITING_EVENTS = 100;
-/** Client messages that wait before the socket is read no further, and when it is read again. */
-const PAUSE_AT = 64;
-const RESUME_AT = 16;
 /** "The server encountered an unexpected condition" (RFC 6455 §7.4.1). */
 const INTERNAL_ERROR = 1011;
 
@@ -40,8 +46,7 @@ const INTERNAL_ERROR = 1011;
  * | open       | messages and events are handled as they come    | closed by either side, or an error  |
  * | closed     | nothing is sent or taken; the handler under way ends, then those of the messages that a client sent before it closed, then `disconnect`, if it was open | never |
  *
- * Events that are only forwarded skip the queue while it is empty. Bounds: 100 waiting events, 64
- * waiting client messages (then the client is no longer read; what one read brought may still wait).
+ * Events that are only forwarded skip the queue while it is empty. Bounds: those of {@link WaitingWork}.
  * What few connections ever need is made when it is needed: most of them are idle.
  */
 export class ConsumerSession implements Connection {
@@ -52,11 +57,9 @@ export class ConsumerSession implements Connection {
   readonly #port: ConnectionPort;
   #context: RouteContext;
   #phase: "connecting" | "open" | "closed" = "connecting";
-  #isPaused = false;
   #isBusy = false;
-  #isEventsTurn = false;
-  #messages: ClientFrame[] | undefined;
-  #events: BoundedQueue<Reaction> | undefined;
+  #work: WaitingWork | undefined;
+  #groups: SessionGroups | undefined;
   #abort: AbortController | undefined;
   #disconnect: Disconnect | undefined;
   #channelName: string | undefined;
@@ -139,12 +142,8 @@ export class ConsumerSession implements Connection {
   /** Takes a message of the client. */
   onMessage(frame: ClientFrame): void {
     if (this.#phase !== "open") return;
-    this.#messages ??= [];
-    this.#messages.push(frame);
-    if (this.#messages.length >= PAUSE_AT && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#port.pause();
-    }
+    this.#work ??= new WaitingWork(this.#port);
+    this.#work.addMessage(frame);
     this.#pump();
   }
 
@@ -169,17 +168,7 @@ export class ConsumerSession implements Connection {
         "expected `reject` before the connection is accepted",
       );
     }
-    const { port } = this.#options;
-    if (code >= 400 && code <= 599) port.refuse(code, reason);
-    else if (isRejectCode(code)) {
-      port.accept({});
-      port.close(code, reason);
-    } else {
-      throw new TidingsError(
-        "OPTION_INVALID",
-        `expected \`code\` to be 400 to 599, 1008, or 3000 to 4999, got \`${code}\``,
-      );
-    }
+    refuseHandshake(this.#port, { code, reason });
     // `disconnect` is for connections that were open.
     this.#abandon();
   }
@@ -189,44 +178,64 @@ export class ConsumerSession implements Connection {
     const json = JSON.stringify(data);
     if (json === undefined)
       throw new TidingsError("MESSAGE_INVALID", "expected data that JSON can carry");
-    this.#port.send({ json });
+    this.#send({ json });
   }
 
   sendText(text: string): void {
-    if (this.#isReady()) this.#port.send({ text });
+    if (this.#isReady()) this.#send({ text });
   }
 
   sendBytes(bytes: Uint8Array): void {
-    if (this.#isReady()) this.#port.send({ bytes });
+    if (this.#isReady()) this.#send({ bytes });
   }
 
   close(code = 1000, reason = ""): void {
     if (!this.#isReady()) return;
     this.#port.close(code, reason);
-    this.#messages = undefined;
+    this.#work?.dropMessages();
     this.#end({ code, reason });
   }
 
-  async groupAdd(group: string): Promise<void> {
+  async groupAdd(group: string, options?: GroupAddOptions): Promise<void> {
     if (this.#phase === "closed") return;
-    await this.#options.layer.groupAdd(group, this.channelName);
+    await this.#inGroups().add(group, options);
     // It may have ended meanwhile, and must not stay behind in the group. Else `#release` leaves it.
     if (this.#isClosed()) await this.groupDiscard(group);
+    else this.#pump();
   }
 
   async groupDiscard(group: string): Promise<void> {
-    await this.#options.layer.groupDiscard(group, this.channelName);
+    await this.#inGroups().discard(group);
   }
 
-  async groupSend(group: string, message: OutgoingMessage): Promise<void> {
-    await this.#options.layer.groupSend(group, message);
+  async groupSend(group: string, message: OutgoingMessage, options?: KeepOptions): Promise<void> {
+    await this.#inGroups().send(group, message, options);
+  }
+
+  #inGroups(): SessionGroups {
+    const { channelName, request } = this;
+    return (this.#groups ??= new SessionGroups({
+      ...this.#options,
+      channelName,
+      request,
+      take: (reaction) => this.#onRecorded(reaction),
+    }));
+  }
+
+  #onRecorded(recorded: RecordedReaction): boolean {
+    if (this.#phase === "closed") return true;
+    const { kind } = recorded.reaction;
+    if (kind === "handle" || this.#isBusy || this.#work?.eventCount) return this.#take(recorded);
+    this.#run(recorded);
+    return true;
   }
 
   #onEvent(message: LayerMessage): boolean {
     if (this.#phase === "closed") return true;
+    if (this.#groups?.isFollowed(message)) return true;
     const reaction = this.#dispatch.reactionTo(message);
-    if (reaction.kind === "send" && !this.#isBusy && !this.#events?.size) {
-      this.#port.send(reaction.payload);
+    if (reaction.kind === "send" && !this.#isBusy && !this.#work?.eventCount) {
+      this.#send(reaction.payload);
       return true;
     }
     if (reaction.kind === "ignore") return true;
@@ -234,8 +243,12 @@ export class ConsumerSession implements Connection {
       this.close(reaction.code, reaction.reason);
       return true;
     }
-    this.#events ??= new BoundedQueue(MAX_WAITING_EVENTS);
-    if (!this.#events.push(reaction)) return false;
+    return this.#take(reaction);
+  }
+
+  #take(reaction: Reaction | RecordedReaction): boolean {
+    this.#work ??= new WaitingWork(this.#port);
+    if (!this.#work.addEvent(reaction)) return false;
     // Not at once: what a handler sends must not reach other members before what it answers.
     queueMicrotask(() => this.#pump());
     return true;
@@ -243,7 +256,7 @@ export class ConsumerSession implements Connection {
 
   /** Handles what waits, events and messages in turn, until nothing does. Never throws. */
   #pump(): void {
-    while (!this.#isBusy && this.#hasWork()) {
+    while (!this.#isBusy && (this.#work?.isEmpty === false || this.#disconnect)) {
       this.#isBusy = true;
       try {
         const pending = this.#runNext();
@@ -253,6 +266,7 @@ export class ConsumerSession implements Connection {
       }
       this.#isBusy = false;
     }
+    if (!this.#isBusy && this.#phase === "open") this.#groups?.catchUp(this.#port);
   }
 
   async #goOnAfter(pending: Promise<unknown>): Promise<void> {
@@ -265,33 +279,26 @@ export class ConsumerSession implements Connection {
     this.#pump();
   }
 
-  #hasWork(): boolean {
-    return Boolean(this.#events?.size || this.#messages?.length || this.#disconnect);
-  }
-
   #runNext(): unknown {
-    const messages = this.#messages?.length ?? 0;
-    this.#isEventsTurn = this.#events?.size ? messages === 0 || !this.#isEventsTurn : false;
-    if (this.#isEventsTurn) return this.#runEvent();
-    return messages > 0 ? this.#runMessage() : this.#finish();
-  }
-
-  #runEvent(): unknown {
-    const reaction = this.#events?.shift();
-    if (reaction?.kind === "handle") return reaction.handler(this, reaction.event);
-    if (reaction?.kind === "send") this.#port.send(reaction.payload);
-    return undefined;
-  }
-
-  #runMessage(): unknown {
-    const frame = this.#messages?.shift();
-    if (!frame) return undefined;
+    const next = this.#work?.next();
+    if (!next) return this.#finish();
+    if ("kind" in next) return this.#run(next);
     const { port, definition } = this.#options;
-    if (this.#isPaused && (this.#messages?.length ?? 0) <= RESUME_AT) {
-      this.#isPaused = false;
-      port.resume();
-    }
-    return handleClientMessage(this, frame, { port, handlers: definition.handlers });
+    return handleClientMessage(this, next, { port, handlers: definition.handlers });
+  }
+
+  #run(reaction: Reaction | RecordedReaction): unknown {
+    if (reaction.kind === "handle") return reaction.handler(this, reaction.event);
+    if (reaction.kind === "send") this.#send(reaction.payload);
+    if (reaction.kind === "close") this.close(reaction.code, reaction.reason);
+    if (reaction.kind !== "recorded") return undefined;
+    this.#groups?.tell(reaction);
+    return this.#run(reaction.reaction);
+  }
+
+  #send(payload: Payload): void {
+    if (this.#groups) this.#groups.deliver(this.#port, payload);
+    else this.#port.send(payload);
   }
 
   /** Logs what a handler threw; it may end this connection, but no other. */
@@ -308,7 +315,7 @@ export class ConsumerSession implements Connection {
       port.refuse(500, "internal error");
       return this.#abandon();
     }
-    this.#messages = undefined;
+    this.#work?.dropMessages();
     this.close(INTERNAL_ERROR, "internal error");
   }
 
@@ -350,7 +357,8 @@ export class ConsumerSession implements Connection {
   #release(): void {
     this.#abort?.abort();
     this.#unlisten?.();
-    this.#events = undefined;
+    this.#groups?.release();
+    this.#work?.dropEvents();
   }
 
   /** Whether it can be sent to; sending accepts a connection that is still connecting. */
@@ -362,11 +370,6 @@ export class ConsumerSession implements Connection {
   #isClosed(): boolean {
     return this.#phase === "closed";
   }
-}
-
-/** 1008, the codes of the IANA registry, and those of applications (RFC 6455 §7.4.2). */
-function isRejectCode(code: number): boolean {
-  return code === 1008 || (code >= 3000 && code <= 4999);
 }
 
 function isAbort(thrown: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
+import type { HistoryBounds } from "../history/index.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
 import type {
@@ -24,6 +25,8 @@ export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown, TRep
   readonly path: CompiledPath;
   /** The name of the layer that carries its groups. */
   readonly layer: string;
+  /** Whether its groups have a history, unless a call says otherwise. */
+  readonly history: boolean | HistoryBounds;
   readonly subprotocols: readonly string[];
   readonly onError: "close" | "keep";
   readonly slowConsumer: SlowConsumerPolicy;
@@ -85,6 +88,7 @@ export function consumer<
     kind: "consumer",
     path,
     layer: options.layer ?? "default",
+    history: options.history ?? false,
     subprotocols: options.subprotocols ?? [],
     onError: options.onError ?? "close",
     slowConsumer: options.slowConsumer ?? "disconnect",

@@ -26,8 +26,21 @@ export {
   UNAUTHORIZED,
   type Closing,
 } from "./close-message.ts";
-export type { ClientFrame, ConnectionPort, Outcome, Payload } from "./connection-port.ts";
-export type { AcceptOptions, Connection, Disconnect } from "./connection.ts";
+export type {
+  ClientFrame,
+  ConnectionPort,
+  Content,
+  Note,
+  Outcome,
+  Payload,
+} from "./connection-port.ts";
+export type {
+  AcceptOptions,
+  Connection,
+  Disconnect,
+  GroupAddOptions,
+  KeepOptions,
+} from "./connection.ts";
 export { ConsumerSession, type ConsumerSessionOptions } from "./consumer-session.ts";
 export type {
   ConsumerConnection,

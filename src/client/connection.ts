@@ -97,8 +97,9 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /**
  * A connection to a consumer that comes back by itself; its {@link Status} has the table.
  *
- * What the server sends while it is away is lost, unless the consumer sends it again: ask for what was
- * missed whenever the status becomes `open`. It does not come back when the server closed it normally
+ * What the server sends while it is away is lost, unless the consumer's groups have a history: then it
+ * comes when the connection does, or a message of the type `reset` says that it cannot. Else ask for
+ * what was missed whenever the status becomes `open`. It does not come back when the server closed it normally
  * (1000) or refused it (1008, 4400 to 4499, or an HTTP status below 500).
  */
 export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
@@ -116,6 +117,8 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   readonly #protocols: readonly string[];
   #change: StatusChange = { status: "connecting" };
   #socket: WebSocket | undefined;
+  /** Where it is in the histories of the consumer's groups. */
+  #cursor: string | undefined;
 
   constructor({ url, token, signal, onStatus, plain = false }: ClientConnectionOptions) {
     this.#url = url;
@@ -209,7 +212,7 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     const traffic = new Traffic();
     const attempt: Attempt<unknown> = ({ opened, signal }) =>
       socketMessages({
-        url: this.#url,
+        url: withCursor(this.#url, this.#cursor),
         protocols: this.#protocols,
         token: this.#token,
         signal,
@@ -286,9 +289,12 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     if (!isServerEnvelope(frame)) {
       throw new TidingsError("CLIENT_PROTOCOL", "expected an envelope");
     }
-    const { ack, data, error } = frame;
+    const { ack, data, error, cursor, reset } = frame;
+    this.#cursor = cursor ?? this.#cursor;
     if (ack !== undefined) this.#answers.answer(ack, data, error);
-    else this.#dispatch(error ? { type: "error", ...error } : data);
+    else if (error) this.#dispatch({ type: "error", ...error });
+    else if (reset) this.#dispatch({ type: "reset", ...reset });
+    else if ("data" in frame) this.#dispatch(data);
   }
 
   #hearBytes(bytes: Uint8Array): void {
@@ -331,4 +337,11 @@ function call<TValue>(listener: (value: TValue) => void, value: TValue): void {
       throw toError(thrown);
     });
   }
+}
+
+function withCursor(url: URL, cursor: string | undefined): URL {
+  if (cursor === undefined) return url;
+  const target = new URL(url);
+  target.searchParams.set("cursor", cursor);
+  return target;
 }

@@ -16,6 +16,9 @@ export interface HistoryBounds {
   readonly ageMs?: number | undefined;
 }
 
+/** The reasons that there are. */
+export const RESET_REASONS = ["epoch-changed", "evicted", "too-far"] as const;
+
 /**
  * Why what came after a position can no longer be told.
  *
@@ -25,7 +28,7 @@ export interface HistoryBounds {
  * | `evicted`       | what came next is older than is kept, or there was too much of it    |
  * | `too-far`       | more is missed than was asked for                                   |
  */
-export type ResetReason = "epoch-changed" | "evicted" | "too-far";
+export type ResetReason = (typeof RESET_REASONS)[number];
 
 /** What came after a position: all of it, or why not. Never a part. */
 export type Recovery =

@@ -6,6 +6,7 @@
  *
  * @module
  */
+export { RESET_REASONS } from "./history.ts";
 export type {
   GroupHistory,
   HistoryBounds,

@@ -10,13 +10,13 @@ import {
 import type { Position } from "../protocol/index.ts";
 import type { Redis, RedisArgument, RedisReply, RedisScript } from "../redis/index.ts";
 import { DEFAULT_LIMIT, EPOCH_TTL_MS, toHistoryBounds } from "./history-bounds.ts";
-import type {
-  GroupHistory,
-  HistoryBounds,
-  HistoryEntry,
-  HistoryListener,
-  Recovery,
-  ResetReason,
+import {
+  RESET_REASONS,
+  type GroupHistory,
+  type HistoryBounds,
+  type HistoryEntry,
+  type HistoryListener,
+  type Recovery,
 } from "./history.ts";
 import { newEpoch } from "./new-epoch.ts";
 import { APPEND, POSITION, SINCE } from "./redis-scripts.ts";
@@ -78,8 +78,8 @@ export class RedisHistory implements GroupHistory {
     const args = [epoch, String(offset), String(limit)];
     const [kind, ...rest] = await this.#run(SINCE, group, args);
     const position = toPosition(rest);
-    const reason = String(kind);
-    if (isResetReason(reason)) return { kind: "reset", reason, position };
+    const reason = RESET_REASONS.find((each) => each === String(kind));
+    if (reason) return { kind: "reset", reason, position };
     const entries: HistoryEntry[] = [];
     for (let index = 2; index < rest.length; index += 2) {
       const entryPosition = { epoch: position.epoch, offset: Number(rest[index]) };
@@ -179,8 +179,4 @@ export class RedisHistory implements GroupHistory {
 
 function toPosition([epoch, offset]: readonly RedisReply[]): Position {
   return { epoch: String(epoch), offset: Number(offset) };
-}
-
-function isResetReason(text: string): text is ResetReason {
-  return text === "epoch-changed" || text === "evicted" || text === "too-far";
 }

@@ -20,6 +20,10 @@ export interface ServerEnvelope {
   readonly ack?: MessageId | undefined;
   readonly data?: unknown;
   readonly error?: MessageProblem | undefined;
+  /** Where to go on after this, in the histories of groups. */
+  readonly cursor?: string | undefined;
+  /** Why what was missed of a group cannot be told. */
+  readonly reset?: { readonly reason: string } | undefined;
 }
 
 const MAX_ID_LENGTH = 64;
@@ -33,6 +37,7 @@ export function isClientEnvelope(value: unknown): value is ClientEnvelope {
 /** Whether a consumer's frame is an envelope (PROTOCOL.md 9.6). */
 export function isServerEnvelope(value: unknown): value is ServerEnvelope {
   if (typeof value !== "object" || value === null) return false;
+  if ("cursor" in value || "reset" in value) return true;
   return "data" in value || "error" in value || ("ack" in value && isMessageId(value.ack));
 }
 

@@ -40,3 +40,8 @@ export { parseWait } from "./prefer.ts";
 export { SseParser, type SseMessage, type SseParserOptions } from "./sse-parser.ts";
 export { formatSseComment, formatSseEvent, type SseFields } from "./sse.ts";
 export { frameHeaderLength, isCloseCode } from "./websocket-frame.ts";
+export {
+  formatGroupPositions,
+  MAX_FOLLOWED_GROUPS,
+  parseGroupPositions,
+} from "./group-positions.ts";

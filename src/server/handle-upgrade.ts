@@ -125,7 +125,8 @@ function serveConsumer(
     leave();
     sessions.delete(session);
   };
-  const options = { definition, dispatch, context, layer, logger, onOver };
+  const getRecorded = () => application.app.getRecordedGroups(definition.layer);
+  const options = { definition, dispatch, context, layer, getRecorded, logger, onOver };
   const session = openConsumerOverWebSocket(websockets, upgrade, options);
   const leave = live.add(match, context, session);
   sessions.add(session);

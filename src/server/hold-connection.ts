@@ -82,11 +82,12 @@ async function open(
   const dispatch = dispatches.get(definition);
   if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
   const layer = application.app.getLayer(definition.layer);
+  const getRecorded = () => application.app.getRecordedGroups(definition.layer);
   let leave: (() => void) | undefined;
   try {
     return await held.open({
       visitor: toVisitor(match, context),
-      session: { definition, dispatch, context, layer, logger },
+      session: { definition, dispatch, context, layer, getRecorded, logger },
       onBegin(session) {
         sessions.add(session);
         leave = live.add(match, context, session);

@@ -66,6 +66,7 @@ export class TestApplication implements AsyncDisposable {
         port,
         dispatch: this.#dispatch(definition),
         layer: this.app.getLayer(definition.layer),
+        getRecorded: () => this.app.getRecordedGroups(definition.layer),
         logger: this.#logger,
       });
     });

@@ -5,8 +5,10 @@ import type {
   ClientFrame,
   ConnectionPort,
   ConsumerSession,
+  Content,
   Disconnect,
   Outcome,
+  Note,
   Payload,
 } from "../channels/index.ts";
 import type { MessageId } from "../protocol/index.ts";
@@ -58,6 +60,16 @@ export class TestConnection implements AsyncDisposable {
   /** How the connection ended; only the server's closes count, not {@link disconnect}. */
   get closed(): Promise<Disconnect> {
     return this.#port.closed;
+  }
+
+  /** Where the client is in the histories of its groups; another one comes back with it. */
+  get cursor(): string | undefined {
+    return this.#port.cursor;
+  }
+
+  /** Why what was missed could not be told, each time. */
+  get resets(): readonly Note["reset"][] {
+    return this.#port.resets;
   }
 
   /** The name under which `layer.send` reaches the connection. */
@@ -127,14 +139,16 @@ export class TestConnection implements AsyncDisposable {
     await this.disconnect(1001);
   }
 
-  async #take({ withinMs = 1_000 }: WaitOptions): Promise<Payload> {
+  async #take({ withinMs = 1_000 }: WaitOptions): Promise<Content> {
     return await this.#port.take(withinMs);
   }
 }
 
 /** The place of a transport: keeps what the consumer says. */
 class TestPort implements ConnectionPort {
-  readonly waiting: Payload[] = [];
+  readonly waiting: Content[] = [];
+  readonly resets: Note["reset"][] = [];
+  cursor: string | undefined;
   isRefused = false;
   readonly #opening = Promise.withResolvers<Opening>();
   readonly #closed = Promise.withResolvers<Disconnect>();
@@ -158,7 +172,12 @@ class TestPort implements ConnectionPort {
     this.#opening.resolve({ accepted: false, status, message });
   }
 
-  send(payload: Payload): void {
+  send(payload: Payload, positions?: string): void {
+    if (positions !== undefined) this.cursor = positions;
+    if ("reset" in payload) {
+      if (payload.reset) this.resets.push(payload.reset);
+      return;
+    }
     this.waiting.push(payload);
     this.#onMessage?.();
   }
@@ -183,7 +202,7 @@ class TestPort implements ConnectionPort {
   }
 
   /** Takes the next message; when none comes in time, the next one is left for whoever asks later. */
-  async take(withinMs: number): Promise<Payload> {
+  async take(withinMs: number): Promise<Content> {
     const limit = Date.now() + withinMs;
     for (let next = this.waiting.shift(); ; next = this.waiting.shift()) {
       if (next) return next;

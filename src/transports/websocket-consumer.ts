@@ -5,6 +5,7 @@ import {
   type ConnectionPort,
   type ConsumerDefinition,
   type ConsumerSessionOptions,
+  type Note,
   type Outcome,
   type Payload,
 } from "../channels/index.ts";
@@ -24,15 +25,15 @@ import {
 } from "./websocket.ts";
 
 /** What a plain client gets: what the application sends, and nothing else. */
-const toPlainFrame = encodeOnce<Payload>((payload) => {
-  if ("json" in payload) return frameText(payload.json);
-  return "text" in payload ? frameText(payload.text) : frameBinary(payload.bytes);
-});
+const toPlainFrame = encodeOnce<Exclude<TextPayload, Note>>((payload) =>
+  frameText("json" in payload ? payload.json : payload.text),
+);
 /** What a client of our subprotocol gets. */
-const toEnvelopeFrame = encodeOnce<Payload>((payload) => {
-  if ("json" in payload) return frameText(`{"data":${payload.json}}`);
-  if ("text" in payload) return frameText(`{"data":${JSON.stringify(payload.text)}}`);
-  return frameBinary(payload.bytes);
+const toEnvelopeFrame = encodeOnce<TextPayload>((payload) => frameText(`{${toField(payload)}}`));
+/** The same, to those who are at one place in the history of one group. */
+const toPlacedFrame = encodeOnce<Placed>(({ payload, positions }) => {
+  const field = toField(payload);
+  return frameText(`{"cursor":"${positions}"${field && `,${field}`}}`);
 });
 
 /** Makes the session of a consumer's connection, carried by a WebSocket; `run` answers the handshake. */
@@ -97,9 +98,19 @@ class WebSocketPort implements ConnectionPort, WebSocketListener {
     if (this.#upgrade) refuseUpgrade(this.#upgrade.socket, status, message);
   }
 
-  send(payload: Payload): void {
-    const frame = this.#isEnveloped ? toEnvelopeFrame(payload) : toPlainFrame(payload);
-    this.#connection?.send(frame, this.#keyOf?.(payload));
+  send(payload: Payload, positions?: string): void {
+    const key = this.#keyOf?.(payload);
+    if ("bytes" in payload) {
+      this.#connection?.send(frameBinary(payload.bytes), key);
+      // A binary frame has no room for a cursor.
+      if (positions !== undefined) this.send({ reset: undefined }, positions);
+    } else if (this.#isEnveloped) {
+      const frame =
+        positions === undefined
+          ? toEnvelopeFrame(payload)
+          : toPlacedFrame(place(payload, positions));
+      this.#connection?.send(frame, key);
+    } else if (!("reset" in payload)) this.#connection?.send(toPlainFrame(payload), key);
   }
 
   answer(id: MessageId | undefined, outcome: Outcome): void {
@@ -156,4 +167,26 @@ function readEnvelope(text: string): ClientFrame {
 
 function toProblem(code: ErrorCode, message: string, id: MessageId | undefined): ClientFrame {
   return { problem: { code, message, issues: [] }, id };
+}
+
+type TextPayload = Exclude<Payload, { readonly bytes: Uint8Array }>;
+
+/** A payload, and where its client is when it has it. */
+interface Placed {
+  readonly payload: TextPayload;
+  readonly positions: string;
+}
+
+let last: Placed | undefined;
+
+/** The same object for all who are sent the same, one right after the other. */
+function place(payload: TextPayload, positions: string): Placed {
+  if (last?.payload !== payload || last.positions !== positions) last = { payload, positions };
+  return last;
+}
+
+function toField(payload: TextPayload): string {
+  if ("json" in payload) return `"data":${payload.json}`;
+  if ("text" in payload) return `"data":${JSON.stringify(payload.text)}`;
+  return payload.reset === undefined ? "" : `"reset":{"reason":"${payload.reset}"}`;
 }

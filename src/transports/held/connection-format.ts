@@ -35,11 +35,16 @@ export const sseFormat: ConnectionFormat = {
   hello: ({ cursor, ...hello }) =>
     Buffer.from(formatSseEvent({ event: "connection", id: cursor, data: JSON.stringify(hello) })),
   before: (cursor) => Buffer.from(`id: ${cursor}\n`),
-  payload: oncePerPayload((payload) =>
-    "bytes" in payload
-      ? formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) })
-      : formatSseEvent({ data: toJson(payload) }),
-  ),
+  payload: oncePerPayload((payload) => {
+    if ("bytes" in payload) {
+      return formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) });
+    }
+    if (!("reset" in payload)) return formatSseEvent({ data: toJson(payload) });
+    // An event without data is none, but its id counts (WHATWG HTML §9.2.6).
+    return payload.reset === undefined
+      ? "\n"
+      : formatSseEvent({ event: "reset", data: JSON.stringify({ reason: payload.reset }) });
+  }),
   close: (cursor, close) =>
     Buffer.from(formatSseEvent({ event: "close", id: cursor, data: JSON.stringify(close) })),
   retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
@@ -51,7 +56,7 @@ export const ndjsonFormat: ConnectionFormat = {
   opening: Buffer.from("\n"),
   heartbeat: Buffer.from("\n"),
   hello: (hello) => Buffer.from(formatNdjson(hello)),
-  before: (cursor) => Buffer.from(`{"cursor":"${cursor}",`),
+  before: (cursor) => Buffer.from(`{"cursor":"${cursor}"`),
   payload: oncePerPayload((payload) => `${toField(payload)}}\n`),
   close: (cursor, close) =>
     Buffer.from(formatNdjson(cursor === "" ? { close } : { cursor, close })),
@@ -60,12 +65,13 @@ export const ndjsonFormat: ConnectionFormat = {
 
 /** An event of an answer to a poll, as JSON. */
 export function formatPolledFrame(cursor: string, payload: Payload): string {
-  return `{"cursor":"${cursor}",${toField(payload)}}`;
+  return `{"cursor":"${cursor}"${toField(payload)}}`;
 }
 
 function toField(payload: Payload): string {
-  if ("bytes" in payload) return `"bytes":"${toBase64(payload.bytes)}"`;
-  return `"data":${toJson(payload)}`;
+  if ("bytes" in payload) return `,"bytes":"${toBase64(payload.bytes)}"`;
+  if (!("reset" in payload)) return `,"data":${toJson(payload)}`;
+  return payload.reset === undefined ? "" : `,"reset":{"reason":"${payload.reset}"}`;
 }
 
 function toJson(payload: { readonly json: string } | { readonly text: string }): string {

@@ -76,7 +76,7 @@ export class FrameLog {
   /** Adds a frame; `false` when there is no room for it. */
   push(payload: Payload, { key, positions }: FrameDetails = {}): boolean {
     if (this.#options.policy === "conflate" && key !== undefined) this.#dropUnread(key);
-    const size = sizeOf(payload) + OVERHEAD;
+    const size = sizeOf(payload) + (positions?.length ?? 0) + OVERHEAD;
     this.#last += 1;
     const sequence = this.#last;
     this.#entries.push({ sequence, payload, positions, key, size, readAt: undefined });
@@ -186,5 +186,6 @@ export class FrameLog {
 
 function sizeOf(payload: Payload): number {
   if ("json" in payload) return payload.json.length;
-  return "text" in payload ? payload.text.length : payload.bytes.length;
+  if ("text" in payload) return payload.text.length;
+  return "bytes" in payload ? payload.bytes.length : 0;
 }

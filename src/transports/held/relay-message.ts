@@ -1,3 +1,5 @@
+import type { Payload } from "../../channels/index.ts";
+import { RESET_REASONS } from "../../history/index.ts";
 import type { LayerMessage, LayerValue } from "../../layers/index.ts";
 import type { ConnectionClose, EndAnswer, PostAnswer, ReadAnswer } from "./connection-link.ts";
 import type { Frame } from "./frame-log.ts";
@@ -92,12 +94,20 @@ function unpackFrames(values: readonly LayerValue[]): readonly Frame[] {
 
 function unpackFrame(value: LayerValue): Frame | undefined {
   if (typeof value !== "object" || value === null || !("sequence" in value)) return undefined;
-  const { sequence, positions, json, text, bytes } = value;
-  if (typeof sequence !== "number") return undefined;
-  const place = { sequence, positions: typeof positions === "string" ? positions : undefined };
-  if (typeof json === "string") return { ...place, payload: { json } };
-  if (typeof text === "string") return { ...place, payload: { text } };
-  return bytes instanceof Uint8Array ? { ...place, payload: { bytes } } : undefined;
+  const { sequence, positions } = value;
+  const payload = unpackPayload(value);
+  if (typeof sequence !== "number" || !payload) return undefined;
+  return { sequence, payload, positions: typeof positions === "string" ? positions : undefined };
+}
+
+function unpackPayload(value: { readonly [key: string]: LayerValue }): Payload | undefined {
+  const { json, text, bytes, reset, positions } = value;
+  if (typeof json === "string") return { json };
+  if (typeof text === "string") return { text };
+  if (bytes instanceof Uint8Array) return { bytes };
+  // On the way through the layer a field that is `undefined` is left out.
+  if (reset === undefined && positions === undefined) return undefined;
+  return { reset: RESET_REASONS.find((reason) => reason === reset) };
 }
 
 function toClose(value: LayerValue | undefined): ConnectionClose | undefined {

@@ -6,6 +6,8 @@ import { dataFolder } from "./data-folder.ts";
 export const app = createApp({
   name: "square",
   layer: process.env["LAYER_URL"],
+  // A page that is loaded again has not left the room.
+  presence: { graceMs: 2_000 },
   cache: process.env["CACHE_URL"],
   broker: process.env["BROKER_URL"] ?? `sqlite:${dataFolder}/tasks.db`,
   results: process.env["RESULT_URL"] ?? `sqlite:${dataFolder}/tasks.db`,

@@ -1,13 +1,14 @@
 import { consumer, feed, forward, refresh, type Connection } from "tidings";
+import { toPresenceGroup } from "tidings/presence";
 
 import { app } from "./app.ts";
 import { chatEvents, clientMessages } from "./chat-messages.ts";
 import { addMessage, messagesAfter } from "./messages.ts";
-import { Presence } from "./presence.ts";
 import { findRoom, refusal } from "./rooms.ts";
 import { sessionGroup, sessions } from "./sessions.ts";
 
-const presence = new Presence();
+/** Everybody who is in any room. */
+const EVERYBODY = "chat";
 
 /** The chat: any number of rooms over one WebSocket. */
 export const chat = consumer({
@@ -38,10 +39,11 @@ export const chat = consumer({
       await connection.groupAdd(groupOf(room.name));
       if (!state.rooms.has(room.name)) {
         state.rooms.add(room.name);
-        if (presence.enter(room.name, user.name)) await announce(room.name, user.name, "arrived");
+        await app.presence.track(connection, EVERYBODY);
+        await app.presence.track(connection, groupOf(room.name), user.name);
       }
       const { messages, isComplete } = messagesAfter(room.name, after);
-      const people = presence.people(room.name);
+      const people = await peopleIn(groupOf(room.name));
       connection.send({ type: "room.opened", room: room.name, people, messages, isComplete });
     },
 
@@ -49,7 +51,7 @@ export const chat = consumer({
       const { user, state } = connection;
       if (!user || !state.rooms.delete(room)) return;
       await connection.groupDiscard(groupOf(room));
-      if (presence.leave(room, user.name)) await announce(room, user.name, "left");
+      await app.presence.untrack(connection, groupOf(room));
     },
 
     async say(connection, { room, text }) {
@@ -69,23 +71,27 @@ export const chat = consumer({
   on: {
     "chat.message": forward(),
     "chat.people": forward(),
-    "session.ended": (connection) => connection.close(4401, "you have signed out"),
+    async "session.ended"(connection) {
+      const groups = [EVERYBODY, ...Array.from(connection.state.rooms, groupOf)];
+      for (const group of groups) await app.presence.untrack(connection, group);
+      connection.close(4401, "you have signed out");
+    },
   },
+});
 
-  async disconnect({ user, state }) {
-    if (!user) return;
-    for (const room of state.rooms) {
-      if (presence.leave(room, user.name)) await announce(room, user.name, "left");
-    }
-  },
+// Told once, however many servers there are: the rooms hear who comes and goes.
+app.presence.onChange(({ kind, group, member }) => {
+  if (group === EVERYBODY) return;
+  const change = kind === "joined" ? "arrived" : "left";
+  void announce(group, String(member.data), change);
 });
 
 /** How many people are in the chat: what the front page shows. */
 export const people = feed({
   path: "/people",
-  group: "people",
-  snapshot: () => ({ count: presence.count }),
-  on: { "people.changed": refresh() },
+  group: toPresenceGroup(EVERYBODY),
+  snapshot: async () => ({ count: (await app.presence.read(EVERYBODY)).count }),
+  on: { "presence.changed": refresh() },
 });
 
 function refuse(
@@ -103,8 +109,14 @@ function groupOf(room: string): string {
   return `chat_${room}`;
 }
 
-async function announce(room: string, name: string, change: "arrived" | "left"): Promise<void> {
-  const event = { room, name, change, people: presence.people(room), at: Date.now() };
-  await app.layer.groupSend(groupOf(room), { type: "chat.people", ...event });
-  await app.layer.groupSend("people", { type: "people.changed" });
+/** The names of those in a room, in the order of the alphabet. */
+async function peopleIn(group: string): Promise<readonly string[]> {
+  const { members } = await app.presence.read(group);
+  return members?.map(({ data }) => String(data)).toSorted() ?? [];
+}
+
+async function announce(group: string, name: string, change: "arrived" | "left"): Promise<void> {
+  const room = group.slice(groupOf("").length);
+  const event = { room, name, change, people: await peopleIn(group), at: Date.now() };
+  await app.layer.groupSend(group, { type: "chat.people", ...event });
 }

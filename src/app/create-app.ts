@@ -50,11 +50,12 @@ export interface AppOptions {
    */
   readonly history?: HistorySource | undefined;
   /**
-   * Where it is kept who is in a group: `memory:`, `sqlite:…`, `redis://…`, or settings.
+   * Where it is kept who is in a group: `memory:`, `sqlite:…`, `redis://…`, or settings, which may leave
+   * out the URL.
    *
    * @default the first server of the layer when that is Redis, else "memory:"
    */
-  readonly presence?: string | PresenceSettings | undefined;
+  readonly presence?: string | Partial<PresenceSettings> | undefined;
   /** Where tasks wait. @default "sqlite:./data/tasks.db" */
   readonly broker?: string | undefined;
   /** Where states and results of tasks are kept. @default the broker's URL, and `rpc://` for RabbitMQ */
@@ -173,11 +174,7 @@ export function createApp(options: AppOptions): App {
       `layer \`${layerName}\` is one of your own: say with \`history\` where its histories are kept`,
     );
   };
-  const presence = new Presence({
-    store: openPresence(options.presence ?? presenceBeside(layerSource)),
-    layer,
-    logger,
-  });
+  const presence = openPresenceOf(options, layer);
   const cache = openCache(cacheUrl);
   const tasks = createTasks({
     ...options.taskSettings,
@@ -225,6 +222,15 @@ export function createApp(options: AppOptions): App {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function openPresenceOf(
+  { presence, layer: source = "memory:", logger }: AppOptions,
+  layer: ChannelLayer,
+): Presence {
+  const settings = typeof presence === "string" ? { url: presence } : (presence ?? {});
+  const store = openPresence({ ...presenceBeside(source), ...settings });
+  return new Presence({ store, layer, logger, graceMs: settings.graceMs });
 }
 
 /** Where it is kept who is there if nothing is said: on the layer's Redis, or in memory. */

@@ -3,11 +3,12 @@ import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from ".
 import { parseSqlitePath } from "../sqlite/index.ts";
 import { MemoryPresence } from "./memory.ts";
 import type { PresenceStore } from "./presence-store.ts";
+import type { PresenceOptions } from "./presence.ts";
 import { RedisPresence } from "./redis.ts";
 import { SqlitePresence } from "./sqlite.ts";
 
 /** Where it is kept who is there, and its options. */
-export interface PresenceSettings extends RedisOptions {
+export interface PresenceSettings extends RedisOptions, Pick<PresenceOptions, "graceMs"> {
   /** `memory:`, `sqlite:./presence.db` or `redis://…`. With `client`, only the scheme counts. */
   readonly url: string;
   /** An ioredis client, or cluster, whose settings are used instead of the URL. It is left open. */
@@ -21,7 +22,7 @@ export interface PresenceSettings extends RedisOptions {
  */
 export function openPresence(target: string | PresenceSettings): PresenceStore {
   const settings: PresenceSettings = typeof target === "string" ? { url: target } : target;
-  const { url, client, ...options } = settings;
+  const { url, client, graceMs: _, ...options } = settings;
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
     case "memory":

@@ -86,17 +86,17 @@ export class Presence {
     const session = toSession(connection, group);
     if (connection.signal.aborted) return;
     if (!this.#sessions.has(toText(session))) {
-      const leave = (): void => void this.untrack(connection, group).catch(() => {});
-      connection.signal.addEventListener("abort", leave, { once: true });
+      const onEnd = (): void => void this.#onEnd(session);
+      connection.signal.addEventListener("abort", onEnd, { once: true });
     }
     await this.enter(session, data);
     // It may have ended while it entered.
-    if (connection.signal.aborted) await this.untrack(connection, group);
+    if (connection.signal.aborted) await this.leave(session);
   }
 
-  /** Says that a connection is in a group no more. */
+  /** Says that a connection has left a group, which is told within a second: nobody who leaves comes back. */
   async untrack(connection: TrackedConnection, group: string): Promise<void> {
-    await this.leave(toSession(connection, group));
+    await this.leave(toSession(connection, group), 0);
   }
 
   /**
@@ -111,10 +111,10 @@ export class Presence {
     await this.#enter(session, data);
   }
 
-  /** Says that a session has gone. */
-  async leave(session: PresenceSession): Promise<void> {
+  /** Says that a session has gone; who has no other is there for `graceMs` more. */
+  async leave(session: PresenceSession, graceMs: number = this.#options.graceMs): Promise<void> {
     if (!this.#sessions.delete(toText(session))) return;
-    await this.#options.store.leave(session, this.#options.graceMs);
+    await this.#options.store.leave(session, graceMs);
   }
 
   /** Who is in a group now. */
@@ -138,6 +138,18 @@ export class Presence {
     this.#sessions.clear();
     await Promise.allSettled(sessions.map(({ session }) => store.leave(session, graceMs)));
     await store.close();
+  }
+
+  /** A store that cannot be reached now ends the session with the lease of this process, or with its next sweep. */
+  async #onEnd(session: PresenceSession): Promise<void> {
+    try {
+      await this.leave(session);
+    } catch (thrown) {
+      this.#options.logger.warn(
+        { err: toError(thrown) },
+        "a session of presence could not be ended",
+      );
+    }
   }
 
   #start(): void {

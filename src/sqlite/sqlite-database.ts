@@ -101,7 +101,8 @@ export class SqliteDatabase<TTopic extends string = string> implements SharedTra
   /** Reads what is committed. */
   read<T>(work: () => T): T {
     if (this.#users === 0) throw this.#closedError();
-    this.#connect();
+    // While it is looked for commits of others, that looks for the file, too.
+    if (!this.#poller || this.#gone) this.#connect();
     try {
       return work();
     } catch (error) {

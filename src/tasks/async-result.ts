@@ -1,5 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration } from "../core/options.ts";
+import type { PreparedCall } from "./prepare-call.ts";
 import type { Results } from "./results/results.ts";
 import type { TaskChild, TaskRecord } from "./results/task-record.ts";
 import { isFinal } from "./states.ts";
@@ -24,10 +25,17 @@ export class AsyncResult<T = unknown> {
   /** Whether it was sent with `ignoreResult`: then nothing is recorded of it. */
   readonly isIgnored: boolean;
   readonly #source: ResultSource;
+  /** For errors: the record may not tell. */
+  readonly #task: string | undefined;
 
-  constructor(id: string, source: ResultSource, isIgnored = false) {
+  constructor(
+    id: string,
+    source: ResultSource,
+    { ignoreResult = false, task }: Partial<Pick<PreparedCall, "ignoreResult" | "task">> = {},
+  ) {
     this.id = id;
-    this.isIgnored = isIgnored;
+    this.isIgnored = ignoreResult;
+    this.#task = task;
     this.#source = source;
   }
 
@@ -50,7 +58,7 @@ export class AsyncResult<T = unknown> {
     try {
       for await (const record of this.#source.results.watch(this.id, { signal: patience.signal })) {
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- here the task's type is believed
-        if (isFinal(record.state)) return toValue(record) as T;
+        if (isFinal(record.state)) return toValue(record, this.#task) as T;
       }
     } finally {
       clearTimeout(timer);
@@ -104,9 +112,12 @@ function startTimer(timeoutMs: number, giveUp: () => void): NodeJS.Timeout {
   return setTimeout(giveUp, assertDuration("timeoutMs", timeoutMs));
 }
 
-function toValue({ id, name, state, result, error }: TaskRecord): unknown {
+function toValue(
+  { id, name, state, result, error }: TaskRecord,
+  sentAs = "of unknown name",
+): unknown {
   if (state === "SUCCESS") return result;
-  const task = `task ${name ?? "of unknown name"} (${id})`;
+  const task = `task ${name ?? sentAs} (${id})`;
   const why = error ? `${error.type}: ${error.message}` : "no reason is recorded";
   if (state === "FAILURE") {
     throw new TidingsError("TASK_FAILED", `${task} failed: ${why}`, { cause: error });

@@ -205,7 +205,7 @@ function checkInputNow(name: string, schema: StandardSchemaV1, input: unknown): 
 
 function toArgumentsError(error: unknown): unknown {
   if (!isTidingsError(error, "MESSAGE_INVALID")) return error;
-  return new TidingsError("TASK_INVALID_ARGUMENTS", error.message, { cause: error });
+  return new TidingsError("TASK_INVALID_ARGUMENTS", error.message, { cause: error.cause });
 }
 
 function invalidDefinition(message: string): TidingsError {

@@ -573,3 +573,15 @@ test("options that nobody knows are refused, with the nearest that somebody does
   );
   await expect(add.applyAsync([1, 2], JSON.parse("{}"))).resolves.toMatchObject({});
 });
+
+test("an error names the task that was sent, where its record does not", async () => {
+  const results = new MemoryResults();
+  await using tasks = makeTasks("memory", { results });
+  const sent = await tasks.sendTask("py.boom");
+  const error = { type: "ValueError", message: "boom" };
+  const record = await sent.record();
+  await results.store({ ...record, state: "FAILURE", error, finishedAt: 1, runs: 1 });
+  await expect(sent.get()).rejects.toThrow(`task py.boom (${sent.id}) failed: ValueError: boom`);
+  const unknown = tasks.result(sent.id).get();
+  await expect(unknown).rejects.toThrow(`task of unknown name (${sent.id})`);
+});

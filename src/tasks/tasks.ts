@@ -340,8 +340,8 @@ export class Tasks implements AsyncDisposable {
     return sendMany(this.#runtime, calls, (sent) => this.#toResult(sent));
   }
 
-  #toResult({ id, ignoreResult }: PreparedCall): AsyncResult {
-    return new AsyncResult(id, this, ignoreResult);
+  #toResult(sent: PreparedCall): AsyncResult {
+    return new AsyncResult(sent.id, this, sent);
   }
 }
 

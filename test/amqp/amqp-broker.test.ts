@@ -52,6 +52,18 @@ test("what its worker gives up comes again at once, and counts as lost", async (
   expect(await takeOne(broker, "given-up")).toMatchObject({ runs: 2, lostLeases: 1 });
 });
 
+test("the first delayed message ever comes in its time, too, although its queues are made first", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const startedAt = Date.now();
+  await broker.publish("first", message("first"), startedAt + 2_300);
+  const publishMs = Date.now() - startedAt;
+  await takeOne(broker, "first");
+  const waitedMs = Date.now() - startedAt;
+  expect(waitedMs).toBeGreaterThanOrEqual(2_300);
+  // Making the queues takes a second or more, which is part of the wait.
+  expect(waitedMs).toBeLessThan(Math.max(publishMs, 2_300) + 900);
+});
+
 test("what is not due waits in RabbitMQ, comes when it is, and is still the first try", async () => {
   await using broker = new AmqpBroker(server.url);
   const startedAt = Date.now();

@@ -44,7 +44,7 @@ for (const { task, options } of [LIMITED, UNIQUE]) {
 
 /** What a worker records is told by its log: each line below follows an outcome that was not refused. */
 const SETTLED: ReadonlySet<string> = new Set([
-  "task done",
+  "task succeeded",
   "task failed",
   "task failed and will be tried again",
 ]);

@@ -49,11 +49,12 @@ export class Link {
 
   /** Resolves when RabbitMQ has the message: in its queue, or waiting for its time. */
   async publish(queue: string, message: EncodedMessage, marks: MessageMarks): Promise<void> {
-    const seconds = Math.floor(((marks.dueAt ?? 0) - Date.now()) / 1_000);
     const content = { body: message.body, properties: toAmqpProperties(message, marks) };
     await this.topology.ensureQueue(queue);
+    if (secondsUntil(marks) >= 1) await this.#delayed.ensureQueue(queue);
+    // Making its queues for the first time takes a second or more, which is part of the wait.
+    const seconds = secondsUntil(marks);
     if (seconds >= 1) {
-      await this.#delayed.ensureQueue(queue);
       await this.send({
         ...content,
         ...DelayedDelivery.addressOf(queue, seconds),
@@ -135,4 +136,9 @@ export class Link {
       this.inbox.giveBack(arrival);
     }
   }
+}
+
+/** The whole seconds until a message is due; the rest is waited for by who takes it. */
+function secondsUntil({ dueAt }: MessageMarks): number {
+  return dueAt === null ? 0 : Math.floor((dueAt - Date.now()) / 1_000);
 }

@@ -1,12 +1,11 @@
-import { isRecord } from "../message/is-record.ts";
 import type { TaskError } from "../results/task-record.ts";
 import type { Execution } from "../worker/execution.ts";
 import type { DeadLetterReason, Death } from "./dead-letter.ts";
 
 /** What makes an ending a dead letter: the task could not run at all, or it keeps what fails. */
 export function deathOf(execution: Execution, error: TaskError): Death | null {
-  const { definition, delivery, record } = execution;
-  const task = record.name ?? nameIn(delivery.message.headers);
+  const { definition, record } = execution;
+  const { name: task } = record;
   const reason = definition ? reasonOfRun(execution) : reasonOf(error);
   const hasRun = reason === "failed" || reason === "rejected";
   if (hasRun && !isKept(execution, task)) return null;
@@ -27,9 +26,4 @@ function reasonOf({ type }: TaskError): DeadLetterReason {
   if (type === "TASK_WORKER_LOST") return "poisoned";
   if (type === "TASK_NOT_REGISTERED") return "unregistered";
   return type.startsWith("MESSAGE_") ? "unreadable" : "failed";
-}
-
-function nameIn(headers: unknown): string | null {
-  const task = isRecord(headers) ? headers["task"] : null;
-  return typeof task === "string" ? task : null;
 }

@@ -22,6 +22,10 @@ export interface DecodeOptions extends Pick<MessageFormat, "accept"> {
   readonly maxBytes?: number | undefined;
 }
 
+/** What lies in a list of Redis may be anything. */
+const NO_MESSAGE =
+  "expected a task message as Celery writes it, JSON with headers, properties and a body; somebody put something else there";
+
 /**
  * Decodes a Celery message of protocol 2, or 1.
  *
@@ -33,6 +37,7 @@ export interface DecodeOptions extends Pick<MessageFormat, "accept"> {
  * @throws {TidingsError} MESSAGE_TOO_LARGE for a body beyond `maxBytes`.
  */
 export function decodeMessage(message: EncodedMessage, options: DecodeOptions = {}): TaskMessage {
+  if (message.headers === null) throw new TidingsError("MESSAGE_INVALID", NO_MESSAGE);
   if (!isRecord(message.headers)) throw invalid("headers", "an object", message.headers);
   const body = readBody(message, message.headers, options);
   const { properties } = message;

@@ -220,6 +220,12 @@ describe("decodeMessage", () => {
     expect(() => decodeMessage(received(headers, body))).toThrow(message);
   });
 
+  test("says of what is no message at all that somebody put it there", () => {
+    expect(() => decodeMessage(received(null, "rubbish"))).toThrow(
+      "expected a task message as Celery writes it",
+    );
+  });
+
   test("never shows what a refused message holds", () => {
     const body = '{"password": "hunter2"}';
     expect(() => decodeMessage(received(good, body))).toThrow(/^(?!.*hunter2)/);

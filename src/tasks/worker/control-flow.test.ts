@@ -176,7 +176,7 @@ test("a task whose Retry cannot be sent fails with the reason", async () => {
   await worker.start();
   for (const [text, code] of [
     ["1", "TASK_TOO_LARGE"],
-    ["22", "JsonRefusal"],
+    ["22", "TASK_INVALID_RESULT"],
   ] as const) {
     const sent = await grow.delay(text);
     await expect(sent.get(wait)).rejects.toMatchObject({ code: "TASK_FAILED" });

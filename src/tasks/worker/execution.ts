@@ -5,6 +5,7 @@ import { Ignore } from "../ignore.ts";
 import type { RunLimits, Wait } from "../limits/run-limits.ts";
 import type { UniqueRuns } from "../limits/unique-runs.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
+import { isRecord } from "../message/is-record.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { isRedelivered } from "../message/redelivered.ts";
 import { Reject } from "../reject.ts";
@@ -21,6 +22,7 @@ import { notRegistered } from "./not-registered.ts";
 import type { PoolCall, TaskPool } from "./pools/pool.ts";
 import { WorkerLost } from "./pools/worker-lost.ts";
 import { recordOutcome } from "./record-outcome.ts";
+import { reportRunAgain } from "./report-outcome.ts";
 import { TaskReport } from "./report.ts";
 import {
   timeLimitError,
@@ -28,6 +30,9 @@ import {
   watchTimeLimits,
   type TimeLimitOptions,
 } from "./time-limits.ts";
+
+/** No task has a longer name. */
+const MAX_NAME_LENGTH = 255;
 
 /** What an execution needs of its worker. */
 export interface ExecutionContext {
@@ -134,7 +139,7 @@ function receiveAs(
 ): Execution {
   const { context, delivery } = execution;
   const known = Error.isError(message)
-    ? { ...execution, record: found }
+    ? { ...execution, record: { ...found, name: found.name ?? nameIn(delivery.message.headers) } }
     : { ...execution, message, record: withMessage(found, message) };
   if (isFinal(found.state)) return { ...known, outcome: { kind: "stored-before", record: found } };
   // The next try was sent before that was recorded: this message is the one that it has replaced.
@@ -147,6 +152,12 @@ function receiveAs(
     return { ...known, outcome: failure(new TidingsError("TASK_WORKER_LOST", reason)) };
   }
   return Error.isError(message) ? { ...known, outcome: failure(message) } : known;
+}
+
+/** What the headers say of a message whose body cannot be read. */
+function nameIn(headers: unknown): string | null {
+  const task = isRecord(headers) ? headers["task"] : null;
+  return typeof task === "string" ? task.slice(0, MAX_NAME_LENGTH) : null;
 }
 
 function withMessage(record: TaskRecord, message: TaskMessage): TaskRecord {
@@ -193,6 +204,7 @@ function start(execution: Execution): Execution {
   const { context, delivery, record, interruption } = execution;
   const { replyTo = null } = delivery.message.properties;
   const { results, logger } = context.runtime;
+  if (delivery.lostLeases > 0) reportRunAgain(execution, logger);
   const started: TaskRecord = {
     ...record,
     worker: context.worker,

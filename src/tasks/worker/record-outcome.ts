@@ -2,6 +2,7 @@ import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
 import type { PutBackOptions, Settlement } from "../brokers/broker.ts";
 import { deathOf } from "../dead-letters/death-of.ts";
 import { encodeRetry } from "../message/encode.ts";
+import { JsonRefusal } from "../message/json-text.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import type { Reject } from "../reject.ts";
@@ -133,6 +134,11 @@ function end({ record }: Execution, outcome: Partial<TaskRecord>): RecordedOutco
   return { record: { ...record, custom: null, ...outcome, finishedAt: Date.now() }, retry: null };
 }
 
+function typeOf(error: Error): string {
+  if (error instanceof JsonRefusal) return "TASK_INVALID_RESULT";
+  return isTidingsError(error) ? error.code : error.name;
+}
+
 /** Throws TASK_TOO_LARGE when a result, as JSON, is larger than it may be. */
 export function assertResultSize(text: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(text);
@@ -149,6 +155,5 @@ export function toTaskError(thrown: unknown): TaskError {
   const error = toError(thrown);
   // "RETRY result with the original exception": why, rather than that it asked.
   if (error instanceof Retry && Error.isError(error.cause)) return toTaskError(error.cause);
-  const type = isTidingsError(error) ? error.code : error.name;
-  return { type, message: error.message.slice(0, MAX_ERROR_LENGTH) };
+  return { type: typeOf(error), message: error.message.slice(0, MAX_ERROR_LENGTH) };
 }

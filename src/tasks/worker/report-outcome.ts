@@ -1,6 +1,14 @@
 import type { Logger } from "../../core/logger.ts";
 import { matchesError } from "../error-match.ts";
+import type { TaskRecord } from "../results/task-record.ts";
 import type { Execution } from "./execution.ts";
+
+/** Tells the operator that a worker has died, of which nobody else may know: its task runs again here. */
+export function reportRunAgain({ delivery, record }: Execution, logger: Logger): void {
+  const { id, runs, lostLeases } = delivery;
+  const fields = { task: record.name, id, runs, workersLost: lostLeases };
+  logger.warn(fields, "task runs again: the worker that had it died, or lost its lease");
+}
 
 /** Tells the operator how a run ended: names and errors, never arguments or results. */
 export function reportOutcome(execution: Execution, logger: Logger): void {
@@ -33,7 +41,7 @@ export function reportOutcome(execution: Execution, logger: Logger): void {
     case "lost":
       logger.warn(
         { ...fields, code: "TASK_LEASE_LOST" },
-        "task was taken over; its outcome is dropped",
+        "task is no longer held by this worker; its outcome is dropped",
       );
       return;
     case "waiting":
@@ -43,9 +51,15 @@ export function reportOutcome(execution: Execution, logger: Logger): void {
       logger.debug(fields, "task had ended before");
       return;
     case "success":
+      logger.info({ ...fields, durationMs: durationOf(record) }, "task succeeded");
+      return;
     case undefined:
       logger.debug(fields, "task done");
   }
+}
+
+function durationOf({ startedAt, finishedAt }: TaskRecord): number | undefined {
+  return startedAt === null || finishedAt === null ? undefined : finishedAt - startedAt;
 }
 
 function reportFailure(

@@ -186,12 +186,13 @@ describe("a worker", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     expect(await (await add.delay(1, 2)).get({ timeoutMs: 5_000 })).toBe(3);
-    for (const [id, type] of [
-      ["bad-headers", "MESSAGE_INVALID"],
-      ["bad-body", "MESSAGE_NOT_JSON"],
-      ["bad-shape", "MESSAGE_INVALID"],
+    for (const [id, name, type] of [
+      ["bad-headers", null, "MESSAGE_INVALID"],
+      ["bad-body", "tasks.add", "MESSAGE_NOT_JSON"],
+      ["bad-shape", "tasks.add", "MESSAGE_INVALID"],
     ] as const) {
-      expect(await tasks.results.get(id)).toMatchObject({ state: "FAILURE", error: { type } });
+      const record = await tasks.results.get(id);
+      expect(record).toMatchObject({ name, state: "FAILURE", error: { type } });
     }
   });
 
@@ -215,6 +216,7 @@ describe("a worker", () => {
     expect(lines.map(([line]) => line)).toEqual([
       "an outcome could not be stored; it is tried again",
       "an outcome could not be stored; it is tried again",
+      "task succeeded",
     ]);
   });
 
@@ -292,7 +294,12 @@ describe("retries", () => {
     expect(lines.map(([line]) => line)).toEqual([
       "task failed and will be tried again",
       "task failed and will be tried again",
+      "task succeeded",
     ]);
+    expect(lines.at(-1)?.[1]).toMatchObject({
+      task: record.name,
+      durationMs: (record.finishedAt ?? 0) - (record.startedAt ?? 0),
+    });
   });
 
   test("end as a failure when there are no more", async () => {
@@ -527,11 +534,34 @@ describe("leases", () => {
     expect(delivery).toMatchObject({ id: result.id, runs: 2, lostLeases: 1 });
     while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));
     expect(lines).toMatchObject([
-      ["task was taken over; its outcome is dropped", { code: "TASK_LEASE_LOST" }],
+      [
+        "task is no longer held by this worker; its outcome is dropped",
+        { code: "TASK_LEASE_LOST" },
+      ],
     ]);
     expect(reasons).toMatchObject([{ code: "TASK_LEASE_LOST" }]);
     expect(await result.record()).toMatchObject({ state: "STARTED", result: null });
     await worker.stop();
+  });
+
+  test("that were lost once have the task run again, and the log says why", async () => {
+    const { lines, logger } = keepLogs();
+    let time = 0;
+    const broker = new MemoryBroker({ now: () => Date.now() + time });
+    await using tasks = makeTasks({ broker, logger });
+    const result = await tasks.task("tasks.noop", () => null).delay();
+    await broker.take({ queues: ["celery"], limit: 1, leaseMs: 1_000 });
+    time += 1_000;
+    await using worker = tasks.createWorker();
+    await worker.start();
+    await result.get({ timeoutMs: 5_000 });
+    expect(lines).toMatchObject([
+      [
+        "task runs again: the worker that had it died, or lost its lease",
+        { task: "tasks.noop", id: result.id, runs: 2, workersLost: 1 },
+      ],
+      ["task succeeded", { runs: 2 }],
+    ]);
   });
 
   test("that are lost too often end the task as poisoned", async () => {

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+
+import { toErrorFields } from "./error-fields.ts";
+
+test("an error in the log says the same once, and what its causes add", () => {
+  const cause = new Error("cannot connect: refused", { cause: new Error("refused") });
+  const told = new Error("the broker is away, cannot connect: refused", { cause });
+  expect(toErrorFields(told)).toMatchObject({ type: "Error", message: told.message });
+  expect(toErrorFields(new Error("the broker is away", { cause }))).toMatchObject({
+    message: "the broker is away: cannot connect: refused",
+  });
+  const endless = new Error("round");
+  endless.cause = endless;
+  expect(toErrorFields(endless)).toMatchObject({ message: "round" });
+  expect(toErrorFields("text")).toBe("text");
+});

@@ -2,6 +2,7 @@ import type { Channel, ConsumeMessage } from "amqplib";
 
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import type { AmqpDelivery } from "./amqp-message.ts";
+import { closePolitely } from "./close-politely.ts";
 
 /** How a queue is declared. */
 export interface QueueOptions {
@@ -147,11 +148,7 @@ export class AmqpChannel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    try {
-      await this.#channel.close();
-    } catch {
-      // It had ended by itself.
-    }
+    await closePolitely(() => this.#channel.close());
   }
 
   #say(say: (channel: Channel) => void): boolean {

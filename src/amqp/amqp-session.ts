@@ -3,18 +3,33 @@ import type { ChannelModel } from "amqplib";
 import { AmqpChannel } from "./amqp-channel.ts";
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import { AmqpPublisher } from "./amqp-publisher.ts";
+import { closePolitely } from "./close-politely.ts";
+
+/** What an {@link AmqpSession} tells, and asks, who has made its connection. */
+export interface AmqpSessionOptions {
+  /** Called once, unless it was closed from here. */
+  readonly onClose: () => void;
+  /** Destroys the socket. */
+  readonly drop: () => void;
+}
+
+/** What was written last is read by then; of one that hangs nothing would ever close the socket. */
+const DROP_MS = 1_000;
 
 /** One connection to one RabbitMQ, that never connects again. */
 export class AmqpSession {
   readonly #model: ChannelModel;
+  readonly #drop: () => void;
   #publisher: Promise<AmqpPublisher> | undefined;
   #isOpen = true;
 
-  /** @internal Use `Amqp.session`. `onClose` is called once, unless it was closed from here. */
-  constructor(model: ChannelModel, onClose: () => void) {
+  /** @internal Use `Amqp.session`. */
+  constructor(model: ChannelModel, { onClose, drop }: AmqpSessionOptions) {
     this.#model = model;
+    this.#drop = drop;
     model.on("error", () => undefined);
     model.once("close", () => {
+      setTimeout(drop, DROP_MS).unref();
       if (!this.#isOpen) return;
       this.#isOpen = false;
       onClose();
@@ -46,11 +61,8 @@ export class AmqpSession {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    try {
-      await this.#model.close();
-    } catch {
-      // It had ended by itself.
-    }
+    await closePolitely(() => this.#model.close());
+    this.#drop();
   }
 
   /** Unless somebody has begun anew already. */

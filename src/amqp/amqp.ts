@@ -123,6 +123,10 @@ export class Amqp implements AsyncDisposable {
   }
 
   async #dial({ isTls, ...url }: AmqpUrl): Promise<AmqpSession> {
+    const { signal } = this.#closing;
+    const socket = new AbortController();
+    const drop = (): void => socket.abort();
+    signal.addEventListener("abort", drop);
     try {
       const model = await loadAmqplib().connect(
         {
@@ -134,14 +138,17 @@ export class Amqp implements AsyncDisposable {
           ...this.#tls,
           noDelay: true,
           timeout: this.#connectTimeoutMs,
+          signal: socket.signal,
           clientProperties: { connection_name: `tidings ${process.pid}` },
         },
       );
-      return new AmqpSession(model, () => this.#onBreak());
+      return new AmqpSession(model, { onClose: () => this.#onBreak(), drop });
     } catch (error) {
       const { message } = toError(error);
       const where = `${url.hostname}:${url.port}`;
       throw new AmqpUnavailable(`cannot connect to RabbitMQ at ${where}: ${message}`, error);
+    } finally {
+      signal.removeEventListener("abort", drop);
     }
   }
 

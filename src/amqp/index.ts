@@ -11,3 +11,4 @@ export { AmqpChannel, type ExchangeOptions } from "./amqp-channel.ts";
 export { isAmqpRefusal, type AmqpRefusal, type AmqpRefusalReason } from "./amqp-errors.ts";
 export type { AmqpDelivery, AmqpProperties, AmqpPublication } from "./amqp-message.ts";
 export { AmqpSession } from "./amqp-session.ts";
+export { closePolitely } from "./close-politely.ts";

@@ -6,23 +6,35 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { freePort } from "../free-port.ts";
+import type { Certificate } from "../redis/certificate.ts";
 
 /** A real RabbitMQ on free ports of this machine, with a folder of its own, that can die and come back. */
 export class RabbitServer implements AsyncDisposable {
   readonly port: number;
   readonly url: string;
+  /** Where it speaks TLS, if it has a certificate. */
+  readonly tlsUrl: string;
+  readonly #ports: RabbitPorts;
+  readonly #certificate: Certificate | undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), "tidings-rabbit-"));
-  readonly #distributionPort: number;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, distributionPort: number) {
-    this.port = port;
-    this.#distributionPort = distributionPort;
-    this.url = `amqp://127.0.0.1:${port}`;
+  private constructor(ports: RabbitPorts, certificate: Certificate | undefined) {
+    this.port = ports.plain;
+    this.#ports = ports;
+    this.#certificate = certificate;
+    this.url = `amqp://127.0.0.1:${ports.plain}`;
+    this.tlsUrl = `amqps://127.0.0.1:${ports.tls}`;
   }
 
-  static async start(): Promise<RabbitServer> {
-    const server = new RabbitServer(await freePort(), await freePort());
+  /** Starts one; with a certificate it speaks TLS too. */
+  static async start(certificate?: Certificate): Promise<RabbitServer> {
+    const ports = {
+      plain: await freePort(),
+      tls: await freePort(),
+      distribution: await freePort(),
+    };
+    const server = new RabbitServer(ports, certificate);
     try {
       await server.start();
       return server;
@@ -46,6 +58,7 @@ export class RabbitServer implements AsyncDisposable {
         "vm_memory_high_watermark.absolute = 1GB",
         "disk_free_limit.absolute = 50MB",
         "loopback_users = none",
+        ...this.#tlsLines(),
         "",
       ].join("\n"),
     );
@@ -69,7 +82,7 @@ export class RabbitServer implements AsyncDisposable {
         RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
         RABBITMQ_MNESIA_BASE: join(this.#folder, "mnesia"),
         RABBITMQ_LOG_BASE: join(this.#folder, "log"),
-        RABBITMQ_DIST_PORT: String(this.#distributionPort),
+        RABBITMQ_DIST_PORT: String(this.#ports.distribution),
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 1:1",
         ERL_EPMD_ADDRESS: "127.0.0.1",
       },
@@ -87,9 +100,26 @@ export class RabbitServer implements AsyncDisposable {
     await exited;
   }
 
+  /** Sends it a signal, as SIGSTOP to let it hang. */
+  signal(name: NodeJS.Signals): void {
+    const pid = this.#process?.pid;
+    if (pid !== undefined) process.kill(-pid, name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #tlsLines(): readonly string[] {
+    if (!this.#certificate) return [];
+    const { certFile, keyFile } = this.#certificate;
+    return [
+      `listeners.ssl.1 = 127.0.0.1:${this.#ports.tls}`,
+      `ssl_options.cacertfile = ${certFile}`,
+      `ssl_options.certfile = ${certFile}`,
+      `ssl_options.keyfile = ${keyFile}`,
+    ];
   }
 
   async #untilReady(child: ChildProcess): Promise<void> {
@@ -101,6 +131,12 @@ export class RabbitServer implements AsyncDisposable {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+interface RabbitPorts {
+  readonly plain: number;
+  readonly tls: number;
+  readonly distribution: number;
 }
 
 /** Whether it answers the AMQP header: the port listens a little earlier. */

@@ -1,6 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
-
-import type { AmqpPublication, AmqpSession } from "../../amqp/index.ts";
+import { closePolitely, type AmqpPublication, type AmqpSession } from "../../amqp/index.ts";
 import { dueTimeOf, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { isUnroutable } from "./amqp-errors.ts";
@@ -20,9 +18,6 @@ export interface LinkOptions {
 
 /** A message with a shorter wait than this is kept here until it is due: RabbitMQ counts in seconds. */
 const SHORT_WAIT_MS = 1_500;
-
-/** How long closing waits for what is given back; RabbitMQ takes back the rest itself. */
-const CLOSE_MS = 1_000;
 
 /** All that belongs to one connection, and ends with it. */
 export class Link {
@@ -86,7 +81,7 @@ export class Link {
     const gone = this.inbox.isOpen
       ? [this.inbox.giveAllBack(), ...early.map(([, arrival]) => this.#giveBack(arrival))]
       : [];
-    await Promise.race([Promise.all(gone), delay(CLOSE_MS, undefined, { ref: false })]);
+    await closePolitely(() => Promise.all(gone));
     await this.inbox[Symbol.asyncDispose]();
   }
 

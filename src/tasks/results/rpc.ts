@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Amqp, type AmqpChannel, type AmqpDelivery, type AmqpOptions } from "../../amqp/index.ts";
+import {
+  Amqp,
+  closePolitely,
+  type AmqpChannel,
+  type AmqpDelivery,
+  type AmqpOptions,
+} from "../../amqp/index.ts";
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { toStorageError } from "../celery-amqp/amqp-errors.ts";
@@ -76,12 +82,11 @@ export class RpcResults implements ResultStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#records.close();
-    try {
+    // Otherwise RabbitMQ removes the queue when nobody has come for it.
+    await closePolitely(async () => {
       const channel = await this.#hearing;
       if (channel?.isOpen) await channel.deleteQueue(this.replies.name);
-    } catch {
-      // RabbitMQ removes the queue when nobody has come for it.
-    }
+    });
     await this.#amqp.close();
   }
 

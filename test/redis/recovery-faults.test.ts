@@ -1,0 +1,209 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { createApp } from "tidings";
+import { follow, TRANSPORTS, type TransportName } from "tidings/client";
+import { expect, test } from "vitest";
+
+import { openRedis } from "../../src/redis/index.ts";
+import { freePort } from "../free-port.ts";
+import { serve } from "../integration/serve.ts";
+import { Proxy } from "../torture/proxy.ts";
+import { numbers } from "./numbers-feed.ts";
+import { RedisServer } from "./redis-server.ts";
+
+/** Short enough that a deaf connection is noticed within the test. */
+const impatient = {
+  commandTimeoutMs: 500,
+  pingIntervalMs: 300,
+  backoff: { baseMs: 20, maxMs: 200 },
+};
+
+test("whatever breaks, every transport brings everything once and in order", async () => {
+  await using redis = await RedisServer.start(["--appendonly", "yes"]);
+  await using toRedis = await Proxy.start(redis.port);
+  const layer = { url: `redis://127.0.0.1:${toRedis.port}`, ...impatient };
+  await using stays = await serve(() => ({ routes: [numbers] }), {}, { drivers: { layer } });
+  await using dies = await NumbersServer.start(redis.url);
+  await using toServer = await Proxy.start(Number(new URL(stays.url).port));
+  await using publisher = new Publisher(redis.url);
+  await using crowd = new Crowd([stays.url, dies.url, `http://127.0.0.1:${toServer.port}`]);
+  await crowd.has(() => 0);
+
+  const survive = async (what: string, fault: () => Promise<unknown>): Promise<void> => {
+    await publisher.send(3);
+    await fault();
+    await publisher.send(3);
+    const last = await publisher.sendUntilStored();
+    await crowd.has(() => last, what);
+  };
+  await survive("its subscriptions were cut", async () => {
+    await using admin = openRedis(redis.url);
+    await admin.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
+  });
+  await survive("all its connections were cut", async () => toRedis.cut());
+  await survive("its connections have gone deaf", async () => toRedis.deafen());
+  await survive("clients were cut off by a proxy that had frozen", async () => {
+    toServer.freeze();
+    await publisher.send(3);
+    toServer.thaw();
+    toServer.cut();
+  });
+  await survive("a server was killed", async () => {
+    await dies.kill();
+    await publisher.send(3);
+    await dies.start();
+  });
+  await survive("Redis was killed", async () => {
+    await redis.kill();
+    await publisher.send(3);
+    await redis.start();
+  });
+
+  const { stored, doubtful } = publisher;
+  for (const { name, received, resets } of crowd.followers) {
+    expect(received, name).toEqual([...new Set(received)].toSorted((a, b) => a - b));
+    expect(
+      received.filter((n) => !doubtful.has(n)),
+      name,
+    ).toEqual(stored);
+    expect(resets, name).toEqual([]);
+  }
+  const counts = stays.app.getRecordedGroups().counts;
+  expect(counts.gapsNotRepaired).toBe(0);
+  expect(counts.gapsRepaired).toBeGreaterThan(0);
+});
+
+/** A server in a process of its own, that can be killed and started again on its port. */
+class NumbersServer implements AsyncDisposable {
+  readonly url: string;
+  readonly #redisUrl: string;
+  #process: ChildProcess | undefined;
+
+  private constructor(redisUrl: string, port: number) {
+    this.#redisUrl = redisUrl;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(redisUrl: string): Promise<NumbersServer> {
+    const server = new NumbersServer(redisUrl, await freePort());
+    await server.start();
+    return server;
+  }
+
+  async start(): Promise<void> {
+    const args = [join(import.meta.dirname, "numbers-main.ts"), this.#redisUrl];
+    const child = spawn(
+      process.execPath,
+      ["--conditions=tidings-source", ...args, new URL(this.url).port],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    this.#process = child;
+    await once(child.stdout, "data");
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** Sends numbers from 1 on; what may or may not have been stored is not sent again. */
+class Publisher implements AsyncDisposable {
+  readonly stored: number[] = [];
+  readonly doubtful: Set<number> = new Set();
+  readonly #app: ReturnType<typeof createApp>;
+  #n = 0;
+
+  constructor(url: string) {
+    this.#app = createApp({ name: "publisher", broker: "memory:", layer: { url, ...impatient } });
+  }
+
+  async send(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) await this.#send();
+  }
+
+  /** Sends until one is stored for sure; returns it. */
+  async sendUntilStored(): Promise<number> {
+    while (!(await this.#send())) await delay(20);
+    return this.#n;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#app.close();
+  }
+
+  async #send(): Promise<boolean> {
+    const n = (this.#n += 1);
+    try {
+      await this.#app.groupSend("numbers", { type: "number", n }, { history: true });
+      this.stored.push(n);
+      return true;
+    } catch {
+      this.doubtful.add(n);
+      return false;
+    }
+  }
+}
+
+interface Follower {
+  readonly name: string;
+  readonly received: number[];
+  readonly resets: number[];
+  last: number | undefined;
+}
+
+/** A follower over each transport at each server. */
+class Crowd implements AsyncDisposable {
+  readonly followers: Follower[] = [];
+  readonly #left = new AbortController();
+  readonly #ends: Promise<void>[] = [];
+
+  constructor(urls: readonly string[]) {
+    for (const url of urls) for (const transport of TRANSPORTS) this.#join(url, transport);
+  }
+
+  /** Waits until everybody has a number. */
+  async has(number: () => number, after = "they came"): Promise<void> {
+    const limit = Date.now() + 20_000;
+    const lacking = (): readonly Follower[] =>
+      this.followers.filter(({ last = -1 }) => last < number());
+    while (lacking().length > 0) {
+      if (Date.now() > limit) {
+        const names = lacking().map(({ name, last }) => `${name} has ${last}`);
+        throw new Error(`after ${after}, ${number()} is missing: ${names.join(", ")}`);
+      }
+      await delay(10);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#left.abort();
+    await Promise.allSettled(this.#ends);
+  }
+
+  #join(url: string, transport: TransportName): void {
+    const name = `${transport} at ${url}`;
+    const follower: Follower = { name, received: [], resets: [], last: undefined };
+    this.followers.push(follower);
+    const { signal } = this.#left;
+    const run = async (): Promise<void> => {
+      const options = { transport, signal, pollMs: 100 };
+      for await (const { data, reset } of follow<typeof numbers>(`${url}/numbers`, options)) {
+        if (reset) follower.resets.push(data);
+        if (data > 0) follower.received.push(data);
+        follower.last = data;
+      }
+    };
+    this.#ends.push(run());
+  }
+}

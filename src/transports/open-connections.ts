@@ -39,7 +39,7 @@ export class OpenConnections {
 
   /** Adds a connection, until {@link remove} is told that it is over. */
   add(connection: OpenConnection): void {
-    if (this.#isClosing) connection.goAway(toRetry(0));
+    if (this.#isClosing) connection.goAway(toRetry());
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#beat(), this.#heartbeatMs).unref();
   }
@@ -85,7 +85,7 @@ export class OpenConnections {
       for (; told < due; told++) {
         const connection = leaving[told];
         // It may have gone by itself.
-        if (connection && this.#connections.has(connection)) connection.goAway(toRetry(spreadMs));
+        if (connection && this.#connections.has(connection)) connection.goAway(toRetry());
       }
       // The signal is looked at by the loop.
       if (told < leaving.length) await delay(WAVE_MS, undefined, { signal }).catch(() => {});
@@ -97,7 +97,7 @@ export class OpenConnections {
   }
 }
 
-/** Not all at the same time, for those that wait by the clock. */
-function toRetry(spreadMs: number): number {
-  return Math.round(MIN_RETRY_MS + Math.random() * Math.max(spreadMs, MIN_RETRY_MS));
+/** Not all at the same time; but that they are told one after another spreads them already. */
+function toRetry(): number {
+  return Math.round(MIN_RETRY_MS * (1 + Math.random()));
 }

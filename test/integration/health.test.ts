@@ -150,6 +150,6 @@ describe("a server that drains", () => {
     await stopped;
     const retries = fields.map((field) => Number(/^retry: (\d+)\n\n$/.exec(field)?.[1]));
     expect(new Set(retries).size).toBeGreaterThan(1);
-    expect(retries.every((retry) => retry >= 1_000 && retry <= 6_000)).toBe(true);
+    expect(retries.every((retry) => retry >= 1_000 && retry <= 2_000)).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 import { createApp } from "tidings";
 import { follow, TRANSPORTS, type TransportName } from "tidings/client";
@@ -94,10 +94,10 @@ class NumbersServer implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const args = [join(import.meta.dirname, "numbers-main.ts"), this.#redisUrl];
+    const main = fileURLToPath(new URL("numbers-main.ts", import.meta.url));
     const child = spawn(
       process.execPath,
-      ["--conditions=tidings-source", ...args, new URL(this.url).port],
+      ["--conditions=tidings-source", main, this.#redisUrl, new URL(this.url).port],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
     this.#process = child;

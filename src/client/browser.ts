@@ -5,8 +5,8 @@ interface Browser extends Events {
 }
 
 interface Events {
-  addEventListener(type: string, listener: () => void): void;
-  removeEventListener(type: string, listener: () => void): void;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  removeEventListener(type: string, listener: (event: Event) => void): void;
 }
 
 function isBrowser(scope: object): scope is Browser {
@@ -40,17 +40,26 @@ export function onReturn(listener: () => void): () => void {
   };
 }
 
+/** Whether nobody sees the page: its tab is behind another one. */
+export function isHidden(): boolean {
+  return browser()?.document?.visibilityState === "hidden";
+}
+
 /**
  * Calls back when the network goes, or the page is put aside, until the returned function is called.
  *
- * A browser keeps a page that is left for the way back only if nothing of it is connected.
+ * A browser keeps a page that is left for the way back only if nothing of it is connected. With a page
+ * that it does not keep, it ends everything by itself.
  */
 export function onAway(listener: () => void): () => void {
   const page = browser();
+  const onPageHide = (event: Event): void => {
+    if (!("persisted" in event) || event.persisted === true) listener();
+  };
   page?.addEventListener("offline", listener);
-  page?.addEventListener("pagehide", listener);
+  page?.addEventListener("pagehide", onPageHide);
   return () => {
     page?.removeEventListener("offline", listener);
-    page?.removeEventListener("pagehide", listener);
+    page?.removeEventListener("pagehide", onPageHide);
   };
 }

@@ -1,7 +1,9 @@
-import { ClientConnection, type ConsumerTypes } from "./connection.ts";
+import { ClientConnection, type QueueOptions, type ResetListener } from "./connection.ts";
+import type { ConsumerTypes } from "./consumer-types.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
+import type { TransportChoice } from "./transports/transport-names.ts";
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -11,9 +13,23 @@ export interface ConnectOptions {
   readonly token?: TokenSource | undefined;
   /** Told of every change of status, the first one included. */
   readonly onStatus?: StatusListener | undefined;
+  /** Told when something that was sent cannot be told any more, and why: ask for the state anew. */
+  readonly onReset?: ResetListener | undefined;
   /**
-   * For a server that does not speak `tidings.v1`, as Channels: frames carry the application's JSON and
-   * nothing else, so that `send` cannot tell what became of a message, and `request` is not possible.
+   * How to connect: one way, or several in the order in which they are tried. Whichever it is, nothing is
+   * lost or repeated, also when it changes.
+   *
+   * @default websocket, sse, long-poll, poll
+   */
+  readonly transport?: TransportChoice | undefined;
+  /** How long plain polling rests between two requests, in milliseconds: below 30_000. @default 5_000 */
+  readonly pollMs?: number | undefined;
+  /** How many messages may wait while there is no connection. */
+  readonly queue?: QueueOptions | undefined;
+  /**
+   * For a server that does not speak `tidings.v1`, as Channels: over a WebSocket, whose frames carry the
+   * application's JSON and nothing else. What is sent while it is away is lost, `send` cannot tell what
+   * became of a message, and `request` is not possible.
    *
    * @default false
    */

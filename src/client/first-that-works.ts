@@ -9,6 +9,8 @@ const MAX_CLIMB_MS = 15 * 60_000;
 const SHORT_MS = 5_000;
 const MAX_SHORT = 3;
 
+const BETTER = new Interruption("a better transport is tried", { isOurs: true });
+
 /**
  * Makes one attempt of several: the first that gets through, in their order.
  *
@@ -52,7 +54,7 @@ export function firstThatWorks<TItem>(
     const onOpened = (): void => {
       openedAt ??= Date.now();
       if (at === 0) climbedFrom = undefined;
-      else climbTimer ??= setTimeout(() => climb.abort(), climbMs);
+      else climbTimer ??= setTimeout(() => climb.abort(BETTER), climbMs);
       opened();
     };
     try {
@@ -76,6 +78,6 @@ export function firstThatWorks<TItem>(
     climbedFrom = at;
     climbMs = Math.min(2 * climbMs, MAX_CLIMB_MS);
     choose(0);
-    throw new Interruption("a better transport is tried", { isOurs: true });
+    throw BETTER;
   };
 }

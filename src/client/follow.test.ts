@@ -8,14 +8,10 @@ import { WebSocketServer, type WebSocket } from "ws";
 
 import { TidingsError } from "../core/errors.ts";
 import { formatNdjson, formatSseEvent, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
-import {
-  follow,
-  TRANSPORTS,
-  type FollowOptions,
-  type FollowStatusChange,
-  type TransportName,
-} from "./follow.ts";
+import { follow, type FollowOptions } from "./follow.ts";
+import type { StatusChange } from "./status.ts";
 import type { TrafficTotals } from "./traffic.ts";
+import { TRANSPORTS, type TransportName } from "./transports/transport-names.ts";
 
 /** Answers a request in the feed's stead; returns whether it did. */
 type Fault = (request: IncomingMessage, response: ServerResponse | Duplex) => boolean;
@@ -198,7 +194,7 @@ function first(count: number, fault: Fault): Fault {
 
 /** A feed that a test follows step by step. */
 function begin(server: FeedServer, options: FollowOptions) {
-  const statuses: FollowStatusChange[] = [];
+  const statuses: StatusChange[] = [];
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
   const events = follow(server.url, {
@@ -244,7 +240,7 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     expect(await events.next()).toEqual({ value: undefined, done: true });
     expect(statuses[0]).toEqual({ status: "connecting", transport });
     expect(statuses[1]).toEqual({ status: "open", transport });
-    expect(statuses.at(-1)).toEqual({ status: "closed", transport, reason: "the feed has ended" });
+    expect(statuses.at(-1)).toEqual({ status: "closed", transport, reason: "it has ended" });
   });
 
   test("goes on after the last event when the connection breaks, with nothing lost or twice", async () => {

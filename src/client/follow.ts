@@ -1,29 +1,18 @@
-import { assertPositiveInteger, invalidOption } from "../core/options.ts";
-import type { FeedEvent } from "../protocol/index.ts";
-import { firstThatWorks } from "./first-that-works.ts";
+import { TidingsError } from "../core/errors.ts";
+import { assertPositiveInteger } from "../core/options.ts";
+import { isFeedEnd, isFeedEvent, type FeedEvent } from "../protocol/index.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
-import type { StatusChange } from "./status.ts";
+import type { Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
 import { Traffic, type TrafficTotals } from "./traffic.ts";
-import { rarely } from "./transports/rarely.ts";
-import { followSse } from "./transports/sse.ts";
-import type { Place, Transport } from "./transports/transport.ts";
-import { followWebSocket } from "./transports/websocket.ts";
-
-/** The ways to hear a feed. */
-export const TRANSPORTS = ["websocket", "sse", "ndjson", "long-poll", "poll"] as const;
-
-/** One of {@link TRANSPORTS}. */
-export type TransportName = (typeof TRANSPORTS)[number];
-
-/** What is tried, unless one says otherwise: lines of JSON are held back by what holds back SSE. */
-const DEFAULT_TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
-
-/** A change of status, with the transport that it is about. */
-export interface FollowStatusChange extends StatusChange {
-  readonly transport: TransportName;
-}
+import { overTransports } from "./transports/over-transports.ts";
+import {
+  transportNames,
+  type TransportChoice,
+  type TransportName,
+} from "./transports/transport-names.ts";
+import { ENDED, type Place } from "./transports/transport.ts";
 
 /** How to follow a feed. */
 export interface FollowOptions {
@@ -33,7 +22,7 @@ export interface FollowOptions {
    *
    * @default websocket, sse, long-poll, poll
    */
-  readonly transport?: TransportName | readonly TransportName[] | undefined;
+  readonly transport?: TransportChoice | undefined;
   /** How long plain polling rests between two requests, in milliseconds. @default 5_000 */
   readonly pollMs?: number | undefined;
   /** Where to go on: the cursor of the last event that is known. Without it, the state now. */
@@ -42,7 +31,7 @@ export interface FollowOptions {
   readonly token?: TokenSource | undefined;
   /** Ends the following, without an error. */
   readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((change: FollowStatusChange) => void) | undefined;
+  readonly onStatus?: StatusListener | undefined;
   /** Told of requests and bytes, whenever there are more. */
   readonly onTraffic?: ((totals: TrafficTotals) => void) | undefined;
   /** How many events may wait for a slow reader of a WebSocket. @default 256 */
@@ -70,15 +59,6 @@ export type DataOf<TFeed extends FeedTypes> = TFeed extends {
   ? TData
   : unknown;
 
-/** Those that few pages need are loaded when they are needed. */
-const transports: Readonly<Record<TransportName, Transport>> = {
-  websocket: followWebSocket,
-  sse: followSse,
-  ndjson: rarely(async () => (await import("./transports/ndjson.ts")).followNdjson),
-  "long-poll": rarely(async () => (await import("./transports/long-poll.ts")).followLongPoll),
-  poll: rarely(async () => (await import("./transports/poll.ts")).followPoll),
-};
-
 /**
  * Follows a feed, whatever happens to the network.
  *
@@ -101,11 +81,8 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   address: string | URL,
   options: FollowOptions = {},
 ): AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void> {
-  const { transport = DEFAULT_TRANSPORTS, pollMs = 5_000, maxBuffered = 256 } = options;
-  const names = typeof transport === "string" ? [transport] : transport;
-  if (names.length === 0 || !names.every((name) => TRANSPORTS.includes(name))) {
-    throw invalidOption("transport", `some of ${TRANSPORTS.join(", ")}`, String(transport));
-  }
+  const { pollMs = 5_000, maxBuffered = 256 } = options;
+  const names = transportNames(options.transport);
   const url = resolveUrl(address);
   assertPositiveInteger("pollMs", pollMs);
   assertPositiveInteger("maxBuffered", maxBuffered);
@@ -133,14 +110,10 @@ async function* run({
   const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
   const request = { ...options, place, traffic: new Traffic(onTraffic) };
   let [transport = "websocket"] = names;
-  const attempts = names.map((name): Attempt<FeedEvent> => {
-    return (attempt) => transports[name]({ ...request, ...attempt });
-  });
-  const attempt = firstThatWorks(attempts, (index) => (transport = names[index] ?? transport));
-  const events = reconnecting(attempt, {
-    signal,
-    onStatus: (change) => onStatus?.({ ...change, transport }),
-  });
+  const events = reconnecting(
+    untilEnd(overTransports(names, request, (name) => (transport = name))),
+    { signal, onStatus: (change) => onStatus?.({ ...change, transport }) },
+  );
   try {
     for await (const event of events) {
       if (signal.aborted) return;
@@ -151,4 +124,22 @@ async function* run({
   } finally {
     left.abort();
   }
+}
+
+/** The events of a feed, up to the one that says that it has ended. */
+function untilEnd(attempt: Attempt<unknown>): Attempt<FeedEvent> {
+  return async function* hear(options): AsyncGenerator<FeedEvent, Closing> {
+    const frames = attempt(options);
+    try {
+      for (;;) {
+        const { done, value } = await frames.next();
+        if (done) return value;
+        if (isFeedEnd(value)) return ENDED;
+        if (!isFeedEvent(value)) throw new TidingsError("CLIENT_PROTOCOL", "expected an event");
+        yield value;
+      }
+    } finally {
+      await frames.return(ENDED);
+    }
+  };
 }

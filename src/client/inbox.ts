@@ -1,4 +1,4 @@
-import { BoundedQueue } from "../core/bounded-queue.ts";
+import { COMING_BACK } from "../protocol/index.ts";
 
 /** What an {@link Inbox} needs. */
 export interface InboxOptions {
@@ -35,7 +35,8 @@ const OPEN_TIMEOUT_MS = 10_000;
 export class Inbox {
   readonly #socket: WebSocket;
   readonly #options: InboxOptions;
-  readonly #queue: BoundedQueue<string | ArrayBuffer>;
+  /** An array, since a page has to load what is better with very many. */
+  #queue: (string | ArrayBuffer)[] = [];
   readonly #openTimer: ReturnType<typeof setTimeout>;
   #wasOpen = false;
   #end: InboxEnd | undefined;
@@ -44,7 +45,6 @@ export class Inbox {
   constructor(socket: WebSocket, options: InboxOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#queue = new BoundedQueue(options.maxBuffered);
     this.#openTimer = setTimeout(() => this.#close("no answer in time"), OPEN_TIMEOUT_MS);
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) =>
@@ -55,7 +55,7 @@ export class Inbox {
 
   /** Waits for the next message; `undefined` when there will be none, and {@link end} says why. */
   async take(): Promise<string | ArrayBuffer | undefined> {
-    while (this.#queue.size === 0 && !this.#end) {
+    while (this.#queue.length === 0 && !this.#end) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
     return this.#queue.shift();
@@ -65,10 +65,10 @@ export class Inbox {
     return this.#end;
   }
 
-  /** Closes the socket, and drops what waits. */
-  close(): void {
-    this.#queue.clear();
-    this.#finish({ code: NORMAL, reason: "" });
+  /** Closes the socket, for good or for now, and drops what waits. */
+  close(isForGood = true): void {
+    this.#queue = [];
+    this.#finish({ code: isForGood ? NORMAL : COMING_BACK, reason: "" });
   }
 
   #onOpen(): void {
@@ -82,8 +82,10 @@ export class Inbox {
     if (this.#end) return;
     if (typeof data === "string") this.#options.onText(data);
     else if (!(data instanceof ArrayBuffer)) return;
-    if (this.#queue.push(data)) this.#wake();
-    else this.#finish({ code: NORMAL, reason: "", isOverfull: true });
+    if (this.#queue.length < this.#options.maxBuffered) {
+      this.#queue.push(data);
+      this.#wake();
+    } else this.#finish({ code: COMING_BACK, reason: "", isOverfull: true });
   }
 
   #close(reason: string): void {
@@ -94,7 +96,8 @@ export class Inbox {
     if (this.#end) return;
     this.#end = { isOverfull: false, wasOpen: this.#wasOpen, ...end };
     clearTimeout(this.#openTimer);
-    this.#socket.close(NORMAL);
+    // A server that does not speak our subprotocol knows nothing of coming back.
+    this.#socket.close(this.#socket.protocol && end.code === COMING_BACK ? COMING_BACK : NORMAL);
     this.#wake();
   }
 }

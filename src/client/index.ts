@@ -11,10 +11,14 @@
 export { isTidingsError, TidingsError, type ErrorCode } from "../core/errors.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type {
-  AnyEvent,
-  AskOptions,
   ClientConnection,
   ClientConnectionOptions,
+  QueueOptions,
+  ResetListener,
+  SendOptions,
+} from "./connection.ts";
+export type {
+  AnyEvent,
   ConsumerTypes,
   ErrorMessage,
   EventFrom,
@@ -22,16 +26,13 @@ export type {
   MessageTo,
   ReplyTo,
   TypeOf,
-} from "./connection.ts";
+} from "./consumer-types.ts";
 export {
   follow,
-  TRANSPORTS,
   type DataOf,
   type FeedTypes,
   type FollowedEvent,
   type FollowOptions,
-  type FollowStatusChange,
-  type TransportName,
 } from "./follow.ts";
 export {
   followTask,
@@ -44,3 +45,8 @@ export {
 export type { Closing, Status, StatusChange, StatusListener } from "./status.ts";
 export type { TokenSource } from "./token.ts";
 export type { TrafficTotals } from "./traffic.ts";
+export {
+  TRANSPORTS,
+  type TransportChoice,
+  type TransportName,
+} from "./transports/transport-names.ts";

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { TidingsError } from "../core/errors.ts";
 import { Interruption } from "./interruption.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
-import type { StatusChange } from "./status.ts";
+import type { AttemptChange } from "./status.ts";
 
 beforeEach(() => {
   vi.spyOn(Math, "random").mockReturnValue(0.5);
@@ -12,8 +12,8 @@ beforeEach(() => {
 });
 
 /** Runs attempts to their end; `act` is what each does when it has opened. */
-async function run(act: (attempt: number) => void): Promise<readonly StatusChange[]> {
-  const changes: StatusChange[] = [];
+async function run(act: (attempt: number) => void): Promise<readonly AttemptChange[]> {
+  const changes: AttemptChange[] = [];
   let count = 0;
   const attempt: Attempt<number> = async function* ({ opened }) {
     count += 1;
@@ -42,7 +42,7 @@ async function readAll(items: AsyncIterable<unknown>): Promise<void> {
   }
 }
 
-function waits(changes: readonly StatusChange[]): readonly (number | undefined)[] {
+function waits(changes: readonly AttemptChange[]): readonly (number | undefined)[] {
   return changes.filter(({ status }) => status === "waiting").map(({ retryInMs }) => retryInMs);
 }
 

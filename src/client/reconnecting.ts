@@ -4,7 +4,7 @@ import { onAway } from "./browser.ts";
 import { Interruption } from "./interruption.ts";
 import { pause } from "./pause.ts";
 import { Refusal } from "./refusal.ts";
-import type { Closing, StatusListener } from "./status.ts";
+import type { AttemptChange, Closing } from "./status.ts";
 
 /**
  * One attempt to reach the server: yields what it brings.
@@ -26,7 +26,7 @@ export interface AttemptOptions {
 export interface ReconnectingOptions {
   /** Ends everything, also a wait. */
   readonly signal: AbortSignal;
-  readonly onStatus: StatusListener;
+  readonly onStatus: (change: AttemptChange) => void;
 }
 
 /** What stayed open for so long was no failure: the next attempt after it comes soon again. */
@@ -54,7 +54,7 @@ export async function* reconnecting<TItem>(
     while (!signal.aborted) {
       let openedAt = Number.POSITIVE_INFINITY;
       const away = new AbortController();
-      const stopListening = onAway(() => away.abort());
+      const stopListening = onAway(() => away.abort(new Interruption("the network is away")));
       onStatus({ status: "connecting" });
       try {
         closing = yield* attempt({
@@ -66,7 +66,7 @@ export async function* reconnecting<TItem>(
           },
         });
         if (signal.aborted || !away.signal.aborted) return;
-        throw new Interruption("the network is away");
+        throw away.signal.reason;
       } catch (thrown) {
         if (signal.aborted) return;
         if (isTidingsError(thrown)) throw thrown;

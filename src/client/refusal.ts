@@ -1,4 +1,5 @@
 import { TidingsError, type ErrorCode } from "../core/errors.ts";
+import { Interruption } from "./interruption.ts";
 import type { Closing } from "./status.ts";
 
 /** A server's no: asking again would not change it. */
@@ -16,14 +17,34 @@ export class Refusal extends TidingsError {
   }
 }
 
+const NORMAL = 1000;
 /** "Unauthorized" in the IANA registry of close codes: the credentials have ended. */
-export const UNAUTHORIZED = 3000;
+const UNAUTHORIZED = 3000;
 
 /** Whether a close code says that coming back is of no use: policy (RFC 6455 §7.4.1), or ours. */
-export function isRefusal(closeCode: number): boolean {
+function isRefusal(closeCode: number): boolean {
   return (
     closeCode === 1008 || closeCode === UNAUTHORIZED || (closeCode >= 4400 && closeCode <= 4499)
   );
+}
+
+/**
+ * Tells a normal end, which is returned, from a refusal and a break, which are thrown.
+ *
+ * @throws {Refusal} when coming back is of no use; who has another token each time may, when it ended.
+ * @throws {Interruption} when it is.
+ */
+export function judgeClose({ code, reason }: ClosingCode, hasTokens: boolean): Closing {
+  if (code === NORMAL) return { code, reason };
+  if (code === UNAUTHORIZED && hasTokens) throw new Interruption(reason, { code });
+  if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
+  throw new Interruption(reason || `closed with ${code}`, { code });
+}
+
+/** How a connection was closed. */
+interface ClosingCode {
+  readonly code: number;
+  readonly reason: string;
 }
 
 function toErrorCode(closeCode: number): ErrorCode {

@@ -1,7 +1,7 @@
 import { Inbox, type InboxEnd } from "./inbox.ts";
 import { Interruption } from "./interruption.ts";
 import { parseJson } from "./parse-json.ts";
-import { isRefusal, Refusal, UNAUTHORIZED } from "./refusal.ts";
+import { judgeClose, Refusal } from "./refusal.ts";
 import { toWebSocketUrl } from "./resolve-url.ts";
 import type { Closing } from "./status.ts";
 import { tokenProtocols, type TokenSource } from "./token.ts";
@@ -55,7 +55,7 @@ export async function* socketMessages(
     },
     onText: (text) => traffic.frameReceived(text),
   });
-  const hangUp = (): void => inbox.close();
+  const hangUp = (): void => inbox.close(!(signal.reason instanceof Interruption));
   signal.addEventListener("abort", hangUp);
   try {
     for (let data = await inbox.take(); data !== undefined; data = await inbox.take()) {
@@ -78,11 +78,7 @@ async function judge(end: InboxEnd | undefined, options: SocketMessagesOptions):
       isBlocked: true,
     });
   }
-  if (code === NORMAL) return { code, reason };
-  // The next attempt comes with another token.
-  if (code === UNAUTHORIZED && options.token) throw new Interruption(reason, { code });
-  if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
-  throw new Interruption(reason || `closed with ${code}`, { code });
+  return judgeClose({ code, reason }, options.token !== undefined);
 }
 
 /**

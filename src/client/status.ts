@@ -1,3 +1,5 @@
+import type { TransportName } from "./transports/transport-names.ts";
+
 /**
  * How a connection is doing.
  *
@@ -10,11 +12,17 @@
  */
 export type Status = "connecting" | "open" | "waiting" | "closed";
 
-/** A change of a connection's {@link Status}. */
-export interface StatusChange extends Closing {
+/** A change of a connection's {@link Status}, whatever carries it. */
+export interface AttemptChange extends Closing {
   readonly status: Status;
   /** While waiting: when the next attempt is made, at the latest. */
   readonly retryInMs?: number | undefined;
+}
+
+/** A change of a connection's {@link Status}. */
+export interface StatusChange extends AttemptChange {
+  /** What it is about: what is used, or tried. */
+  readonly transport: TransportName;
 }
 
 /** Why a connection is not open any more. */

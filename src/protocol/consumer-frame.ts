@@ -14,19 +14,26 @@ export interface MessageProblem {
   readonly issues?: readonly { readonly path: string; readonly message: string }[] | undefined;
 }
 
-/** What a consumer sends, in the subprotocol: data, what became of a message, or what is wrong with it. */
+/** What a consumer sends, in the subprotocol or over HTTP (PROTOCOL.md 9.6 and 10.8). */
 export interface ServerEnvelope {
+  /** The id of the connection. */
+  readonly connection?: string | undefined;
+  /** Where to go on after this. */
+  readonly cursor?: string | undefined;
+  /** What was sent before cannot be told any more. */
+  readonly reset?: { readonly reason: string } | undefined;
+  /** A binary message, in base64. */
+  readonly bytes?: string | undefined;
+  /** The connection has ended. */
+  readonly close?: { readonly code: number; readonly reason: string } | undefined;
   /** The id of the message that this answers. */
   readonly ack?: MessageId | undefined;
   readonly data?: unknown;
   readonly error?: MessageProblem | undefined;
-  /** Where to go on after this, in the histories of groups. */
-  readonly cursor?: string | undefined;
-  /** Why what was missed of a group cannot be told. */
-  readonly reset?: { readonly reason: string } | undefined;
 }
 
 const MAX_ID_LENGTH = 64;
+const FIELDS = ["connection", "cursor", "reset", "data", "bytes", "error", "close"];
 
 /** Whether a client's frame is an envelope (PROTOCOL.md 9.5). */
 export function isClientEnvelope(value: unknown): value is ClientEnvelope {
@@ -37,8 +44,8 @@ export function isClientEnvelope(value: unknown): value is ClientEnvelope {
 /** Whether a consumer's frame is an envelope (PROTOCOL.md 9.6). */
 export function isServerEnvelope(value: unknown): value is ServerEnvelope {
   if (typeof value !== "object" || value === null) return false;
-  if ("cursor" in value || "reset" in value) return true;
-  return "data" in value || "error" in value || ("ack" in value && isMessageId(value.ack));
+  if ("ack" in value) return isMessageId(value.ack);
+  return FIELDS.some((field) => field in value);
 }
 
 /** The id of a client's frame, whatever else is wrong with it. */

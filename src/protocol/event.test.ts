@@ -35,12 +35,9 @@ describe("isPollAnswer", () => {
     expect(isPollAnswer({ cursor: "a.1", events, end: true })).toBe(true);
   });
 
-  test.each([...JUNK, { cursor: "a.1", events: {} }, { cursor: "a.1", events: [1] }])(
-    "refuses %o",
-    (value) => {
-      expect(isPollAnswer(value)).toBe(false);
-    },
-  );
+  test.each([...JUNK, { cursor: "a.1", events: {} }])("refuses %o", (value) => {
+    expect(isPollAnswer(value)).toBe(false);
+  });
 });
 
 describe("isErrorBody", () => {
@@ -57,7 +54,7 @@ describe("isErrorBody", () => {
     { error: { code: "REQUEST_NOT_FOUND" } },
     { error: { message: "nothing" } },
     { error: { code: "REQUEST_NOT_FOUND", message: 404 } },
-    { error: { code: "SOMETHING_ELSE", message: "nothing" } },
+    { error: { code: "not found", message: "nothing" } },
   ])("refuses %o", (value) => {
     expect(isErrorBody(value)).toBe(false);
   });

@@ -30,19 +30,20 @@ export function isFeedEnd(value: unknown): boolean {
 export interface PollAnswer {
   /** Where to go on after these events. */
   readonly cursor: string;
-  readonly events: readonly FeedEvent[];
+  readonly events: readonly unknown[];
   /** Present when the feed has ended with these events. */
   readonly end?: true;
+  /** Of a consumer: the id of the connection that they are about. */
+  readonly connection?: string | undefined;
+  /** Of a consumer: what was sent before cannot be told any more. */
+  readonly reset?: { readonly reason: string } | undefined;
+  /** Of a consumer: the connection has ended. */
+  readonly close?: { readonly code: number; readonly reason: string } | undefined;
 }
 
 /** Whether a value from the wire is a poll's answer. */
 export function isPollAnswer(value: unknown): value is PollAnswer {
-  return (
-    isRecord(value) &&
-    typeof value["cursor"] === "string" &&
-    Array.isArray(value["events"]) &&
-    value["events"].every(isFeedEvent)
-  );
+  return isRecord(value) && typeof value["cursor"] === "string" && Array.isArray(value["events"]);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

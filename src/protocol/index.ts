@@ -7,7 +7,7 @@
  * @module
  */
 export { chooseMediaType, MEDIA_TYPES, type MediaType } from "./accept.ts";
-export { isFinalClose } from "./close-codes.ts";
+export { COMING_BACK, isFinalClose } from "./close-codes.ts";
 export {
   formatConnectionCursor,
   homeOf,

@@ -126,7 +126,7 @@ describe("connect", () => {
         },
       });
     });
-    expect(change).toEqual({ status: "closed", ...expected });
+    expect(change).toEqual({ status: "closed", transport: "websocket", ...expected });
   });
 });
 

@@ -1,8 +1,7 @@
-import type { FeedEvent } from "../../protocol/index.ts";
 import { Interruption } from "../interruption.ts";
 import { withParameter } from "../resolve-url.ts";
 import type { Closing } from "../status.ts";
-import { readAnswer } from "./read-answer.ts";
+import { framesOf, readAnswer } from "./read-answer.ts";
 import { request } from "./request.ts";
 import { ENDED, type TransportRequest } from "./transport.ts";
 
@@ -12,7 +11,7 @@ const WAIT_MS = 25_000;
 const GRACE_MS = 15_000;
 
 /**
- * Hears a feed by requests that the server answers when there is something to tell.
+ * Hears a feed or a consumer by requests that the server answers when there is something to tell.
  *
  * The cursor of a request acknowledges everything before it. A server that answers "nothing" without
  * having waited is left alone for a while, so that the two do not run in circles.
@@ -24,7 +23,7 @@ export async function* followLongPoll({
   signal,
   traffic,
   opened,
-}: TransportRequest): AsyncGenerator<FeedEvent, Closing> {
+}: TransportRequest): AsyncGenerator<unknown, Closing> {
   // The first answer comes at once, whatever it holds: it says that the server is there.
   let waitMs = 0;
   for (;;) {
@@ -38,9 +37,9 @@ export async function* followLongPoll({
     });
     const answer = await readAnswer(response, traffic);
     opened();
-    yield* answer.events;
-    place.cursor = answer.cursor;
-    if (answer.end) return ENDED;
+    yield* framesOf(answer);
+    place.cursor = answer.cursor === "" ? undefined : answer.cursor;
+    if (answer.end === true) return ENDED;
     if (answer.events.length === 0 && Date.now() - begunAt < waitMs / 2) {
       throw new Interruption("the server did not wait");
     }

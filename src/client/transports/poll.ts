@@ -1,14 +1,20 @@
-import type { FeedEvent } from "../../protocol/index.ts";
+import { isHidden } from "../browser.ts";
 import { pause } from "../pause.ts";
 import { withParameter } from "../resolve-url.ts";
 import type { Closing } from "../status.ts";
-import { readAnswer } from "./read-answer.ts";
+import { framesOf, readAnswer } from "./read-answer.ts";
 import { request } from "./request.ts";
 import { ENDED, type TransportRequest } from "./transport.ts";
 
 const NOT_MODIFIED = 304;
+/** Often enough for a consumer's connection, which lives for half a minute without anybody who reads it. */
+const HIDDEN_MS = 20_000;
 
-/** Hears a feed by asking every `pollMs`; what has not changed is answered without a body. */
+/**
+ * Hears a feed or a consumer by asking every `pollMs`; what has not changed is answered without a body.
+ *
+ * While the page is hidden it asks every 20 s, and at once when it is shown again.
+ */
 export async function* followPoll({
   url,
   place,
@@ -17,7 +23,7 @@ export async function* followPoll({
   traffic,
   opened,
   pollMs,
-}: TransportRequest): AsyncGenerator<FeedEvent, Closing> {
+}: TransportRequest): AsyncGenerator<unknown, Closing> {
   for (;;) {
     const { cursor } = place;
     const known = cursor === undefined ? {} : { "if-none-match": `"${cursor}"` };
@@ -30,12 +36,12 @@ export async function* followPoll({
     if (response.status !== NOT_MODIFIED) {
       const answer = await readAnswer(response, traffic);
       opened();
-      yield* answer.events;
-      place.cursor = answer.cursor;
-      if (answer.end) return ENDED;
+      yield* framesOf(answer);
+      place.cursor = answer.cursor === "" ? undefined : answer.cursor;
+      if (answer.end === true) return ENDED;
     }
     opened();
-    await pause(pollMs, signal);
+    await pause(isHidden() ? Math.max(pollMs, HIDDEN_MS) : pollMs, signal);
     signal.throwIfAborted();
   }
 }

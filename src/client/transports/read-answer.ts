@@ -6,6 +6,14 @@ import { readText } from "./read-body.ts";
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
+/** The frames of an answer; of a consumer's, first the connection that it is about, and last its close. */
+export function* framesOf(answer: PollAnswer): Generator<unknown, void> {
+  const { cursor, events, end: _, close, ...hello } = answer;
+  if (Object.keys(hello).length > 0) yield hello;
+  yield* events;
+  if (close) yield { cursor, close };
+}
+
 /**
  * Reads the answer to a poll.
  *

@@ -8,6 +8,11 @@ import { readText } from "./read-body.ts";
 /** What {@link request} needs. */
 export interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
+  /** @default GET */
+  readonly method?: string | undefined;
+  readonly body?: string | undefined;
+  /** Whether it goes on when the page is left. */
+  readonly keepalive?: boolean | undefined;
   readonly token?: TokenSource | undefined;
   readonly signal: AbortSignal;
   readonly traffic: Traffic;
@@ -20,7 +25,7 @@ const COME_BACK = new Set([408, 425, 429]);
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
- * Makes a GET request; returns the response when it is good, or "304 Not Modified".
+ * Makes a request; returns the response when it is good, or "304 Not Modified".
  *
  * @throws {Refusal} for every other status below 500, with the code and the message of its body.
  * @throws {Interruption} for one that asks to come back, or when no answer begins in time.
@@ -42,7 +47,7 @@ export async function request(url: URL, options: RequestOptions): Promise<Respon
 
 async function fetchInTime(
   url: URL,
-  { headers, signal, timeoutMs = 30_000 }: RequestOptions,
+  { headers, method, body, keepalive, signal, timeoutMs = 30_000 }: RequestOptions,
 ): Promise<Response> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new Interruption("no answer in time")), timeoutMs);
@@ -50,6 +55,9 @@ async function fetchInTime(
     // "no-store": a cache in between would show us our own past.
     return await fetch(url, {
       headers: { ...headers },
+      method: method ?? "GET",
+      body: body ?? null,
+      keepalive: keepalive ?? false,
       signal: AbortSignal.any([signal, late.signal]),
       cache: "no-store",
     });

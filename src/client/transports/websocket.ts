@@ -1,34 +1,32 @@
-import { TidingsError } from "../../core/errors.ts";
-import { isFeedEnd, isFeedEvent, SUBPROTOCOL, type FeedEvent } from "../../protocol/index.ts";
+import { SUBPROTOCOL } from "../../protocol/index.ts";
 import { Interruption } from "../interruption.ts";
 import { withParameter } from "../resolve-url.ts";
 import { socketMessages } from "../socket-messages.ts";
 import type { Closing } from "../status.ts";
-import { ENDED, type TransportRequest } from "./transport.ts";
+import type { TransportRequest } from "./transport.ts";
 
 /**
- * Hears a feed over a WebSocket.
+ * Hears a feed or a consumer over a WebSocket.
  *
- * A WebSocket cannot be slowed down: when `maxBuffered` events wait for the reader it is closed, and
- * opened again after the last event that was read.
+ * A WebSocket cannot be slowed down: when `maxBuffered` frames wait for the reader it is closed, and
+ * opened again after the last one that was read. Over our subprotocol the last frame says how it ends,
+ * and a close without it is an interruption.
  */
 export async function* followWebSocket(
   request: TransportRequest,
-): AsyncGenerator<FeedEvent, Closing> {
-  const { url, place, token, signal, traffic, maxBuffered, opened } = request;
-  const messages = socketMessages({
+): AsyncGenerator<unknown, Closing> {
+  const { url, place, isPlain = false, onSocket, opened } = request;
+  let protocol = "";
+  const closing = yield* socketMessages({
+    ...request,
     url: withParameter(url, "cursor", place.cursor),
-    protocols: [SUBPROTOCOL],
-    token,
-    signal,
-    traffic,
-    maxBuffered,
-    onOpen: () => opened(),
+    protocols: isPlain ? [] : [SUBPROTOCOL],
+    onOpen(socket) {
+      ({ protocol } = socket);
+      onSocket?.(socket);
+      opened();
+    },
   });
-  for await (const value of messages) {
-    if (isFeedEnd(value)) return ENDED;
-    if (!isFeedEvent(value)) throw new TidingsError("CLIENT_PROTOCOL", "expected an event");
-    yield value;
-  }
-  throw new Interruption("closed before its end");
+  if (protocol === "" || request.signal.aborted) return closing;
+  throw new Interruption("closed before its end", closing);
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../core/errors.ts";
-import { SUBPROTOCOL } from "../../protocol/index.ts";
+import { COMING_BACK, SUBPROTOCOL } from "../../protocol/index.ts";
 import { formatAnswer } from "../consumer-envelope.ts";
 import { frameText } from "../frame-writer.ts";
 import type {
@@ -80,8 +80,7 @@ class HeldWebSocket implements WebSocketListener {
   onClose(code: number): void {
     if (this.#gone.signal.aborted) return;
     this.#gone.abort();
-    if (code === NORMAL || code === NO_STATUS || code >= 3000)
-      void this.#options.reading.link.end();
+    if (isGoodbye(code)) void this.#options.reading.link.end();
   }
 
   /** Sends what has come; `false` when nothing more will. */
@@ -132,6 +131,12 @@ class HeldWebSocket implements WebSocketListener {
     this.#gone.abort();
     this.#connection?.close(code, reason);
   }
+}
+
+/** A page that is left closes its sockets with 1001. */
+function isGoodbye(code: number): boolean {
+  if (code === NORMAL || code === GOING_AWAY || code === NO_STATUS) return true;
+  return code >= 3000 && code !== COMING_BACK;
 }
 
 const CODE: ErrorCode = "MESSAGE_NOT_JSON";

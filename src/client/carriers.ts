@@ -1,0 +1,87 @@
+import { backoffMs } from "../core/backoff.ts";
+import { TidingsError } from "../core/errors.ts";
+import { SUBPROTOCOL } from "../protocol/index.ts";
+import { Interruption } from "./interruption.ts";
+import { toEnvelope, type Carrier, type Outgoing } from "./outgoing.ts";
+import { parseJson } from "./parse-json.ts";
+import { pause } from "./pause.ts";
+import { Refusal } from "./refusal.ts";
+import { readText } from "./transports/read-body.ts";
+import { request, type RequestOptions } from "./transports/request.ts";
+
+/** What a socket may hold that the network has not taken. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** 4000 + "410 Gone" and "413 Content Too Large". */
+const GONE = 4410;
+const TOO_LARGE = 4413;
+
+/** Carries messages over a WebSocket; their answers come among its frames. */
+export function overSocket(socket: WebSocket): Carrier {
+  return async (messages) => {
+    for (const message of messages) socket.send(toEnvelope(message));
+  };
+}
+
+/** Carries messages to a server that does not answer them: they are settled when the browser has them. */
+export function overPlainSocket(socket: WebSocket): Carrier {
+  return async (messages) => {
+    for (const { data, isQuestion, settle } of messages) {
+      if (isQuestion) {
+        settle(new TidingsError("CLIENT_PROTOCOL", `expected the server to speak ${SUBPROTOCOL}`));
+      } else if (socket.bufferedAmount > MAX_UNSENT_BYTES) {
+        settle(
+          new TidingsError(
+            "CLIENT_OVERLOADED",
+            "expected the network to take what was sent before",
+          ),
+        );
+      } else {
+        socket.send(data);
+        settle(undefined);
+      }
+    }
+  };
+}
+
+/** How to post. */
+export type PostOptions = Omit<RequestOptions, "headers" | "body">;
+
+/**
+ * Carries messages by POST, one request after another.
+ *
+ * A request that fails on the way is repeated, until the signal fires: the server knows the ids. A
+ * connection that is gone is for the reader to find out, which hears of the next one.
+ */
+export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Carrier {
+  return async (messages) => {
+    const body = `[${messages.map(toEnvelope).join()}]`;
+    for (let failures = 0; !options.signal.aborted; failures++) {
+      try {
+        const response = await request(url, { ...options, headers: {}, method: "POST", body });
+        const text = await readText(response, { ...options, maxBytes: MAX_ANSWER_BYTES });
+        const answer = parseJson(text);
+        if (!hasAnswers(answer)) throw new TidingsError("CLIENT_PROTOCOL", "expected answers");
+        for (const one of answer.answers) outgoing.answer(one);
+        return;
+      } catch (thrown) {
+        if (options.signal.aborted) return;
+        if (thrown instanceof Refusal && thrown.closeCode === GONE) return;
+        if (thrown instanceof Refusal && thrown.closeCode === TOO_LARGE) {
+          throw new TidingsError("MESSAGE_TOO_LARGE", thrown.message);
+        }
+        if (thrown instanceof TidingsError) throw thrown;
+        await pause(Interruption.from(thrown).retryAfterMs + backoffMs(failures), options.signal);
+      }
+    }
+  };
+}
+
+function hasAnswers(value: unknown): value is { readonly answers: readonly object[] } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "answers" in value &&
+    Array.isArray(value.answers)
+  );
+}

@@ -1,0 +1,208 @@
+import { TidingsError } from "../core/errors.ts";
+import { assertPositiveInteger } from "../core/options.ts";
+import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
+import { overPlainSocket, overPost, overSocket } from "./carriers.ts";
+import { Outgoing, type Carrier } from "./outgoing.ts";
+import { reconnecting, type Attempt, type AttemptOptions } from "./reconnecting.ts";
+import { judgeClose } from "./refusal.ts";
+import { withParameter } from "./resolve-url.ts";
+import type { AttemptChange, Closing, StatusListener } from "./status.ts";
+import type { TokenSource } from "./token.ts";
+import { Traffic } from "./traffic.ts";
+import { overTransports } from "./transports/over-transports.ts";
+import { request } from "./transports/request.ts";
+import {
+  transportNames,
+  type TransportChoice,
+  type TransportName,
+} from "./transports/transport-names.ts";
+import { ENDED, type Place } from "./transports/transport.ts";
+
+/** What a {@link Conversation} is made with, and tells of. */
+export interface ConversationOptions {
+  readonly url: URL;
+  readonly token?: TokenSource | undefined;
+  readonly transport?: TransportChoice | undefined;
+  readonly pollMs?: number | undefined;
+  readonly plain?: boolean | undefined;
+  readonly maxWaiting: number;
+  readonly signal: AbortSignal;
+  /** Tells of what comes: "message", "bytes", "reset" and why, and messages of a type by {@link OF_TYPE}. */
+  readonly tell: (topic: string, value: unknown) => void;
+  readonly onStatus: StatusListener;
+}
+
+/** Before the type of a message. */
+export const OF_TYPE = "type:";
+
+/** Messages are handed on as they come; these are what one turn of the event loop may bring. */
+const MAX_BUFFERED = 10_000;
+const POLL_MS = 5_000;
+/** Of a WebSocket: a message was too large. */
+const TOO_LARGE = 1009;
+const GOODBYE_MS = 5_000;
+
+/**
+ * One connection of a consumer, over whatever carries it, one attempt after another.
+ *
+ * It remembers what the server calls the connection and the last frame that came, to go on there; and
+ * what has been sent, until it is answered.
+ */
+export class Conversation {
+  readonly outgoing: Outgoing;
+  readonly #options: ConversationOptions;
+  readonly #url: URL;
+  readonly #names: readonly TransportName[];
+  readonly #pollMs: number;
+  readonly #place: Place = { cursor: undefined };
+  readonly #requests: { readonly token: TokenSource | undefined; readonly traffic: Traffic };
+  #id: string | undefined;
+  #transport: TransportName;
+  #socket: WebSocket | undefined;
+
+  constructor(options: ConversationOptions) {
+    const { url, transport, pollMs = POLL_MS, plain = false, maxWaiting } = options;
+    this.#options = options;
+    this.#requests = { token: options.token, traffic: new Traffic() };
+    // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
+    this.#url = plain ? url : withParameter(url, "connection", "");
+    this.#names = plain ? ["websocket"] : transportNames(transport);
+    [this.#transport = "websocket"] = this.#names;
+    this.#pollMs = assertPositiveInteger("pollMs", pollMs);
+    this.outgoing = new Outgoing(assertPositiveInteger("maxMessages", maxWaiting));
+  }
+
+  /** Settles when it is over; never rejects: how it goes is the status. */
+  async run(): Promise<void> {
+    const { plain: isPlain, signal } = this.#options;
+    const heard = {
+      ...this.#requests,
+      url: this.#url,
+      isPlain,
+      pollMs: this.#pollMs,
+      place: this.#place,
+      maxBuffered: MAX_BUFFERED,
+      onSocket: (socket: WebSocket): void => {
+        socket.binaryType = "arraybuffer";
+        this.#socket = socket;
+      },
+    };
+    const attempt = overTransports(this.#names, heard, (name) => (this.#transport = name));
+    try {
+      const messages = reconnecting((options) => this.#hear(attempt, options), {
+        signal,
+        onStatus: (change) => this.#enter(change),
+      });
+      for await (const message of messages) this.#tell(message);
+    } catch {
+      // The status has said why, to everybody who listens.
+    }
+  }
+
+  get #isPlain(): boolean {
+    return this.#socket !== undefined && this.#socket.protocol !== SUBPROTOCOL;
+  }
+
+  #enter(change: AttemptChange): void {
+    const { status, code } = change;
+    if (code === TOO_LARGE) this.outgoing.failLargest();
+    if (status !== "open") this.outgoing.pause();
+    if (status === "closed") this.#end();
+    this.#options.onStatus({ ...change, transport: this.#transport });
+  }
+
+  /** Takes what one attempt brings; yields messages of the consumer, and bytes. */
+  async *#hear(
+    attempt: Attempt<unknown>,
+    { opened, signal }: AttemptOptions,
+  ): AsyncGenerator<unknown, Closing> {
+    this.#socket = undefined;
+    let isOpen = false;
+    const frames = attempt({
+      signal,
+      opened: () => {
+        // With our subprotocol, and over HTTP, the first frame says that it is open.
+        if (isOpen || !this.#socket || !this.#isPlain) return;
+        isOpen = true;
+        this.outgoing.begin(overPlainSocket(this.#socket), true);
+        opened();
+      },
+    });
+    try {
+      for (;;) {
+        const { done, value } = await frames.next();
+        if (done) return value;
+        if (value instanceof Uint8Array || this.#isPlain) yield value;
+        else if (isServerEnvelope(value)) {
+          const isNew = this.#meet(value);
+          if (isNew || (value.connection !== undefined && !isOpen)) {
+            isOpen = true;
+            this.outgoing.begin(this.#carrier(signal), !isNew);
+            opened();
+          }
+          if (value.ack !== undefined) this.outgoing.answer(value);
+          else if (value.error) yield { type: "error", ...value.error };
+          else if (value.bytes !== undefined) yield fromBase64(value.bytes);
+          else if ("data" in value) yield value.data;
+          else if (value.close) {
+            this.outgoing.failSent();
+            return judgeClose(value.close, this.#options.token !== undefined);
+          }
+        } else throw new TidingsError("CLIENT_PROTOCOL", "expected an envelope");
+      }
+    } finally {
+      await frames.return(ENDED);
+    }
+  }
+
+  /** Whether a frame says that another connection has begun than the one that was known. */
+  #meet({ connection, cursor, reset }: ServerEnvelope): boolean {
+    const isNew = connection !== undefined && connection !== this.#id;
+    // After a close the server has no place to go on from, and says nothing of what there was.
+    const isForgotten = isNew && this.#id !== undefined && this.#place.cursor === undefined;
+    const reason = reset?.reason ?? (isForgotten ? "connection-gone" : undefined);
+    if (isNew) this.#id = connection;
+    if (cursor !== undefined) this.#place.cursor = cursor === "" ? undefined : cursor;
+    if (reason !== undefined) this.#options.tell("reset", reason);
+    return isNew;
+  }
+
+  #tell(message: unknown): void {
+    const { tell } = this.#options;
+    if (message instanceof Uint8Array) return tell("bytes", message);
+    tell("message", message);
+    if (hasType(message)) tell(OF_TYPE + message.type, message);
+  }
+
+  #carrier(signal: AbortSignal): Carrier {
+    if (this.#socket) return overSocket(this.#socket);
+    return overPost(this.outgoing, this.#postUrl, { ...this.#requests, signal });
+  }
+
+  get #postUrl(): URL {
+    return withParameter(this.#url, "connection", this.#id);
+  }
+
+  /** A WebSocket says by its close that it is over; else a request does, which outlives the page. */
+  #end(): void {
+    this.outgoing.close();
+    if (this.#socket || this.#id === undefined || !this.#options.signal.aborted) return;
+    const signal = AbortSignal.timeout(GOODBYE_MS);
+    const options = { ...this.#requests, headers: {}, method: "DELETE", keepalive: true, signal };
+    // Nobody is left to hear of it; the connection ends by itself after a while.
+    request(this.#postUrl, options).catch(() => {});
+  }
+}
+
+function hasType(message: unknown): message is { readonly type: string } {
+  return (
+    typeof message === "object" &&
+    message !== null &&
+    "type" in message &&
+    typeof message.type === "string"
+  );
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,125 @@
+import { consumer, forward } from "tidings";
+import { connect, TRANSPORTS, type StatusChange } from "tidings/client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+
+import { serve } from "./serve.ts";
+import { WeakLine } from "./weak-line.ts";
+
+/** A counter that everybody hears of, and what was asked of it. */
+function makeCounter() {
+  const happened: unknown[] = [];
+  const counter = consumer({
+    path: "/counter",
+    receives: z.object({ add: z.number() }),
+    replies: z.number(),
+    events: { counted: z.object({ n: z.number() }) },
+    connect: (connection) => connection.groupAdd("counter"),
+    async receive(connection, { add }) {
+      happened.push(add);
+      await connection.groupSend("counter", { type: "counted", n: add });
+      return happened.length;
+    },
+    receiveBytes: (connection, bytes) => connection.sendBytes(bytes),
+    on: { counted: forward() },
+    disconnect: (_, { code }) => void happened.push(`disconnect ${code}`),
+  });
+  return { happened, counter };
+}
+
+describe.each(TRANSPORTS)("connect over %s", (transport) => {
+  test("sends, asks, hears, and is told how it went", async () => {
+    const { counter, happened } = makeCounter();
+    await using server = await serve(() => ({ routes: [counter] }));
+    const changes: StatusChange[] = [];
+    const room = connect<typeof counter>(`${server.url}/counter`, {
+      transport,
+      pollMs: 10,
+      onStatus: (change) => changes.push(change),
+    });
+    onTestFinished(() => room.close());
+    const heard: unknown[] = [];
+    room.on("counted", ({ n }) => heard.push(n));
+    room.onBytes((bytes) => heard.push([...bytes]));
+    const first = room.send({ add: 1 });
+    const second = room.request({ add: 2 });
+    await first;
+    expect(await second).toBe(2);
+    await expect(room.send({ add: "x" as never })).rejects.toMatchObject({
+      code: "MESSAGE_INVALID",
+      cause: { issues: [{ path: "add" }] },
+    });
+    await room.sendBytes(Uint8Array.of(0, 255));
+    await expect.poll(() => heard).toEqual([1, 2, [0, 255]]);
+    expect(changes).toEqual([
+      { status: "connecting", transport },
+      { status: "open", transport },
+    ]);
+    room.close();
+    await expect.poll(() => happened).toEqual([1, 2, "disconnect 1000"]);
+  });
+
+  test("goes on when the line breaks: nothing is lost or repeated, in either direction", async () => {
+    const { counter, happened } = makeCounter();
+    await using server = await serve(() => ({ routes: [counter] }));
+    await using line = await WeakLine.to(server.server.port);
+    const statuses: string[] = [];
+    const resets: string[] = [];
+    const room = connect<typeof counter>(`${line.url}/counter`, {
+      transport,
+      pollMs: 10,
+      onStatus: ({ status }) => statuses.push(status),
+      onReset: (reason) => resets.push(reason),
+    });
+    onTestFinished(() => room.close());
+    const heard: number[] = [];
+    room.on("counted", ({ n }) => heard.push(n));
+    await room.send({ add: 1 });
+    await expect.poll(() => heard).toEqual([1]);
+    // The server has it, and its answer is lost on the way.
+    line.isDeaf = true;
+    const unanswered = room.request({ add: 2 });
+    await expect.poll(() => happened).toEqual([1, 2]);
+    await server.app.layer.groupSend("counter", { type: "counted", n: 3 });
+    line.cut();
+    expect(await unanswered).toBe(2);
+    await room.send({ add: 4 });
+    await expect.poll(() => heard).toEqual([1, 2, 3, 4]);
+    expect(happened).toEqual([1, 2, 4]);
+    expect(resets).toEqual([]);
+    room.close();
+  });
+});
+
+describe("connect", () => {
+  test("says so when the server's connection is gone, and what was sent has no answer", async () => {
+    const never = Promise.withResolvers<void>();
+    onTestFinished(() => never.resolve());
+    const makeSlow = () =>
+      consumer({
+        path: "/slow",
+        receives: z.object({ wait: z.boolean() }),
+        receive: (_, { wait }) => (wait ? never.promise : undefined),
+      });
+    const first = await serve(() => ({ routes: [makeSlow()] }));
+    await using line = await WeakLine.to(first.server.port);
+    const resets: string[] = [];
+    const room = connect(`${line.url}/slow`, { onReset: (reason) => resets.push(reason) });
+    onTestFinished(() => room.close());
+    await room.send({ wait: false });
+    const unanswered = room.send({ wait: true });
+    const waiting = room.send({ wait: false });
+    const outcomes = Promise.allSettled([unanswered, waiting]);
+    line.cut();
+    never.resolve();
+    await first[Symbol.asyncDispose]();
+    await using second = await serve(() => ({ routes: [makeSlow()] }));
+    line.port = second.server.port;
+    await room.send({ wait: false });
+    expect(await outcomes).toMatchObject([
+      { status: "rejected", reason: { code: "CLIENT_CLOSED" } },
+      { status: "rejected", reason: { code: "CLIENT_CLOSED" } },
+    ]);
+    expect(resets).toEqual(["connection-gone"]);
+  });
+});

@@ -13,7 +13,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   amqp: ["core"],
   cache: ["core"],
   layers: ["core", "redis"],
-  history: ["core", "protocol", "redis", "layers"],
+  history: ["core", "protocol", "redis", "sqlite", "layers"],
   presence: ["core", "redis", "sqlite", "layers", "channels"],
   channels: ["core", "layers", "history", "protocol"],
   identity: ["core", "redis", "sqlite", "channels"],
@@ -24,7 +24,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["core", "protocol", "layers", "channels", "transports", "app"],
   client: ["core", "protocol"],
   react: ["core", "client"],
-  cli: ["core", "app", "server", "tasks", "channels", "layers"],
+  cli: ["core", "app", "server", "tasks", "channels", "layers", "history"],
   testing: [
     "core",
     "protocol",

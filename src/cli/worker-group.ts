@@ -1,6 +1,9 @@
 import type { ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Duplex } from "node:stream";
 
 import type { Logger } from "../core/logger.ts";
@@ -36,6 +39,8 @@ export interface WorkerGroupOptions {
 export class WorkerGroup {
   readonly #options: WorkerGroupOptions;
   readonly #hub = new SharedMemoryHub();
+  /** What the workers share that a stream is not for, as long as this runs. */
+  readonly #folder = mkdtempSync(join(tmpdir(), "tidings-workers-"));
   readonly #first: Supervisor;
   readonly #others: Supervisor;
   readonly #firstStarted = Promise.withResolvers<void>();
@@ -74,6 +79,7 @@ export class WorkerGroup {
   async stop(options: StopOptions): Promise<void> {
     await Promise.all([this.#first.stop(options), this.#others.stop(options)]);
     this.#hub.close();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #toSpec(number: number): ProcessSpec {
@@ -83,7 +89,8 @@ export class WorkerGroup {
       launch: () => {
         const isSpeaker = number === 1 && isFirstLaunch;
         isFirstLaunch = false;
-        return this.#launch({ number, port: this.#options.port, isSpeaker });
+        const historyFile = join(this.#folder, "history.db");
+        return this.#launch({ number, port: this.#options.port, historyFile, isSpeaker });
       },
     };
   }

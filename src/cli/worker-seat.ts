@@ -1,6 +1,7 @@
 import cluster from "node:cluster";
 import { Socket } from "node:net";
 
+import { joinSharedHistory } from "../history/index.ts";
 import { joinSharedMemory } from "../layers/index.ts";
 import type { ServerDescription } from "./banner.ts";
 
@@ -14,6 +15,8 @@ export interface Seat {
   /** From 1 on; its successor has the same. */
   readonly number: number;
   readonly port: number;
+  /** The file of the histories that the workers share. */
+  readonly historyFile: string;
   /** Whether it says what is the same for all workers. */
   readonly isSpeaker: boolean;
 }
@@ -35,6 +38,7 @@ export function takeSeat(): Seat | undefined {
   if (text === undefined || !cluster.isWorker) return undefined;
   const seat: unknown = JSON.parse(text);
   if (!isSeat(seat)) throw new TypeError(`expected ${SEAT_VARIABLE} to be a seat`);
+  joinSharedHistory(seat.historyFile);
   joinSharedMemory(new Socket({ fd: MEMORY_FD }).unref());
   return seat;
 }
@@ -50,5 +54,11 @@ export function leaveSeat(): void {
 }
 
 function isSeat(value: unknown): value is Seat {
-  return typeof value === "object" && value !== null && "number" in value && "port" in value;
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "number" in value &&
+    "port" in value &&
+    "historyFile" in value
+  );
 }

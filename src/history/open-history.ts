@@ -6,13 +6,16 @@ import {
   type SerializerFormat,
 } from "../layers/index.ts";
 import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
+import { parseSqlitePath } from "../sqlite/index.ts";
 import type { GroupHistory } from "./history.ts";
 import { MemoryHistory } from "./memory.ts";
 import { RedisHistory } from "./redis.ts";
+import { sharedHistoryFile } from "./shared-history.ts";
+import { SqliteHistory } from "./sqlite.ts";
 
 /** Where histories are, and their options. */
 export interface HistorySettings extends RedisOptions {
-  /** `memory:` or `redis://…`. With `client`, only the scheme counts. */
+  /** `memory:`, `sqlite:path` or `redis://…`. With `client`, only the scheme counts. */
   readonly url: string;
   /** An ioredis client, or cluster, whose settings are used instead of the URL. It is left open. */
   readonly client?: IoredisClient | undefined;
@@ -36,8 +39,12 @@ export function openHistory(
   const { url, client, serializerFormat, symmetricEncryptionKeys, ...options } = settings;
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
-    case "memory":
-      return new MemoryHistory();
+    case "memory": {
+      const file = sharedHistoryFile();
+      return file === undefined ? new MemoryHistory() : openFile(file, layerName);
+    }
+    case "sqlite":
+      return openFile(parseSqlitePath(url), layerName);
     case "redis":
     case "rediss": {
       const redis = client ? fromIoredis(client, options) : openRedis({ ...options, url });
@@ -52,9 +59,13 @@ export function openHistory(
     default:
       throw new TidingsError(
         "APP_INVALID_URL",
-        `invalid history URL: expected one of the schemes memory:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
+        `invalid history URL: expected one of the schemes memory:, sqlite:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
       );
   }
+}
+
+function openFile(path: string, layerName: string): GroupHistory {
+  return new SqliteHistory(path, { prefix: layerName === "default" ? "" : `${layerName}:` });
 }
 
 /** Where a layer's histories are if nothing else is said: on its first server, or in memory. */

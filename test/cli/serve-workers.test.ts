@@ -55,6 +55,33 @@ function isGone(pid: number): boolean {
   }
 }
 
+test("workers have one history in memory: a cursor of one is good in the other", async () => {
+  await using server = serve();
+  const url = await urlOf(server);
+  // A connection each, which the workers get in turn.
+  const headers = { connection: "close" };
+  const poll = async (cursor = "") => {
+    const response = await fetch(`${url}/log?cursor=${cursor}`, { headers });
+    return (await response.json()) as {
+      readonly cursor: string;
+      readonly events: readonly { readonly data: unknown }[];
+    };
+  };
+  const { cursor } = await poll();
+  expect((await poll()).cursor).toBe(cursor);
+  const pids = new Set<unknown>();
+  for (const n of [1, 2, 3, 4]) {
+    const response = await fetch(`${url}/log/${n}`, { headers });
+    pids.add(await response.json());
+  }
+  expect(pids.size).toBe(2);
+  for (let asked = 0; asked < 4; asked++) {
+    await expect
+      .poll(async () => (await poll(cursor)).events.map(({ data }) => data))
+      .toEqual([1, 2, 3, 4]);
+  }
+});
+
 test("a consumer's connection over HTTP is carried by whichever process is asked (PROTOCOL.md 10.2)", async () => {
   await using server = serve();
   const url = `${await urlOf(server)}/room`;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
-import { application, backgroundConsumer, consumer, createApp } from "tidings";
+import { application, backgroundConsumer, consumer, createApp, feed, forward } from "tidings";
 import { z } from "zod";
 
 // What keeps it from starting, now and then.
@@ -35,6 +35,13 @@ export default application({
         said: (connection, { text, from }) => connection.send({ text, from, heardBy: process.pid }),
       },
     }),
+    feed({
+      path: "/log",
+      group: "log",
+      history: true,
+      snapshot: () => "now",
+      on: { line: forward(({ n }) => n) },
+    }),
   ],
   channels: {
     jobs: backgroundConsumer({
@@ -54,6 +61,10 @@ export default application({
     if (pathname === "/exit") process.exit(3);
     if (pathname === "/jobs") {
       for (let n = 0; n < 10; n++) await app.layer.send("jobs", { type: "job", n });
+    }
+    if (pathname.startsWith("/log/")) {
+      const n = Number(pathname.slice("/log/".length));
+      await app.groupSend("log", { type: "line", n }, { history: true });
     }
     return Response.json(process.pid);
   },

@@ -8,7 +8,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { readManifest } from "./manifest.ts";
 
-/** A project of a user, with the packed tarball and its dependencies installed and nothing else. */
+/** What a user of `tidings/react` has. */
+const PEERS = ["react", "@types/react", "csstype"];
+
+/** A project of a user, with the packed tarball, its dependencies and peers installed, and nothing else. */
 let project: string;
 let installed: string;
 
@@ -19,7 +22,7 @@ beforeAll(async () => {
   run("npm", ["pack", "--loglevel=error", "--pack-destination", project], process.cwd());
   const [tarball] = globSync(join(project, "*.tgz"));
   run("tar", ["-xzf", String(tarball), "--strip-components=1", "-C", installed]);
-  for (const name of Object.keys(readManifest().dependencies)) {
+  for (const name of [...Object.keys(readManifest().dependencies), ...PEERS]) {
     const target = join(project, "node_modules", name);
     mkdirSync(resolve(target, ".."), { recursive: true });
     symlinkSync(resolve("node_modules", name), target);

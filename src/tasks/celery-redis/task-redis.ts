@@ -1,5 +1,4 @@
 import { TidingsError, toError } from "../../core/errors.ts";
-import { nextTick } from "../../core/next-tick.ts";
 import {
   openRedis,
   PrefixedRedis,
@@ -10,6 +9,7 @@ import {
   type RedisSettings,
 } from "../../redis/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
+import { nextTick } from "../next-tick.ts";
 import { SETTLE } from "./settle.ts";
 
 /** One script takes no more items than this, and no more bytes, so that it never blocks for long. */

@@ -3,8 +3,8 @@ import { setImmediate as endOfTick } from "node:timers/promises";
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError, toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { nextTick } from "../../core/next-tick.ts";
 import type { Broker, Delivery } from "../brokers/broker.ts";
+import { nextTick } from "../next-tick.ts";
 import { Wakeup } from "../wakeup.ts";
 
 /** While the broker cannot be asked, the same is said so often. */

@@ -1,5 +1,5 @@
 import { toErrorResponse } from "../channels/index.ts";
-import { TidingsError } from "../core/errors.ts";
+import { isTidingsError } from "../core/errors.ts";
 import { parseConnectionCursor } from "../protocol/index.ts";
 import {
   chooseDelivery,
@@ -8,6 +8,7 @@ import {
   type ConnectionLink,
   type Delivery,
   type LossReason,
+  type PostAnswer,
 } from "../transports/index.ts";
 import {
   beginConnection,
@@ -114,7 +115,7 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
   const link = findNamed(server, asked);
   if (link instanceof Response) return link;
   const posted = link.post(await request.text());
-  const answer = await inTime(posted, MAX_ANSWER_MS).catch(toTimeout);
+  const answer = await inTime(posted, MAX_ANSWER_MS).catch(toUnsure);
   switch (answer.kind) {
     case "answers":
       return new Response(`{"answers":[${answer.answers.join(",")}]}`, {
@@ -124,6 +125,8 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
       return gone();
     case "forbidden":
       return forbidden();
+    case "unsure":
+      return unsure();
     case "malformed":
       return toErrorResponse({
         status: 400,
@@ -140,11 +143,19 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
   }
 }
 
-/** They may well be handled yet; whoever sends them again with the same ids hears of it. */
-function toTimeout(thrown: unknown): never {
-  throw thrown instanceof TidingsError
-    ? new TidingsError("REQUEST_TIMED_OUT", "the messages are not handled yet; send them again")
-    : thrown;
+function toUnsure(thrown: unknown): PostAnswer {
+  if (isTidingsError(thrown, "REQUEST_TIMED_OUT")) return { kind: "unsure" };
+  throw thrown;
+}
+
+/** They may well be handled yet, or were already; who sends them again with the same ids hears of it. */
+function unsure(): Response {
+  return toErrorResponse({
+    status: 503,
+    code: "REQUEST_TIMED_OUT",
+    message: "nobody can say yet whether the messages were handled; send them again",
+    headers: { "retry-after": "1" },
+  });
 }
 
 async function endConnection(server: ServerContext, asked: ConsumerRequest): Promise<Response> {

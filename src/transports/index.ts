@@ -9,7 +9,13 @@
 export { chooseDelivery, type Delivery } from "./delivery.ts";
 export { isGone, requestedCursor } from "./feed-exchange.ts";
 export { offeredSubprotocols } from "./handshake.ts";
-export type { ConnectionLink, LossReason, ReadAnswer, Visitor } from "./held/connection-link.ts";
+export type {
+  ConnectionLink,
+  LossReason,
+  PostAnswer,
+  ReadAnswer,
+  Visitor,
+} from "./held/connection-link.ts";
 export { Reading } from "./held/consumer-exchange.ts";
 export { serveHeldConsumerOverWebSocket } from "./held/consumer-websocket.ts";
 export type { HeldConnection } from "./held/held-connection.ts";

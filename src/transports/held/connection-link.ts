@@ -52,7 +52,9 @@ export interface PostOptions {
 export type PostAnswer =
   /** What is to be told of them, in JSON each; the connection may have ended meanwhile. */
   | { readonly kind: "answers"; readonly answers: readonly string[] }
-  | { readonly kind: "lost" | "forbidden" | "malformed" | "busy" };
+  | { readonly kind: "lost" | "forbidden" | "malformed" | "busy" }
+  /** Nobody can say; those with ids can be sent again. */
+  | { readonly kind: "unsure" };
 
 /** What became of the wish to end a connection. */
 export type EndAnswer = "done" | "lost" | "forbidden";

@@ -120,6 +120,8 @@ class HeldWebSocket implements WebSocketListener {
         return this.#connection?.send(frameText(formatAnswer(undefined, { problem: MALFORMED })));
       case "busy":
         return this.#close(POLICY_VIOLATION, "too many messages");
+      // Who comes back and sends it again is told.
+      case "unsure":
       case "lost":
       case "forbidden":
         return this.#close(GOING_AWAY, "connection gone");

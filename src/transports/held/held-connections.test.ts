@@ -1,6 +1,6 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import {
   consumer,
@@ -9,7 +9,7 @@ import {
   type ConsumerDefinition,
 } from "../../channels/index.ts";
 import { silentLogger } from "../../core/logger.ts";
-import { MemoryLayer } from "../../layers/index.ts";
+import { MemoryLayer, type OutgoingMessage } from "../../layers/index.ts";
 import { MessageRate } from "../message-rate.ts";
 import { OpenConnections } from "../open-connections.ts";
 import type { Visitor } from "./connection-link.ts";
@@ -17,14 +17,13 @@ import { Reading } from "./consumer-exchange.ts";
 import { HeldConnections } from "./held-connections.ts";
 
 const visitor: Visitor = { place: "/room", user: null, validUntil: undefined };
-const limits = { maxOutboxBytes: 10_000, resumeMs: 300, heartbeatMs: 1_000 };
 const logger = silentLogger;
 
-function makeConnections(): HeldConnections {
+function makeConnections(resumeMs = 10_000): HeldConnections {
   const rate = new MessageRate(1_000, 1_000);
   const losses = { dropped: 0, tooSlow: 0, tooFast: 0 };
   return new HeldConnections({
-    limits,
+    limits: { maxOutboxBytes: 10_000, resumeMs, heartbeatMs: 1_000 },
     rate,
     losses,
     logger,
@@ -33,9 +32,8 @@ function makeConnections(): HeldConnections {
 }
 
 /** A connection that lives in the first of two processes on one layer, and what the second calls it. */
-async function open() {
-  const layer = new MemoryLayer();
-  const [home, other] = [makeConnections(), makeConnections()];
+async function open({ layer = new MemoryLayer(), resumeMs = 10_000 } = {}) {
+  const [home, other] = [makeConnections(resumeMs), makeConnections(resumeMs)];
   const definition: ConsumerDefinition = consumer({ path: "/room" });
   const request = new Request("http://localhost/room");
   const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "" });
@@ -108,7 +106,7 @@ test("credentials of a later request hold for the connection, wherever it came",
 });
 
 test("a reader in another process who leaves is not waited for: nobody reads then", async () => {
-  const { here, there } = await open();
+  const { here, there } = await open({ resumeMs: 300 });
   const reading = new Reading({ link: there, place: { connection: here.id, sequence: 0 } });
   await reading.next(0);
   const nothing = { kind: "frames", frames: [], close: undefined };
@@ -123,6 +121,43 @@ test("a reader in another process who leaves is not waited for: nobody reads the
   expect(await waiting).toEqual(nothing);
   await vi.waitFor(async () => expect(await here.post("[]")).toEqual({ kind: "lost" }), 3_000);
 });
+
+/** A layer that loses what it is told to, as one does whose server is started anew. */
+class LossyLayer extends MemoryLayer {
+  losesNext: (message: OutgoingMessage) => boolean = () => false;
+
+  override async groupSend(group: string, message: OutgoingMessage): Promise<void> {
+    if (!this.losesNext(message)) return await super.groupSend(group, message);
+    this.losesNext = () => false;
+  }
+}
+
+test.each(["ask", "kind"])(
+  "what the layer loses between two processes is asked again, or told of (%s)",
+  async (field) => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const layer = new LossyLayer();
+    const { here, there } = await open({ layer });
+    const lose = (): void => void (layer.losesNext = (message) => field in message);
+    here.send({ json: "1" });
+    const reading = new Reading({ link: there, place: { connection: here.id, sequence: 0 } });
+    lose();
+    const read = reading.next(0);
+    await vi.advanceTimersByTimeAsync(600);
+    expect(await read).toMatchObject({ kind: "frames", frames: [{ sequence: 1 }] });
+    lose();
+    const posted = there.post('{"id":1,"data":1}');
+    await vi.advanceTimersByTimeAsync(600);
+    // It may or may not have been handled: whoever knows its id may ask.
+    expect(await posted).toEqual({ kind: "unsure" });
+    expect(await there.post('{"id":1,"data":1}')).toMatchObject({ kind: "answers" });
+    lose();
+    const ended = there.end();
+    await vi.advanceTimersByTimeAsync(600);
+    expect(await ended).toBe(field === "ask" ? "done" : "lost");
+  },
+);
 
 test("whoever waits is told at once that another reads, wherever both are", async () => {
   const { here, there } = await open();

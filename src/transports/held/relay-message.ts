@@ -45,6 +45,11 @@ export function readReply(fields: LayerMessage): Reply | undefined {
   return { from, number, fields };
 }
 
+/** Reads a list of the numbers of questions. */
+export function readNumbers(value: LayerValue | undefined): readonly number[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "number") : [];
+}
+
 /** The fields of an answer, for the way through the layer. */
 export function packReadAnswer(answer: ReadAnswer): Readonly<Record<string, unknown>> {
   if (answer.kind !== "frames") return { ...answer };

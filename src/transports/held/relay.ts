@@ -3,8 +3,15 @@ import { randomBytes } from "node:crypto";
 import { toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { ChannelLayer, LayerMessage } from "../../layers/index.ts";
-import { HomeWatch } from "./home-watch.ts";
-import { homeGroup, readQuestion, readReply, RELAY_TYPE, type Question } from "./relay-message.ts";
+import { HomeWatch, type NoAnswer } from "./home-watch.ts";
+import {
+  homeGroup,
+  readNumbers,
+  readQuestion,
+  readReply,
+  RELAY_TYPE,
+  type Question,
+} from "./relay-message.ts";
 
 /** What a {@link Relay} needs. */
 export interface RelayOptions {
@@ -17,6 +24,9 @@ export interface RelayOptions {
   ) => Promise<Readonly<Record<string, unknown>>>;
 }
 
+/** What a process has answered, or why nothing: `cancelled` by who asked. */
+export type Answer = LayerMessage | NoAnswer | "cancelled";
+
 /** Fields of a question, beside those that every message of a relay has. */
 export type QuestionFields = Readonly<Record<string, unknown>> & { readonly ask: string };
 
@@ -24,14 +34,15 @@ export type QuestionFields = Readonly<Record<string, unknown>> & { readonly ask:
  * How the processes behind one layer ask each other about the connections that live there.
  *
  * Each is alone in a group of its own, so any layer will do. A question waits for as long as it takes,
- * while the process that was asked shows that it lives; once it does not, there is no answer.
+ * while the process that was asked shows that it lives and knows the question. A layer may lose what is
+ * sent: whoever asks is told when the question or its answer was.
  */
 export class Relay {
   /** The name of this process; the beginning of the ids of its connections. */
   readonly home: string = randomBytes(12).toString("base64url");
   readonly #options: RelayOptions;
   readonly #watch: HomeWatch;
-  readonly #waiting = new Map<number, (reply: LayerMessage | undefined) => void>();
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
   /** What is being answered, by who asked and their number. */
   readonly #answering = new Map<string, AbortController>();
   #started: Promise<void> | undefined;
@@ -40,7 +51,9 @@ export class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#watch = new HomeWatch((home) => this.#send(home, { ask: "ping", number: 0 }));
+    this.#watch = new HomeWatch((home, numbers) =>
+      this.#send(home, { ask: "ping", number: 0, numbers }),
+    );
   }
 
   /** Listens for the other processes; settles when they can reach this one. */
@@ -56,25 +69,21 @@ export class Relay {
     this.#stop?.();
     this.#watch.stop();
     for (const abort of this.#answering.values()) abort.abort();
-    for (const resolve of this.#waiting.values()) resolve(undefined);
+    for (const resolve of this.#waiting.values()) resolve("dead");
     this.#waiting.clear();
   }
 
-  /** Asks another process; `undefined` when it is not there, or the signal has fired. */
-  async ask(
-    home: string,
-    fields: QuestionFields,
-    signal?: AbortSignal,
-  ): Promise<LayerMessage | undefined> {
+  /** Asks another process, and returns its answer, or why there is none. */
+  async ask(home: string, fields: QuestionFields, signal?: AbortSignal): Promise<Answer> {
     await this.start();
-    if (signal?.aborted) return undefined;
+    if (signal?.aborted) return "cancelled";
     this.#lastNumber += 1;
     const number = this.#lastNumber;
-    const { promise, resolve } = Promise.withResolvers<LayerMessage | undefined>();
+    const { promise, resolve } = Promise.withResolvers<Answer>();
     this.#waiting.set(number, resolve);
-    const unwatch = this.#watch.add(home, () => resolve(undefined));
+    const unwatch = this.#watch.add(home, { number, onNoAnswer: resolve });
     const cancel = (): void => {
-      resolve(undefined);
+      resolve("cancelled");
       void this.#send(home, { ask: "cancel", number });
     };
     signal?.addEventListener("abort", cancel, { once: true });
@@ -104,7 +113,7 @@ export class Relay {
   #onMessage(message: LayerMessage): boolean {
     const reply = readReply(message);
     if (reply) {
-      this.#watch.hear(reply.from);
+      this.#watch.hear(reply.from, readNumbers(reply.fields["unknown"]));
       this.#waiting.get(reply.number)?.(reply.fields);
       return true;
     }
@@ -114,10 +123,14 @@ export class Relay {
   }
 
   async #answer(question: Question): Promise<void> {
-    const { from, number, ask } = question;
+    const { from, number, ask, fields: asked } = question;
     const key = `${from}.${number}`;
     if (ask === "cancel") return this.#answering.get(key)?.abort();
-    if (ask === "ping") return await this.#send(from, { kind: "pong", number });
+    if (ask === "ping") {
+      const numbers = readNumbers(asked["numbers"]);
+      const unknown = numbers.filter((each) => !this.#answering.has(`${from}.${each}`));
+      return await this.#send(from, { kind: "pong", number, unknown });
+    }
     const abort = new AbortController();
     this.#answering.set(key, abort);
     try {

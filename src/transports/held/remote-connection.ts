@@ -1,4 +1,3 @@
-import type { LayerMessage } from "../../layers/index.ts";
 import type {
   ConnectionLink,
   EndAnswer,
@@ -9,10 +8,13 @@ import type {
   Visitor,
 } from "./connection-link.ts";
 import { unpackEndAnswer, unpackPostAnswer, unpackReadAnswer } from "./relay-message.ts";
-import type { QuestionFields, Relay } from "./relay.ts";
+import type { Answer, QuestionFields, Relay } from "./relay.ts";
 
 /** Who reads on asks again after this time, so that a reader whose process has died is noticed. */
 const MAX_WAIT_MS = 15_000;
+
+/** A layer that loses more than this is as good as away. */
+const MAX_TRIES = 5;
 
 /** A connection that lives in another process, which is asked for everything. */
 export class RemoteConnection implements ConnectionLink {
@@ -33,23 +35,35 @@ export class RemoteConnection implements ConnectionLink {
 
   async read({ signal, ...request }: ReadRequest): Promise<ReadAnswer> {
     const waitMs = Math.min(request.waitMs, MAX_WAIT_MS);
-    const reply = await this.#ask({ ask: "read", request: { ...request, waitMs } }, signal);
+    const question = { ask: "read", request: { ...request, waitMs } };
+    const answer = await this.#askAgain(question, signal);
     // Who does not want to know any more has left it as it was.
-    if (!reply && signal?.aborted) return { kind: "frames", frames: [], close: undefined };
-    return reply ? unpackReadAnswer(reply) : { kind: "lost", reason: "connection-gone" };
+    if (answer === "cancelled") return { kind: "frames", frames: [], close: undefined };
+    if (typeof answer === "string") return { kind: "lost", reason: "connection-gone" };
+    return unpackReadAnswer(answer);
   }
 
   async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {
-    const reply = await this.#ask({ ask: "post", body, isPaced });
-    return reply ? unpackPostAnswer(reply) : { kind: "lost" };
+    const answer = await this.#ask({ ask: "post", body, isPaced });
+    if (answer === "missed") return { kind: "unsure" };
+    return typeof answer === "string" ? { kind: "lost" } : unpackPostAnswer(answer);
   }
 
   async end(): Promise<EndAnswer> {
-    const reply = await this.#ask({ ask: "end" });
-    return reply ? unpackEndAnswer(reply) : "lost";
+    const answer = await this.#askAgain({ ask: "end" });
+    return typeof answer === "string" ? "lost" : unpackEndAnswer(answer);
   }
 
-  async #ask(fields: QuestionFields, signal?: AbortSignal): Promise<LayerMessage | undefined> {
+  /** Asks again what was lost on the way, which does no harm. */
+  async #askAgain(fields: QuestionFields, signal?: AbortSignal): Promise<Answer> {
+    let answer = await this.#ask(fields, signal);
+    for (let tries = 1; answer === "missed" && tries < MAX_TRIES; tries++) {
+      answer = await this.#ask(fields, signal);
+    }
+    return answer;
+  }
+
+  async #ask(fields: QuestionFields, signal?: AbortSignal): Promise<Answer> {
     return await this.#relay.ask(this.#home, { ...this.#about, ...fields }, signal);
   }
 }

@@ -47,7 +47,7 @@ export async function serveHeldConsumer(
 ): Promise<Response | undefined> {
   const found = await findConnection(server, asked);
   if (found instanceof Response) return found;
-  void serveHeldConsumerOverWebSocket(server.websockets, { upgrade, ...found });
+  serveHeldConsumerOverWebSocket(server.websockets, { upgrade, ...found });
   return undefined;
 }
 

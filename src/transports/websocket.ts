@@ -160,16 +160,14 @@ export class WebSocketConnection implements FrameHandler {
     if (this.#state === "open") this.#outbox.push(frame, key);
   }
 
-  /** Writes what is pending; settles when the client has taken what it should, or is gone. */
-  async drained(): Promise<void> {
+  /** Writes what is pending; a promise to wait for when the client should take that before more. */
+  drained(): Promise<void> | undefined {
     this.#outbox.flush();
     const socket = this.#socket;
-    if (this.#state !== "open" || !socket.writableNeedDrain) return;
+    if (this.#state !== "open" || !socket.writableNeedDrain) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const go = (): void => resolve();
-    socket.once("drain", go).once("close", go);
-    await promise;
-    socket.off("drain", go).off("close", go);
+    socket.once("drain", resolve).once("close", resolve);
+    return promise.then(() => void socket.off("drain", resolve).off("close", resolve));
   }
 
   /** @throws {TidingsError} OPTION_INVALID for a code that may not be sent. */

@@ -107,6 +107,33 @@ test("a hundred event streams share one connection of HTTP/2", async () => {
   expect(server.log).toEqual([]);
 });
 
+test("a consumer's streams, polls and posts share one connection of HTTP/2", async () => {
+  using certificate = new Certificate();
+  await using server = await serve(() => ({ routes: [echo] }), {}, { tls: tlsOf(certificate) });
+  const session = connectTo(server, certificate);
+  const accept = "text/event-stream";
+  const streams = [ask(session, "/ws/echo", { accept }), ask(session, "/ws/echo", { accept })];
+  await eventually(() => streams.every(({ text }) => text.includes("event: connection")));
+  const [one, two] = streams.map(({ text }) => /"connection":"([^"]+)"/.exec(text)?.[1] ?? "");
+  const post = ask(session, `/ws/echo?connection=${one}`, { ":method": "POST" });
+  post.stream.end(JSON.stringify({ id: 1, data: "hello" }));
+  await once(post.stream, "close");
+  expect([post.status, post.text]).toEqual([200, '{"answers":[{"ack":1}]}']);
+  await eventually(() => streams[0]?.text.includes('data: "hello"'));
+  expect(streams[1]?.text).not.toContain("hello");
+  // Another stream of the same connection goes on with what the first one read.
+  streams[0]?.stream.close();
+  const again = ask(session, `/ws/echo?cursor=${one}.0`, { accept: "application/json" });
+  await once(again.stream, "close");
+  expect(again.text).toContain('"events":[{"cursor"');
+  const ended = ask(session, `/ws/echo?connection=${two}`, { ":method": "DELETE" });
+  await once(ended.stream, "close");
+  expect(ended.status).toBe(204);
+  await eventually(() => streams[1]?.text.includes("event: close"));
+  session.destroy();
+  expect(server.log).toEqual([]);
+});
+
 test("a stream of HTTP/2 that nobody reads is cut off, and its neighbour misses nothing", async () => {
   using certificate = new Certificate();
   const limits = { maxOutboxBytes: 256 * 1024 };

@@ -59,11 +59,31 @@ export type PostAnswer =
 /** What became of the wish to end a connection. */
 export type EndAnswer = "done" | "lost" | "forbidden";
 
+/** Where somebody begins to follow a connection that they read already. */
+export interface FollowRequest {
+  readonly reader: string;
+  readonly after: number;
+  /** Whether they take something now, or only when they ask for more. */
+  readonly isReady: boolean;
+}
+
+/** Takes what comes, in the turn that brings it; returns whether it takes more now. MUST NOT throw. */
+export type TakeAnswer = (answer: ReadAnswer) => boolean;
+
+/** Somebody's following of a connection. */
+export interface Following {
+  /** Takes more, after it did not. */
+  more(): void;
+  leave(): void;
+}
+
 /** A consumer's connection as the requests of its client see it, wherever it lives. */
 export interface ConnectionLink {
   /** Whether it lives in this process. */
   readonly isLocal: boolean;
   read(request: ReadRequest): Promise<ReadAnswer>;
+  /** Hands over all that comes, until the connection ends, is lost or taken over, or is left. */
+  follow(request: FollowRequest, take: TakeAnswer): Following;
   /** Hands over messages of the client; settles when all of them are handled. */
   post(body: string, options?: PostOptions): Promise<PostAnswer>;
   /** The client has had enough. */

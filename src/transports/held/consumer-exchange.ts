@@ -8,7 +8,14 @@ import {
 import type { FeedResponse } from "../feed-exchange.ts";
 import type { OpenConnections } from "../open-connections.ts";
 import type { ConnectionHello } from "./connection-format.ts";
-import type { ConnectionClose, ConnectionLink, LossReason, ReadAnswer } from "./connection-link.ts";
+import type {
+  ConnectionClose,
+  ConnectionLink,
+  Following,
+  LossReason,
+  ReadAnswer,
+  TakeAnswer,
+} from "./connection-link.ts";
 import type { Frame } from "./frame-log.ts";
 
 /** What a stream needs of Node's response beside what every delivery does. */
@@ -45,23 +52,31 @@ export class Reading {
   readonly link: ConnectionLink;
   readonly #reset: LossReason | undefined;
   readonly #reader = randomUUID();
-  #place: ConnectionPlace;
+  readonly #connection: string;
+  #sequence: number;
+  #positions: string | undefined;
   #isFirst = true;
 
   constructor({ link, place, reset }: ReadingOptions) {
     this.link = link;
-    this.#place = place;
+    this.#connection = place.connection;
+    this.#sequence = place.sequence;
+    this.#positions = place.positions;
     this.#reset = reset;
   }
 
   /** Where it is. */
   get cursor(): string {
-    return formatConnectionCursor(this.#place);
+    return formatConnectionCursor({
+      connection: this.#connection,
+      sequence: this.#sequence,
+      positions: this.#positions,
+    });
   }
 
   get hello(): ConnectionHello {
     const { cursor } = this;
-    const { connection } = this.#place;
+    const connection = this.#connection;
     return this.#reset
       ? { connection, cursor, reset: { reason: this.#reset } }
       : { connection, cursor };
@@ -74,16 +89,22 @@ export class Reading {
     return await this.link.read({
       reader: this.#reader,
       isFirst,
-      after: this.#place.sequence,
+      after: this.#sequence,
       isAcknowledged: isFirst,
       waitMs,
       signal,
     });
   }
 
+  /** Has all that comes handed over from here on; `isReady` tells whether something is taken now. */
+  follow(isReady: boolean, take: TakeAnswer): Following {
+    return this.link.follow({ reader: this.#reader, after: this.#sequence, isReady }, take);
+  }
+
   /** Goes on behind a frame; returns its cursor. */
-  pass({ sequence, positions = this.#place.positions }: Frame): string {
-    this.#place = { ...this.#place, sequence, positions };
+  pass({ sequence, positions = this.#positions }: Frame): string {
+    this.#sequence = sequence;
+    this.#positions = positions;
     return this.cursor;
   }
 
@@ -92,6 +113,6 @@ export class Reading {
    * else to a new one, which goes on in the histories of the groups.
    */
   cursorAfter({ code }: ConnectionClose): string {
-    return isFinalClose(code) ? this.cursor : (this.#place.positions ?? "");
+    return isFinalClose(code) ? this.cursor : (this.#positions ?? "");
   }
 }

@@ -2,7 +2,7 @@ import { isFinalClose } from "../../protocol/index.ts";
 import { isGone } from "../feed-exchange.ts";
 import type { OpenConnection } from "../open-connections.ts";
 import type { ConnectionFormat } from "./connection-format.ts";
-import type { ReadAnswer } from "./connection-link.ts";
+import type { ConnectionClose, Following, ReadAnswer } from "./connection-link.ts";
 import type { ConsumerExchange } from "./consumer-exchange.ts";
 import type { Frame } from "./frame-log.ts";
 
@@ -30,7 +30,8 @@ export async function serveConsumerStream(
 class ConsumerStream implements OpenConnection {
   readonly #exchange: ConsumerExchange;
   readonly #format: ConnectionFormat;
-  readonly #gone = new AbortController();
+  readonly #over: PromiseWithResolvers<void> = Promise.withResolvers();
+  #following: Following | undefined;
   #isStreaming = false;
   /** What waited for the client at the last heartbeat, and for how many it has been the same. */
   #waitingBytes = 0;
@@ -44,17 +45,15 @@ class ConsumerStream implements OpenConnection {
   async run(first: ReadAnswer): Promise<void> {
     const { response, reading } = this.#exchange;
     if (!this.#open(first)) return;
-    const leave = (): void => this.#gone.abort();
-    response.once("close", leave);
-    if (isGone(response)) leave();
-    let answer = first;
-    while (this.#write(answer)) {
-      await this.#drained();
-      if (this.#gone.signal.aborted) break;
-      answer = await reading.next(Infinity, this.#gone.signal);
-    }
-    response.off("close", leave);
-    this.#end();
+    response.once("close", this.#over.resolve);
+    if (isGone(response)) this.#over.resolve();
+    const isReady = this.#take(first);
+    this.#following = reading.follow(isReady, (answer) => this.#take(answer));
+    await this.#over.promise;
+    response.off("close", this.#over.resolve);
+    this.#following.leave();
+    this.#isStreaming = false;
+    response.end();
   }
 
   /** A client that has taken nothing of what waits for it for a while is cut off, and comes back. */
@@ -74,7 +73,7 @@ class ConsumerStream implements OpenConnection {
     const { response, reading } = this.#exchange;
     const retry = this.#format.retry(retryMs);
     if (this.#isStreaming && retry) response.write(retry);
-    if (!reading.link.isLocal) this.#gone.abort();
+    if (!reading.link.isLocal) this.#over.resolve();
   }
 
   destroy(): void {
@@ -104,43 +103,27 @@ class ConsumerStream implements OpenConnection {
     return true;
   }
 
-  /** Writes what has come; `false` when nothing more will. */
-  #write(answer: ReadAnswer): boolean {
+  /** Writes what has come; says whether the response likes to take more. */
+  #take(answer: ReadAnswer): boolean {
+    const { response } = this.#exchange;
     // Lost or taken: whoever comes back with the last cursor hears more.
-    if (answer.kind !== "frames") return false;
-    const { response, reading } = this.#exchange;
-    const parts = this.#encode(answer.frames);
-    if (answer.close) {
-      parts.push(this.#format.close(reading.cursorAfter(answer.close), answer.close));
+    if (answer.kind !== "frames" || !this.#write(answer.frames, answer.close)) {
+      this.#over.resolve();
+      return false;
     }
-    if (parts.length > 0 && !isGone(response)) response.write(Buffer.concat(parts));
-    return answer.close === undefined;
+    if (!response.writableNeedDrain) return true;
+    response.once("drain", () => this.#following?.more());
+    return false;
   }
 
-  #encode(frames: readonly Frame[]): Uint8Array[] {
-    const { reading } = this.#exchange;
-    return frames.flatMap((frame) => [
+  #write(frames: readonly Frame[], close: ConnectionClose | undefined): boolean {
+    const { response, reading } = this.#exchange;
+    const parts = frames.flatMap((frame) => [
       this.#format.before(reading.pass(frame)),
       this.#format.payload(frame.payload),
     ]);
-  }
-
-  /** Waits until the client has taken what was written. */
-  async #drained(): Promise<void> {
-    const { response } = this.#exchange;
-    const { signal } = this.#gone;
-    if (!response.writableNeedDrain || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const onDrain = (): void => resolve();
-    response.once("drain", onDrain);
-    signal.addEventListener("abort", onDrain, { once: true });
-    await promise;
-    response.off("drain", onDrain);
-    signal.removeEventListener("abort", onDrain);
-  }
-
-  #end(): void {
-    this.#isStreaming = false;
-    this.#exchange.response.end();
+    if (close) parts.push(this.#format.close(reading.cursorAfter(close), close));
+    if (parts.length > 0 && !isGone(response)) response.write(Buffer.concat(parts));
+    return close === undefined;
   }
 }

@@ -9,7 +9,7 @@ import type {
   WebSocketTransport,
 } from "../websocket.ts";
 import { formatPolledFrame } from "./connection-format.ts";
-import type { ReadAnswer } from "./connection-link.ts";
+import type { Following, ReadAnswer } from "./connection-link.ts";
 import type { Reading } from "./consumer-exchange.ts";
 
 /** A handshake that asks for a connection which can be gone on with. */
@@ -29,17 +29,18 @@ const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
 const POLICY_VIOLATION = 1008;
 
-/** Carries a consumer's connection over a WebSocket; settles when the WebSocket is over. */
-export async function serveHeldConsumerOverWebSocket(
+/** Carries a consumer's connection over a WebSocket, which is on its own from here. */
+export function serveHeldConsumerOverWebSocket(
   transport: WebSocketTransport,
   upgrade: HeldUpgrade,
-): Promise<void> {
-  await new HeldWebSocket(upgrade).run(transport);
+): void {
+  new HeldWebSocket(upgrade).run(transport);
 }
 
 class HeldWebSocket implements WebSocketListener {
   readonly #options: HeldUpgrade;
-  readonly #gone = new AbortController();
+  #following: Following | undefined;
+  #isOver = false;
   #connection: WebSocketConnection | undefined;
   #unhandled = 0;
   #isPaused = false;
@@ -48,18 +49,16 @@ class HeldWebSocket implements WebSocketListener {
     this.#options = options;
   }
 
-  async run(transport: WebSocketTransport): Promise<void> {
+  run(transport: WebSocketTransport): void {
     const { upgrade, reading, first, headers } = this.#options;
     const connection = transport.accept(upgrade, { subprotocol: SUBPROTOCOL, headers }, this);
     if (!connection) return;
     this.#connection = connection;
     connection.send(frameText(JSON.stringify(reading.hello)));
-    let answer = first;
-    while (this.#write(connection, answer)) {
-      await connection.drained();
-      if (this.#gone.signal.aborted) return;
-      answer = await reading.next(Infinity, this.#gone.signal);
-    }
+    const isReady = this.#take(connection, first);
+    const following = reading.follow(isReady, (answer) => this.#take(connection, answer));
+    this.#following = following;
+    if (this.#isOver) following.leave();
   }
 
   onMessage(data: string | Uint8Array): void {
@@ -78,21 +77,21 @@ class HeldWebSocket implements WebSocketListener {
 
   /** A client that says goodbye has had enough; one that breaks off may come back. */
   onClose(code: number): void {
-    if (this.#gone.signal.aborted) return;
-    this.#gone.abort();
+    if (this.#isOver) return;
+    this.#leave();
     if (isGoodbye(code)) void this.#options.reading.link.end();
   }
 
-  /** Sends what has come; `false` when nothing more will. */
-  #write(connection: WebSocketConnection, answer: ReadAnswer): boolean {
-    if (this.#gone.signal.aborted) return false;
+  /** Sends what has come; says whether the client likes to take more. */
+  #take(connection: WebSocketConnection, answer: ReadAnswer): boolean {
+    if (this.#isOver) return false;
     const { reading } = this.#options;
     switch (answer.kind) {
       case "frames": {
         for (const frame of answer.frames) {
           connection.send(frameText(formatPolledFrame(reading.pass(frame), frame.payload)));
         }
-        if (!answer.close) return true;
+        if (!answer.close) return this.#hasRoom(connection);
         const cursor = reading.cursorAfter(answer.close);
         connection.send(frameText(JSON.stringify({ cursor, close: answer.close })));
         this.#close(answer.close.code, answer.close.reason);
@@ -107,6 +106,13 @@ class HeldWebSocket implements WebSocketListener {
         this.#close(GOING_AWAY, "connection gone");
         return false;
     }
+  }
+
+  #hasRoom(connection: WebSocketConnection): boolean {
+    const drained = connection.drained();
+    if (!drained) return true;
+    void drained.then(() => this.#following?.more());
+    return false;
   }
 
   async #post(data: string | Uint8Array): Promise<void> {
@@ -130,8 +136,13 @@ class HeldWebSocket implements WebSocketListener {
 
   /** Ends the WebSocket, not the connection. */
   #close(code: number, reason: string): void {
-    this.#gone.abort();
+    this.#leave();
     this.#connection?.close(code, reason);
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#following?.leave();
   }
 }
 

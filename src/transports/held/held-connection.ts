@@ -20,10 +20,13 @@ import type {
   ConnectionClose,
   ConnectionLink,
   EndAnswer,
+  Following,
+  FollowRequest,
   PostAnswer,
   PostOptions,
   ReadAnswer,
   ReadRequest,
+  TakeAnswer,
   Visitor,
 } from "./connection-link.ts";
 import { FrameLog } from "./frame-log.ts";
@@ -63,6 +66,13 @@ interface Waiting {
   wake(): void;
 }
 
+/** Somebody who is handed every frame. */
+interface Follower {
+  after: number;
+  isReady: boolean;
+  readonly take: TakeAnswer;
+}
+
 const GOING_AWAY = 1001;
 const ABNORMAL = 1006;
 const POLICY_VIOLATION = 1008;
@@ -98,6 +108,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #close: ConnectionClose | undefined;
   #reader: string | undefined;
   #waiting: Waiting | undefined;
+  #follower: Follower | undefined;
   #isWaking = false;
   /** Ends the connection when nobody comes to read. */
   #unread: NodeJS.Timeout | undefined;
@@ -174,14 +185,31 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
         await this.#wait(waitMs, signal);
         if (request.reader !== this.#reader) return { kind: "taken" };
       }
-      const frames = this.#log.readAfter(after);
-      if (!frames && this.#close) return { kind: "frames", frames: [], close: this.#close };
-      if (!frames) return { kind: "lost", reason: "too-far" };
-      const isAll = !this.#log.hasAfter(frames.at(-1)?.sequence ?? after);
-      return { kind: "frames", frames, close: isAll ? this.#close : undefined };
+      return this.#answerAfter(after);
     } finally {
       if (request.reader === this.#reader) this.#expectReader();
     }
+  }
+
+  follow({ reader, after, isReady }: FollowRequest, take: TakeAnswer): Following {
+    const follower: Follower = { after, isReady, take };
+    if (reader !== this.#reader) take({ kind: "taken" });
+    else {
+      this.#follower = follower;
+      clearTimeout(this.#unread);
+      this.#wakeForMore();
+    }
+    return {
+      more: () => {
+        follower.isReady = true;
+        if (this.#follower === follower) this.#wakeForMore();
+      },
+      leave: () => {
+        if (this.#follower !== follower) return;
+        this.#follower = undefined;
+        this.#expectReader();
+      },
+    };
   }
 
   async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {
@@ -300,8 +328,36 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   }
 
   #takeOver(reader: string): void {
+    const follower = this.#follower;
     this.#reader = reader;
+    this.#follower = undefined;
+    follower?.take({ kind: "taken" });
     this.#waiting?.wake();
+  }
+
+  #answerAfter(after: number): ReadAnswer {
+    const frames = this.#log.readAfter(after);
+    if (!frames && this.#close) return { kind: "frames", frames: [], close: this.#close };
+    if (!frames) return { kind: "lost", reason: "too-far" };
+    const isAll = !this.#log.hasAfter(frames.at(-1)?.sequence ?? after);
+    return { kind: "frames", frames, close: isAll ? this.#close : undefined };
+  }
+
+  /** Hands a follower what there is; the end of the connection and a loss are the last of it. */
+  #hand(follower: Follower): void {
+    const answer = this.#answerAfter(follower.after);
+    const isLast = answer.kind !== "frames" || answer.close !== undefined;
+    if (isLast) this.#follower = undefined;
+    else follower.after = answer.frames.at(-1)?.sequence ?? follower.after;
+    follower.isReady = follower.take(answer);
+    if (isLast) this.#expectReader();
+    else this.#wakeForMore();
+  }
+
+  /** Wakes who follows when there is something for them. */
+  #wakeForMore(): void {
+    const follower = this.#follower;
+    if (follower && (this.#close || this.#log.hasAfter(follower.after))) this.#wake();
   }
 
   async #wait(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -319,7 +375,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   /** Wakes who waits at the end of the tick, so that one answer has all that the tick brings. */
   #wake(): void {
-    if (this.#isWaking || !this.#waiting) return;
+    if (this.#isWaking || !(this.#waiting ?? this.#follower?.isReady)) return;
     this.#isWaking = true;
     schedule(this.#endOfTick);
   }
@@ -328,6 +384,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     flush: (): void => {
       this.#isWaking = false;
       this.#waiting?.wake();
+      if (this.#follower?.isReady) this.#hand(this.#follower);
     },
   };
 
@@ -372,6 +429,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     clearTimeout(this.#unread);
     this.#log.clear();
     this.#waiting?.wake();
+    if (this.#follower) this.#hand(this.#follower);
     this.#options.onOver();
   }
 }

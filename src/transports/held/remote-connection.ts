@@ -1,10 +1,13 @@
 import type {
   ConnectionLink,
   EndAnswer,
+  Following,
+  FollowRequest,
   PostAnswer,
   PostOptions,
   ReadAnswer,
   ReadRequest,
+  TakeAnswer,
   Visitor,
 } from "./connection-link.ts";
 import { unpackEndAnswer, unpackPostAnswer, unpackReadAnswer } from "./relay-message.ts";
@@ -41,6 +44,33 @@ export class RemoteConnection implements ConnectionLink {
     if (answer === "cancelled") return { kind: "frames", frames: [], close: undefined };
     if (typeof answer === "string") return { kind: "lost", reason: "connection-gone" };
     return unpackReadAnswer(answer);
+  }
+
+  follow({ reader, after, isReady }: FollowRequest, take: TakeAnswer): Following {
+    const gone = new AbortController();
+    const { signal } = gone;
+    let ready = Promise.withResolvers<void>();
+    if (isReady) ready.resolve();
+    const run = async (): Promise<void> => {
+      for (let place = after; ;) {
+        await ready.promise;
+        if (signal.aborted) return;
+        const next = { reader, after: place, waitMs: Infinity, signal };
+        const answer = await this.read({ ...next, isFirst: false, isAcknowledged: false });
+        if (signal.aborted) return;
+        if (answer.kind === "frames") place = answer.frames.at(-1)?.sequence ?? place;
+        if (!take(answer)) ready = Promise.withResolvers();
+        if (answer.kind !== "frames" || answer.close) return;
+      }
+    };
+    void run().catch(() => void take({ kind: "lost", reason: "connection-gone" }));
+    return {
+      more: () => ready.resolve(),
+      leave() {
+        gone.abort();
+        ready.resolve();
+      },
+    };
   }
 
   async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {

@@ -4,6 +4,7 @@ import type { OutboxSink } from "./outbox.ts";
 
 /** What deliveries need of Node's response, which HTTP/1.1 and HTTP/2 have in common. */
 export interface FeedResponse extends OutboxSink {
+  removeHeader(name: string): unknown;
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   end(): unknown;
   destroy(): unknown;

@@ -3,6 +3,7 @@ import type { FeedEvent } from "../protocol/index.ts";
 import { isGone, requestedCursor, type FeedExchange } from "./feed-exchange.ts";
 import type { OpenConnection } from "./open-connections.ts";
 import { Outbox } from "./outbox.ts";
+import { writeStreamHead } from "./stream-head.ts";
 
 /** How one kind of stream writes what it carries. */
 export interface StreamFormat {
@@ -28,7 +29,7 @@ export async function serveStream(exchange: FeedExchange, format: StreamFormat):
   } catch (thrown) {
     if (!format.failure || !isTidingsError(thrown, "FEED_FAILED")) throw thrown;
     const { response } = exchange;
-    response.writeHead(200, toHeaders(format));
+    writeStreamHead(response, format);
     response.write(format.failure);
     response.end();
   }
@@ -95,7 +96,7 @@ class StreamConnection implements OpenConnection {
       response.end();
       return;
     }
-    response.writeHead(200, toHeaders(this.#format));
+    writeStreamHead(response, this.#format);
     if (request.method === "HEAD") {
       response.end();
       return;
@@ -140,12 +141,4 @@ class StreamConnection implements OpenConnection {
     this.#outbox.close();
     this.#exchange.response.end();
   }
-}
-
-function toHeaders({ contentType }: StreamFormat): Readonly<Record<string, string>> {
-  return {
-    "content-type": contentType,
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-  };
 }

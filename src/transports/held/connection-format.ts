@@ -18,8 +18,8 @@ export interface ConnectionFormat {
   /** Sent when nothing else was, to show both ends that the other lives. */
   readonly heartbeat: Uint8Array;
   hello(hello: ConnectionHello): Uint8Array;
-  /** What stands before a frame's payload. */
-  before(cursor: string): Uint8Array;
+  /** What stands before a frame's payload, all in ASCII. */
+  before(cursor: string): string;
   /** A payload: the same bytes for every connection. */
   payload(payload: Payload): Uint8Array;
   close(cursor: string, close: ConnectionClose): Uint8Array;
@@ -34,7 +34,7 @@ export const sseFormat: ConnectionFormat = {
   heartbeat: Buffer.from(formatSseComment("")),
   hello: ({ cursor, ...hello }) =>
     Buffer.from(formatSseEvent({ event: "connection", id: cursor, data: JSON.stringify(hello) })),
-  before: (cursor) => Buffer.from(`id: ${cursor}\n`),
+  before: (cursor) => `id: ${cursor}\n`,
   payload: oncePerPayload((payload) => {
     if ("bytes" in payload) {
       return formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) });
@@ -56,7 +56,7 @@ export const ndjsonFormat: ConnectionFormat = {
   opening: Buffer.from("\n"),
   heartbeat: Buffer.from("\n"),
   hello: (hello) => Buffer.from(formatNdjson(hello)),
-  before: (cursor) => Buffer.from(`{"cursor":"${cursor}"`),
+  before: (cursor) => `{"cursor":"${cursor}"`,
   payload: oncePerPayload((payload) => `${toField(payload)}}\n`),
   close: (cursor, close) =>
     Buffer.from(formatNdjson(cursor === "" ? { close } : { cursor, close })),

@@ -102,10 +102,15 @@ export class Reading {
   }
 
   /** Goes on behind a frame; returns its cursor. */
-  pass({ sequence, positions = this.#positions }: Frame): string {
+  pass({ sequence, positions }: Frame): string {
     this.#sequence = sequence;
-    this.#positions = positions;
-    return this.cursor;
+    if (positions !== undefined && positions !== this.#positions) {
+      this.#positions = positions;
+      return this.cursor;
+    }
+    // The rest of it has been checked, and this is done for each frame of each connection.
+    const end = this.#positions === undefined ? "" : `~${this.#positions}`;
+    return `${this.#connection}.${sequence}${end}`;
   }
 
   /**

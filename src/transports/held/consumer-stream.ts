@@ -1,6 +1,7 @@
 import { isFinalClose } from "../../protocol/index.ts";
 import { isGone } from "../feed-exchange.ts";
 import type { OpenConnection } from "../open-connections.ts";
+import { writeStreamHead } from "../stream-head.ts";
 import type { ConnectionFormat } from "./connection-format.ts";
 import type { ConnectionClose, Following, ReadAnswer } from "./connection-link.ts";
 import type { ConsumerExchange } from "./consumer-exchange.ts";
@@ -92,12 +93,7 @@ class ConsumerStream implements OpenConnection {
         return false;
       }
     }
-    response.writeHead(200, {
-      ...headers,
-      "content-type": this.#format.contentType,
-      "cache-control": "no-cache, no-transform",
-      "x-accel-buffering": "no",
-    });
+    writeStreamHead(response, { contentType: this.#format.contentType, headers });
     this.#isStreaming = true;
     response.write(Buffer.concat([this.#format.opening, this.#format.hello(reading.hello)]));
     return true;
@@ -118,12 +114,21 @@ class ConsumerStream implements OpenConnection {
 
   #write(frames: readonly Frame[], close: ConnectionClose | undefined): boolean {
     const { response, reading } = this.#exchange;
-    const parts = frames.flatMap((frame) => [
-      this.#format.before(reading.pass(frame)),
-      this.#format.payload(frame.payload),
-    ]);
+    const parts = frames.map((frame) =>
+      join(this.#format.before(reading.pass(frame)), this.#format.payload(frame.payload)),
+    );
     if (close) parts.push(this.#format.close(reading.cursorAfter(close), close));
-    if (parts.length > 0 && !isGone(response)) response.write(Buffer.concat(parts));
+    const [first] = parts;
+    if (first && !isGone(response)) {
+      response.write(parts.length === 1 ? first : Buffer.concat(parts));
+    }
     return close === undefined;
   }
+}
+
+function join(before: string, payload: Uint8Array): Uint8Array {
+  const bytes = Buffer.allocUnsafe(before.length + payload.length);
+  bytes.write(before, "latin1");
+  bytes.set(payload, before.length);
+  return bytes;
 }

@@ -7,10 +7,8 @@ import type {
   Payload,
   Refusal,
 } from "../../channels/index.ts";
-import type { ErrorCode } from "../../core/errors.ts";
 import type { MessageId } from "../../protocol/index.ts";
-import { formatAnswer } from "../consumer-envelope.ts";
-import type { Allowance, MessageRate, Throttled } from "../message-rate.ts";
+import type { MessageRate } from "../message-rate.ts";
 import type { OpenConnection, OpenConnections } from "../open-connections.ts";
 import { schedule } from "../outbox.ts";
 import { toRefusal } from "../refuse-upgrade.ts";
@@ -30,8 +28,7 @@ import type {
   Visitor,
 } from "./connection-link.ts";
 import { FrameLog } from "./frame-log.ts";
-import { MessageAnswers } from "./message-answers.ts";
-import { MAX_MESSAGES, readPostedMessages, type PostedMessage } from "./posted-messages.ts";
+import { MessageIntake } from "./message-intake.ts";
 
 /** What all held connections of a server share. */
 export interface HeldConnectionLimits {
@@ -89,19 +86,16 @@ const SLOW_CONSUMER = 1013;
  * | over       | forgotten                                                | never                          |
  *
  * One reader at a time; a new one sends the one before it away. Bounds: `maxOutboxBytes` that nobody
- * has read (then the consumer's policy decides), 256 KiB that were read and not acknowledged, 1,000
- * messages of the client or `maxOutboxBytes` of them that are not handled.
+ * has read (then the consumer's policy decides), and 256 KiB that were read and not acknowledged.
  */
-export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConnection, Throttled {
+export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConnection {
   readonly isLocal = true;
   readonly id: string;
   readonly opening: Promise<ConnectionOpening>;
   readonly #options: HeldConnectionOptions;
   readonly #log: FrameLog;
   readonly #keyOf: ConflationKey | undefined;
-  readonly #answers = new MessageAnswers();
-  /** Those who wait for what becomes of a message, by the number that the session knows it by. */
-  readonly #pending = new Map<MessageId, (outcome: Outcome) => void>();
+  readonly #intake: MessageIntake;
   readonly #open: (opening: ConnectionOpening) => void;
   #phase: "connecting" | "open" | "closed" | "over" = "connecting";
   #session: ConsumerSession | undefined;
@@ -112,14 +106,9 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #isWaking = false;
   /** Ends the connection when nobody comes to read. */
   #unread: NodeJS.Timeout | undefined;
-  #lastMessage = 0;
-  /** What was posted and is not handled yet. */
-  #postedBytes = 0;
-  #allowance: Allowance | undefined;
-  #isThrottled = false;
 
   constructor(options: HeldConnectionOptions) {
-    const { id, definition, limits, losses } = options;
+    const { id, definition, limits, losses, rate } = options;
     this.id = id;
     this.#options = options;
     this.#keyOf = conflationKey(definition.slowConsumer);
@@ -130,6 +119,15 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
       keepMs: limits.resumeMs + 2 * limits.heartbeatMs,
       onDrop: () => void (losses.dropped += 1),
       now: () => performance.now(),
+    });
+    this.#intake = new MessageIntake({
+      rate,
+      maxBytes: limits.maxOutboxBytes,
+      handle: (frame) => this.#session?.onMessage(frame),
+      onFlood: () => {
+        losses.tooFast += 1;
+        this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
+      },
     });
     const { promise, resolve } = Promise.withResolvers<ConnectionOpening>();
     this.opening = promise;
@@ -164,10 +162,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   /** Told when the session is over: what has not been handled never will be. */
   onSessionOver(): void {
-    const code: ErrorCode = "CHANNEL_CLOSED";
-    const outcome = { problem: { code, message: "the connection is closed", issues: [] } };
-    for (const resolve of this.#pending.values()) resolve(outcome);
-    this.#pending.clear();
+    this.#intake.close();
     if (this.#phase === "open") this.#end({ code: ABNORMAL, reason: "" });
   }
 
@@ -212,21 +207,8 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     };
   }
 
-  async post(body: string, { isPaced = false }: PostOptions = {}): Promise<PostAnswer> {
-    if (this.#phase !== "open") return { kind: "lost" };
-    const messages = readPostedMessages(body);
-    if (!messages) return { kind: "malformed" };
-    const { maxOutboxBytes } = this.#options.limits;
-    const isFull =
-      this.#pending.size + messages.length > MAX_MESSAGES ||
-      this.#postedBytes + body.length > maxOutboxBytes;
-    if (isFull || (this.#isThrottled && !isPaced)) return { kind: "busy" };
-    if (!isPaced) this.#count(messages.length);
-    if (this.#isClosed()) return { kind: "lost" };
-    this.#postedBytes += body.length;
-    const answers = await Promise.all(messages.map((message) => this.#take(message)));
-    this.#postedBytes -= body.length;
-    return { kind: "answers", answers: answers.filter((text) => text !== "") };
+  async post(body: string, options: PostOptions = {}): Promise<PostAnswer> {
+    return this.#phase === "open" ? await this.#intake.post(body, options) : { kind: "lost" };
   }
 
   async end(): Promise<EndAnswer> {
@@ -262,9 +244,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   }
 
   answer(id: MessageId | undefined, outcome: Outcome): void {
-    if (id === undefined) return;
-    this.#pending.get(id)?.(outcome);
-    this.#pending.delete(id);
+    this.#intake.answer(id, outcome);
   }
 
   close(code: number, reason: string): void {
@@ -278,10 +258,6 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   // What the server does.
 
-  resumeReading(): void {
-    this.#isThrottled = false;
-  }
-
   beat(): void {
     this.#log.trim();
   }
@@ -293,38 +269,6 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   destroy(): void {
     this.#hangUp({ code: GOING_AWAY, reason: "server going away" });
     this.#finish();
-  }
-
-  /** Hands a message to the session, unless it came before; returns what to tell of it, if anything. */
-  async #take({ id, content }: PostedMessage): Promise<string> {
-    let answer = id === undefined ? undefined : this.#answers.get(id);
-    if (!answer) {
-      answer = this.#handle(content);
-      if (id !== undefined) this.#answers.add(id, answer);
-    }
-    const outcome = await answer;
-    return id === undefined && !("problem" in outcome) ? "" : formatAnswer(id, outcome);
-  }
-
-  async #handle(content: PostedMessage["content"]): Promise<Outcome> {
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#lastMessage += 1;
-    this.#pending.set(this.#lastMessage, resolve);
-    this.#session?.onMessage({ ...content, id: this.#lastMessage });
-    return await promise;
-  }
-
-  /** Counts messages; far too many of them end the connection. */
-  #count(messages: number): void {
-    const { rate, losses } = this.#options;
-    this.#allowance ??= rate.start();
-    for (let counted = 0; counted < messages; counted++) {
-      const verdict = rate.count(this, this.#allowance);
-      if (verdict === "pause") this.#isThrottled = true;
-      if (verdict !== "close") continue;
-      losses.tooFast += 1;
-      return this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
-    }
   }
 
   #takeOver(reader: string): void {
@@ -413,13 +357,8 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     this.#phase = "closed";
     this.#close = close;
     this.#options.connections.remove(this);
-    this.#options.rate.forget(this);
     this.#expectReader();
     this.#wake();
-  }
-
-  #isClosed(): boolean {
-    return this.#phase !== "open";
   }
 
   #finish(): void {

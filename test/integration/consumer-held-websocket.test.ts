@@ -110,6 +110,19 @@ test("ends when either side closes it, and a client is told how (10.8)", async (
   expect(answer.status).toBe(410);
 });
 
+test("is told that the server goes, and begins another one then (10.8)", async () => {
+  const { counter, happened } = makeCounter();
+  await using server = await serve(() => ({ routes: [counter] }), {}, { drainSpreadMs: 0 });
+  const opened = [await open(server), await open(server)];
+  await server.server.stop();
+  for (const { socket } of opened) {
+    const close = { code: 1001, reason: "server going away", retryMs: expect.any(Number) };
+    expect(await socket.next()).toEqual({ cursor: "", close });
+    expect((await socket.closed).code).toBe(1001);
+  }
+  expect(happened).toEqual(["disconnect 1001", "disconnect 1001"]);
+});
+
 test("answers what is no message, and carries binary ones in JSON (10.8)", async () => {
   const echo: ConsumerDefinition = consumer({
     path: "/counter",

@@ -45,8 +45,11 @@ export const sseFormat: ConnectionFormat = {
       ? "\n"
       : formatSseEvent({ event: "reset", data: JSON.stringify({ reason: payload.reset }) });
   }),
-  close: (cursor, close) =>
-    Buffer.from(formatSseEvent({ event: "close", id: cursor, data: JSON.stringify(close) })),
+  close: (cursor, close) => {
+    const { retryMs } = close;
+    const fields = { event: "close", id: cursor, retryMs, data: JSON.stringify(close) };
+    return Buffer.from(formatSseEvent(fields));
+  },
   retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
 };
 

@@ -19,6 +19,8 @@ export interface ReadRequest {
 export interface ConnectionClose {
   readonly code: number;
   readonly reason: string;
+  /** After how many milliseconds to come back, if many others are told to at the same time. */
+  readonly retryMs?: number | undefined;
 }
 
 /** Why a connection cannot be gone on with. */

@@ -72,9 +72,10 @@ class ConsumerStream implements OpenConnection {
   /** A connection that lives here ends by itself, and says so; another one is gone on with elsewhere. */
   goAway(retryMs: number): void {
     const { response, reading } = this.#exchange;
+    if (reading.link.isLocal) return;
     const retry = this.#format.retry(retryMs);
     if (this.#isStreaming && retry) response.write(retry);
-    if (!reading.link.isLocal) this.#over.resolve();
+    this.#over.resolve();
   }
 
   destroy(): void {

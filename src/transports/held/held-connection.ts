@@ -262,8 +262,10 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     this.#log.trim();
   }
 
-  goAway(): void {
-    this.#hangUp({ code: GOING_AWAY, reason: "server going away" });
+  goAway(retryMs: number): void {
+    this.#hangUp({ code: GOING_AWAY, reason: "server going away", retryMs });
+    // At once: what carries it may be told to go in the same tick.
+    if (this.#follower?.isReady) this.#hand(this.#follower);
   }
 
   destroy(): void {
@@ -349,7 +351,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #hangUp(close: ConnectionClose): void {
     if (this.#phase !== "open") return;
     this.#end(close);
-    this.#session?.onClose(close);
+    this.#session?.onClose({ code: close.code, reason: close.reason });
   }
 
   #end(close: ConnectionClose): void {

@@ -117,6 +117,7 @@ function unpackPayload(value: { readonly [key: string]: LayerValue }): Payload |
 
 function toClose(value: LayerValue | undefined): ConnectionClose | undefined {
   if (typeof value !== "object" || value === null || !("code" in value)) return undefined;
-  const { code, reason } = value;
-  return typeof code === "number" && typeof reason === "string" ? { code, reason } : undefined;
+  const { code, reason, retryMs } = value;
+  if (typeof code !== "number" || typeof reason !== "string") return undefined;
+  return typeof retryMs === "number" ? { code, reason, retryMs } : { code, reason };
 }

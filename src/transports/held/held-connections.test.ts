@@ -89,6 +89,59 @@ test("a process on a layer of this process's memory that is unknown is gone, wit
   expect(makeConnections().find("nonsense", layer, visitor)).toBe("lost");
 });
 
+test.each(["here", "there"] as const)(
+  "whoever follows %s takes no more than they like, and hears of the end",
+  async (where) => {
+    const { [where]: link, here } = await open();
+    const place = { connection: here.id, sequence: 0 };
+    const reading = new Reading({ link, place });
+    await reading.next(0);
+    const taken: unknown[] = [];
+    const following = reading.follow(true, (answer) => {
+      taken.push(answer.kind === "frames" ? answer.frames.map(({ sequence }) => sequence) : answer);
+      if (answer.kind === "frames" && answer.close) taken.push(answer.close.code);
+      return false;
+    });
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < 10; turn++) await endOfTurn();
+    };
+    await turns();
+    here.send({ json: "1" });
+    here.send({ json: "2" });
+    await turns();
+    expect(taken).toEqual([[1, 2]]);
+    here.send({ json: "3" });
+    await turns();
+    expect(taken).toEqual([[1, 2]]);
+    following.more();
+    await turns();
+    expect(taken).toEqual([[1, 2], [3]]);
+    following.more();
+    await turns();
+    await here.end();
+    await turns();
+    expect(taken).toEqual([[1, 2], [3], [], 1000]);
+  },
+);
+
+test.each(["here", "there"] as const)(
+  "whoever follows %s is told that another reads now",
+  async (where) => {
+    const { [where]: link, here, there } = await open();
+    const place = { connection: here.id, sequence: 0 };
+    const reading = new Reading({ link, place });
+    await reading.next(0);
+    const told = Promise.withResolvers<unknown>();
+    reading.follow(true, (answer) => {
+      told.resolve(answer);
+      return false;
+    });
+    await endOfTurn();
+    await new Reading({ link: there, place }).next(0);
+    expect(await told.promise).toEqual({ kind: "taken" });
+  },
+);
+
 test("credentials of a later request hold for the connection, wherever it came", async () => {
   const { home, other, here, layer, context } = await open();
   context.expireAt(1_000);

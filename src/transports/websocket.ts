@@ -30,6 +30,8 @@ export interface HandshakeOptions extends HandshakeAnswer {
 export interface WebSocketListener {
   onMessage(data: string | Uint8Array): void;
   onClose(code: number, reason: string): void;
+  /** Told before the client is asked to come back, whose answer then says nothing of its own. */
+  onGoAway?(): void;
 }
 
 /** What limits a WebSocket. */
@@ -208,6 +210,7 @@ export class WebSocketConnection implements FrameHandler {
   }
 
   goAway(): void {
+    this.#listener.onGoAway?.();
     this.close(GOING_AWAY, "server going away");
   }
 

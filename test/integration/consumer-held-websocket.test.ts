@@ -110,6 +110,22 @@ test("ends when either side closes it, and a client is told how (10.8)", async (
   expect(answer.status).toBe(410);
 });
 
+test("lives on when a process stops that only carried it (10.8)", async () => {
+  const { counter, happened } = makeCounter();
+  const layer = new MemoryLayer();
+  const drivers = { layer };
+  await using home = await serve(() => ({ routes: [counter] }), {}, { drivers });
+  await using other = await serve(() => ({ routes: [counter] }), {}, { drivers, drainSpreadMs: 0 });
+  const { connection, cursor } = await pollConsumer(`${home.url}/counter`);
+  const { socket } = await open(other, `cursor=${cursor}`);
+  await other.server.stop();
+  expect((await socket.closed).code).toBe(1001);
+  await layer.groupSend("counter", { type: "counted", n: 1 });
+  await using back = (await open(home, `cursor=${cursor}`)).socket;
+  expect(await back.next()).toEqual({ cursor: `${connection}.1`, data: 1 });
+  expect(happened).toEqual([]);
+});
+
 test("is told that the server goes, and begins another one then (10.8)", async () => {
   const { counter, happened } = makeCounter();
   await using server = await serve(() => ({ routes: [counter] }), {}, { drainSpreadMs: 0 });

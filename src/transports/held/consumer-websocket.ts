@@ -82,6 +82,11 @@ class HeldWebSocket implements WebSocketListener {
     if (isGoodbye(code)) void this.#options.reading.link.end();
   }
 
+  /** The connection lives on: elsewhere, or not for long. */
+  onGoAway(): void {
+    this.#leave();
+  }
+
   /** Sends what has come; says whether the client likes to take more. */
   #take(connection: WebSocketConnection, answer: ReadAnswer): boolean {
     if (this.#isOver) return false;

@@ -112,11 +112,29 @@ test("a run may start when nobody could reach the broker for long", () => {
   ]);
 });
 
-test("where copies of a message are left, both may run, and the rest holds", () => {
-  const both = [...run(1, [1_000, 9_000]), ...run(2, [8_000, 8_500]), settled(1, 1), settled(2, 2)];
-  expect(rules([...both, accepted], { leavesCopies: true })).toEqual([
-    "an accepted task never ended",
-  ]);
+test("where copies of a message may be left, both may run only if something was out of order before", () => {
+  const copies = { leavesCopies: true, leaseEndsWithConnection: true };
+  const first = run(1, [1_000, 9_000]);
+  const both = [...first, ...run(2, [8_000, 8_500]), settled(2, 8_500), settled(1, 9_000)];
+  const broken = ["an attempt was completed twice", "a run started while an older lease held"];
+  const suspended: HistoryEvent = {
+    ...killed(2, 3_000),
+    kind: "harmed",
+    how: "suspended",
+    until: 4_000,
+  } as HistoryEvent;
+  expect(rules(both, copies)).toEqual(broken);
+  expect(rules([...both, killed(7, 3_000)], copies)).toEqual(broken);
+  expect(rules([...both, { kind: "unreachable", at: 100, until: 900 }], copies)).toEqual(broken);
+  expect(rules([...both, suspended], copies)).toEqual([]);
+  expect(rules([...both, suspended])).toEqual(broken);
+  expect(rules([...both, killed(1, 8_200)], copies)).toEqual(broken);
+  const unreachable: HistoryEvent = { kind: "unreachable", at: 2_000, until: 3_000 };
+  expect(rules([...both, unreachable], copies)).toEqual([]);
+  expect(rules([...both, unreachable, accepted], copies)).toEqual(["an accepted task never ended"]);
+  // Who left the copies was the one before both.
+  const older = run(1, [500, null], { run: "run-0", pid: 9 });
+  expect(rules([...older, killed(9, 600), ...both], copies)).toEqual([]);
 });
 
 test("no more runs of a key than its limit", () => {

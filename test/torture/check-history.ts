@@ -6,7 +6,7 @@ export interface Promises {
   readonly leaseMs: number;
   /** Whether the broker itself ends a lease as soon as it cannot reach the worker. */
   readonly leaseEndsWithConnection: boolean;
-  /** Whether a worker that is cut off may leave two copies of a message, which both run. */
+  /** Whether who is harmed or cut off may leave two copies of a message, which both run. */
   readonly leavesCopies: boolean;
   /** For each limited task, how many of one key may run at the same time. */
   readonly limits: Readonly<Record<string, number>>;
@@ -51,13 +51,13 @@ export function checkHistory(
   promises: Promises,
 ): readonly Violation[] {
   const history = toHistory(events, promises);
-  const onEveryBroker = [
+  return [
     ...findUnended(history),
+    ...findCompletedTwice(history),
     ...findForeignRecords(history),
+    ...findEarlyStarts(history),
     ...findExceededLimits(history),
   ];
-  if (promises.leavesCopies) return onEveryBroker;
-  return [...onEveryBroker, ...findCompletedTwice(history), ...findEarlyStarts(history)];
 }
 
 function toHistory(events: readonly HistoryEvent[], promises: Promises): History {
@@ -98,21 +98,45 @@ function findUnended({ events }: History): readonly Violation[] {
 
 const FINAL: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
 
-function findCompletedTwice({ events }: History): readonly Violation[] {
-  const seen = new Map<string, number>();
+function findCompletedTwice(history: History): readonly Violation[] {
+  const seen = new Map<string, Settled>();
   const violations: Violation[] = [];
-  for (const event of events) {
+  for (const event of history.events) {
     if (event.kind !== "settled") continue;
     const { id, attempt, runs } = event;
     const name = `${id} ${attempt}`;
     const earlier = seen.get(name);
-    if (earlier !== undefined) {
-      const detail = `attempt ${attempt} was settled under lease ${earlier} and under lease ${runs}`;
-      violations.push({ rule: "an attempt was completed twice", id, detail });
-    }
-    seen.set(name, runs);
+    seen.set(name, event);
+    if (!earlier) continue;
+    const bothRanAt = Math.max(startOf(history, earlier), startOf(history, event));
+    if (couldBeCopied(history, id, bothRanAt)) continue;
+    const detail = `attempt ${attempt} was settled under lease ${earlier.runs} and under lease ${runs}`;
+    violations.push({ rule: "an attempt was completed twice", id, detail });
   }
   return violations;
+}
+
+type Settled = Extract<HistoryEvent, { kind: "settled" }>;
+
+/** When the run that was settled began; one that failed before it could begin did so just then. */
+function startOf(history: History, { id, attempt, runs, pid, at }: Settled): number {
+  const own = history.runs.findLast(
+    (run) => run.id === id && run.attempt === attempt && run.runs === runs && run.pid === pid,
+  );
+  return own?.startedAt ?? at;
+}
+
+/** Whether, from the first run of a task to a later one, a process that ran it or the broker was out of order. */
+function couldBeCopied(
+  { runs, harmed, unreachable, promises }: History,
+  id: string,
+  until: number,
+): boolean {
+  if (!promises.leavesCopies) return false;
+  const own = runs.filter((run) => run.id === id && run.startedAt <= until);
+  const from = Math.min(...own.map(({ startedAt }) => startedAt), until);
+  const disorders = [...unreachable, ...own.flatMap(({ pid }) => harmed.get(pid) ?? [])];
+  return disorders.some((disorder) => disorder.until >= from && disorder.from <= until);
 }
 
 /** The record of a success names the run; it must be one that ran to its end, under the lease that is recorded. */
@@ -137,6 +161,7 @@ function findEarlyStarts(history: History): readonly Violation[] {
       const later = runs[index + 1];
       if (!later || earlier.endedAt <= later.startedAt) continue;
       if (couldLoseLease(history, earlier, later.startedAt)) continue;
+      if (couldBeCopied(history, later.id, later.startedAt)) continue;
       const detail = `lease ${later.runs} in process ${later.pid} started while lease ${earlier.runs} was running in process ${earlier.pid}, which nothing had harmed`;
       violations.push({
         rule: "a run started while an older lease held",

@@ -18,7 +18,8 @@ export async function startAmqpPlace(): Promise<Place> {
     directBroker: server.url,
     directResults: results.url,
     leaseEndsWithConnection: true,
-    // To put a message back is to publish it anew and then to acknowledge the old one, which is not one step.
+    // To put a message back is to publish it anew and then to acknowledge the old one, which is not one step: who is
+    // harmed in between leaves both.
     leavesCopies: true,
     faults: serverFaults({ server, proxy, maxDeafMs: 15_000 }),
     async [Symbol.asyncDispose]() {

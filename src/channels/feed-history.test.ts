@@ -116,6 +116,47 @@ test("a history that begins anew is told as a reset with the state, before anyth
   expect(one.data).toEqual(["now", 1, "now", 3]);
 });
 
+test("what comes while the state is loaded after a reset is told once, behind it", async () => {
+  const place = new Place();
+  let gate = Promise.resolve();
+  const one = await follow(
+    place.open(
+      make({
+        on: { number: forward(({ number }) => number) },
+        snapshot: () => gate.then(() => "now"),
+      }),
+    ),
+  );
+  const { promise, resolve: release } = Promise.withResolvers<void>();
+  gate = promise;
+  place.history.beginAnew();
+  await place.send(1, 2, 3);
+  await setImmediate();
+  expect(one.data).toEqual(["now"]);
+  release();
+  await expect.poll(() => one.data.length).toBeGreaterThan(1);
+  expect(one.events[1]).toMatchObject({ data: "now", reset: true });
+  await place.send(4);
+  await expect.poll(() => one.data.at(-1)).toBe(4);
+  const told = one.data.slice(2);
+  expect(told).toEqual([1, 2, 3, 4].slice(-told.length));
+});
+
+test("what the history has and this process has not heard yet is told once, when it has", async () => {
+  const place = new Place();
+  const source = place.open(make({ keep: 1, on: { number: forward(({ number }) => number) } }));
+  const one = await follow(source);
+  await place.send(1, 2);
+  place.history.isDeaf = true;
+  await place.send(3);
+  place.history.isDeaf = false;
+  const back = await follow(source, one.events[0]?.cursor);
+  expect(back.data).toEqual([1, 2]);
+  await place.send(4);
+  await expect.poll(() => one.data).toEqual(["now", 1, 2, 3, 4]);
+  expect(back.data).toEqual([1, 2, 3, 4]);
+});
+
 test("a history out of reach is an error to who comes back, and the others go on", async () => {
   const place = new Place();
   const source = place.open(make({ keep: 1, on: { number: forward(({ number }) => number) } }));

@@ -258,21 +258,26 @@ describe("connect", () => {
     expect(await reached("waiting")).toMatchObject({ reason: "no answer in time" });
   });
 
-  test("does not trust a connection when the network goes, and tries at once when it is back", async () => {
+  test.each([
+    ["the network goes", "offline", "online"],
+    ["the page is put aside", "pagehide", "pageshow"],
+  ])("does not trust a connection when %s, and tries at once afterwards", async (_, away, back) => {
     const server = await ConsumerServer.start();
     const page = new EventTarget();
     vi.stubGlobal("location", { href: server.url });
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
     vi.spyOn(Math, "random").mockReturnValue(0.999_999);
-    const { reached } = begin(server);
+    const { room, reached } = begin(server);
     await reached("open");
-    page.dispatchEvent(new Event("offline"));
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
+    expect(room.status).toBe("open");
+    page.dispatchEvent(Object.assign(new Event(away), { persisted: true }));
     expect(await reached("waiting")).toMatchObject({
       reason: "the network is away",
       retryInMs: 500,
     });
-    page.dispatchEvent(new Event("online"));
+    page.dispatchEvent(new Event(back));
     await reached("open", 2);
   });
 

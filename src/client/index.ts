@@ -34,6 +34,7 @@ export {
   type FollowedEvent,
   type FollowOptions,
 } from "./follow.ts";
+export { followShared } from "./follow-shared.ts";
 export {
   followTask,
   type FollowedChild,

@@ -24,7 +24,9 @@ let browser: Browser;
 let script: string;
 beforeAll(async () => {
   browser = await launchBrowser();
-  script = await bundle(`export { connect, follow, followTask } from "tidings/client";`);
+  script = await bundle(
+    `export { connect, follow, followShared, followTask } from "tidings/client";`,
+  );
 });
 afterAll(() => browser.close());
 
@@ -141,6 +143,43 @@ test("the client follows a feed over every transport in a browser, and comes bac
     expect(lists?.at(-1)).toEqual(["first", "second", "third"]);
   }
   await page.close();
+});
+
+test("several tabs follow over one connection, and the next goes on when the first closes", async () => {
+  const { routes, add } = makeParts();
+  await using server = await serve(() => ({ routes, http: site }));
+  const context = await browser.newContext();
+  const openTab = async (): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto(`${server.url}/`);
+    await page.waitForFunction(() => "tidings" in globalThis);
+    await page.evaluate(() => {
+      const lists: (readonly string[])[] = (heard["shared"] = []);
+      void (async () => {
+        for await (const { data } of tidings.followShared<List>("/list")) lists.push(data);
+      })();
+    });
+    return page;
+  };
+  const heardBy = async (page: Page, length: number): Promise<void> => {
+    await page.waitForFunction((count) => heard["shared"]?.at(-1)?.length === count, length);
+  };
+  const first = await openTab();
+  await heardBy(first, 1);
+  const second = await openTab();
+  await heardBy(second, 1);
+  await add(server, "second");
+  await Promise.all([first, second].map((page) => heardBy(page, 2)));
+  const late = await openTab();
+  await heardBy(late, 2);
+  expect(server.server.connectionCount).toBe(1);
+  await first.close();
+  await add(server, "third");
+  await Promise.all([second, late].map((page) => heardBy(page, 3)));
+  await expect.poll(() => server.server.connectionCount).toBe(1);
+  const lists = await second.evaluate(() => heard["shared"]?.map(({ length }) => length));
+  expect(lists).toEqual([1, 2, 3]);
+  await context.close();
 });
 
 test("the client talks with a consumer in a browser, and is told why it may not", async () => {

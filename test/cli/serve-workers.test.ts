@@ -82,10 +82,8 @@ test("workers have one history in memory: a cursor of one is good in the other",
   }
 });
 
-test("a consumer's connection over HTTP is carried by whichever process is asked (PROTOCOL.md 10.2)", async () => {
-  await using server = serve();
-  const url = `${await urlOf(server)}/room`;
-  // A connection each, which the workers get in turn.
+/** Speaks over one connection by requests of which each goes to the next process (PROTOCOL.md 10.2). */
+async function expectCarriedInTurn(url: string): Promise<void> {
   const headers = { connection: "close" };
   const { connection, cursor: begin } = await pollConsumer(url, undefined, headers);
   let cursor = begin;
@@ -103,11 +101,12 @@ test("a consumer's connection over HTTP is carried by whichever process is asked
   // All in the process where it lives.
   const [{ heardBy: home }] = heard as [{ heardBy: number }];
   for (const each of heard) expect(each).toMatchObject({ from: home, heardBy: home });
-});
+}
 
-test("several processes share a port and the layer; one that is killed is replaced", async () => {
+test("several processes share a port, the layer and connections over HTTP; one that is killed is replaced", async () => {
   await using server = serve();
   const url = await urlOf(server);
+  await expectCarriedInTurn(`${url}/room`);
   const [one, two] = pidsOf(server);
   const sockets = await open(url, 4);
   const holders = await holdersOf(sockets);

@@ -6,6 +6,7 @@ import { measureOpened } from "./channels/figures/opened.ts";
 import { measurePython } from "./channels/figures/python.ts";
 import { measureRedis } from "./channels/figures/redis.ts";
 import { measureRooms } from "./channels/figures/rooms.ts";
+import { measureSse } from "./channels/figures/sse.ts";
 import { pinThisProcess, SERVER_CORE } from "./channels/process.ts";
 import { Setting } from "./channels/setting.ts";
 import { runBenchmark } from "./run-benchmark.ts";
@@ -26,5 +27,6 @@ await runBenchmark({
     opened: measureOpened,
     echo: measureEcho,
     python: measurePython,
+    sse: measureSse,
   },
 });

@@ -69,6 +69,7 @@ const LABELS: Readonly<Record<string, string>> = {
   tidings: "Tidings",
   "socket.io": "Socket.IO",
   channels: "Channels",
+  websocket: "our WebSockets",
   bullmq: "BullMQ",
   celery: "Celery",
 };

@@ -1,7 +1,7 @@
-import { application, consumer, createApp, createServer, forward } from "tidings";
+import { application, consumer, createApp, createServer, feed, forward } from "tidings";
 import { z } from "zod";
 
-import { TEXT } from "../message.ts";
+import { MARK, TEXT } from "../message.ts";
 import type { ApplicationOptions } from "./options.ts";
 
 const message = z.object({ n: z.number() });
@@ -23,8 +23,14 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
     receives: echoed,
     receive: (connection, { n, text }) => connection.send({ n, text }),
   });
+  const tail = feed({
+    path: "/tails/:room",
+    group: ({ room: name }) => name,
+    snapshot: () => "now",
+    on: { said: forward(({ n, text }) => ({ n, text, mark: MARK })) },
+  });
   const app = createApp({ name: "bench", broker: "memory:", layer: redisUrl ?? "memory:" });
-  const server = createServer(application({ app, routes: [room, echo] }), {
+  const server = createServer(application({ app, routes: [room, tail, echo] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
     limits: { heartbeatMs: 3_600_000 },

@@ -8,7 +8,7 @@ import type { PeerName } from "../message.ts";
 import type { Setting } from "../setting.ts";
 
 const PLANS = {
-  full: { size: 1_000, messages: 60, intervalMs: 400 },
+  full: { size: 1_000, messages: 25, intervalMs: 1_000 },
   quick: { size: 200, messages: 50, intervalMs: 200 },
 };
 /** They are away for a second. */

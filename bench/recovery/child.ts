@@ -7,6 +7,7 @@ import {
   startModule,
   stopProcess,
 } from "../channels/process.ts";
+import { cpuTimeMs } from "../cpu-time.ts";
 import type { ClientsOrder, ClientsReport } from "./clients.ts";
 import type { PeerName } from "./message.ts";
 import type { PublishOrder } from "./publisher.ts";
@@ -37,6 +38,11 @@ export class Child<TName extends keyof Programs> implements AsyncDisposable {
     const child = startModule(`../recovery/${name}.ts`, core, { args });
     await nextMessage(child);
     return new Child(child);
+  }
+
+  /** Milliseconds of processor time so far. */
+  get cpuMs(): number {
+    return cpuTimeMs(this.#process.pid);
   }
 
   /** Tells it something, and waits for the answer. */

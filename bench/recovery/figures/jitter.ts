@@ -24,7 +24,7 @@ export async function measureJitter(setting: Setting): Promise<readonly Figure[]
       ours: report.deliveredPercent,
       peer: peer?.deliveredPercent ?? Number.NaN,
       atLeast: 100,
-      note: `${report.cuts} cuts`,
+      note: `${report.cuts} cuts, ${report.busy}`,
     }),
     within({
       name: `${way}, cut off every 5 s: repeated or out of order`,
@@ -45,7 +45,7 @@ async function measure<TWay extends (typeof TRANSPORTS)[number] | "socket.io">(
   setting: Setting,
   name: PeerName,
   ways: readonly TWay[],
-): Promise<readonly (ClientsReport & { readonly way: TWay })[]> {
+): Promise<readonly (ClientsReport & { readonly way: TWay; readonly busy: string })[]> {
   const { size, messages, intervalMs } = PLANS[setting.isQuick ? "quick" : "full"];
   const redisUrl = await setting.startRedis();
   const server = await setting.startServer(name, redisUrl);
@@ -55,8 +55,13 @@ async function measure<TWay extends (typeof TRANSPORTS)[number] | "socket.io">(
   for (const way of ways) {
     await using clients = await setting.startClients();
     await clients.ask({ kind: "open", port, run: way, ways: [way], size, isCut: true });
+    const before = { clients: clients.cpuMs, server: server.cpuMs, at: performance.now() };
     await publisher.ask({ run: way, messages, intervalMs });
-    reports.push({ way, ...(await finish(clients, messages)) });
+    const percent = 100 / (performance.now() - before.at);
+    const clientsBusy = Math.round((clients.cpuMs - before.clients) * percent);
+    const serverBusy = Math.round((server.cpuMs - before.server) * percent);
+    const busy = `server busy ${serverBusy} %, clients ${clientsBusy} %`;
+    reports.push({ way, busy, ...(await finish(clients, messages)) });
   }
   return reports;
 }

@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { RedisHistory } from "../../src/history/index.ts";
 import { openLayer } from "../../src/layers/index.ts";
+import { openRedis } from "../../src/redis/index.ts";
+import { historyCases } from "../../src/testing/cases/history.ts";
 import { layerCasesFor, type LayerDriver } from "../../src/testing/cases/layer.ts";
 import { RedisCluster } from "./redis-cluster.ts";
 
@@ -14,6 +17,16 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
+});
+
+describe("RedisHistory on a cluster", () => {
+  for (const { name, run } of historyCases) {
+    test(name, async () => {
+      const prefix = `test-${randomUUID()}:`;
+      const open = () => new RedisHistory(openRedis(cluster.url), { prefix });
+      await expect(run(open)).resolves.toBeUndefined();
+    });
+  }
 });
 
 describe("RedisQueueLayer on a cluster", () => {

@@ -92,6 +92,21 @@ describe.each(TRANSPORTS)("connect over %s", (transport) => {
 });
 
 describe("connect", () => {
+  test("takes server-sent events and POST where no WebSocket gets through", async () => {
+    const { counter } = makeCounter();
+    await using server = await serve(() => ({ routes: [counter] }));
+    await using line = await WeakLine.to(server.server.port);
+    line.isWithoutUpgrades = true;
+    const changes: string[] = [];
+    const room = connect<typeof counter>(`${line.url}/counter`, {
+      onStatus: ({ status, transport }) => changes.push(`${status} ${transport}`),
+    });
+    onTestFinished(() => room.close());
+    expect(await room.request({ add: 5 })).toBe(1);
+    expect(changes).toEqual(["connecting websocket", "connecting sse", "open sse"]);
+    room.close();
+  });
+
   test("says so when the server's connection is gone, and what was sent has no answer", async () => {
     const never = Promise.withResolvers<void>();
     onTestFinished(() => never.resolve());

@@ -9,6 +9,8 @@ export class WeakLine implements AsyncDisposable {
   port: number;
   /** Whether what the server says is lost. */
   isDeaf = false;
+  /** Whether it lets no WebSocket through, as some proxies do. */
+  isWithoutUpgrades = false;
 
   private constructor(port: number) {
     this.port = port;
@@ -24,7 +26,11 @@ export class WeakLine implements AsyncDisposable {
           far.destroy();
         });
       }
-      near.on("data", (chunk) => far.write(chunk));
+      near.on("data", (chunk) => {
+        if (this.isWithoutUpgrades && /^upgrade:/im.test(chunk.toString())) {
+          near.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        } else far.write(chunk);
+      });
       far.on("data", (chunk) => this.isDeaf || near.write(chunk));
     });
   }

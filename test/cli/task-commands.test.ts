@@ -91,12 +91,12 @@ describe("tidings call and result", () => {
 
 describe("tidings list and status", () => {
   test("show workers that answer, and what waits", async () => {
-    const status = await run("status", FIXTURE, "-t", "0.4");
+    const status = await run("status", FIXTURE, "-t", "1.5");
     expect(status.code).toBe(0);
     expect(status.output).toMatch(/^WORKER +RUNNING +OF +DONE +UPTIME +QUEUES$/m);
     expect(status.output).toMatch(/^one@here +0 +10 +\d+ +\w+ +celery$/m);
     expect(status.output).toMatch(/^later +0 +1 +0$/m);
-    const json = await run("status", "-b", broker, "--json", "-t", "0.4");
+    const json = await run("status", "-b", broker, "--json", "-t", "1.5");
     expect(JSON.parse(json.output)).toMatchObject({
       workers: [{ name: "one@here", concurrency: 10, tasks: ["fixture.add"] }],
       queues: [
@@ -109,7 +109,7 @@ describe("tidings list and status", () => {
   test("list tasks, of the application or of the workers", async () => {
     const [own, asked] = await Promise.all([
       run("list", FIXTURE, "tasks"),
-      run("list", "-b", broker, "tasks", "--json", "-t", "0.4"),
+      run("list", "-b", broker, "tasks", "--json", "-t", "1.5"),
     ]);
     expect(own.output).toBe("TASK\nfixture.add");
     expect(JSON.parse(asked.output)).toEqual(["fixture.add"]);

@@ -63,7 +63,7 @@ describe("a server", () => {
 
   test("is not ready while the Redis of a layer is away", async () => {
     await using redis = await RedisServer.start();
-    const quiet = { url: redis.url, commandTimeoutMs: 200 };
+    const quiet = { url: redis.url, commandTimeoutMs: 1_000 };
     await using server = await serve(() => ({}), {}, { drivers: { layers: { quiet } } });
     expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
     await redis.kill();

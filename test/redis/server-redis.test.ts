@@ -167,12 +167,12 @@ test("fails a command that was under way when the connection broke", async () =>
 
 test("lets a blocking connection wait longer than commands may take, and wake when told", async () => {
   await using server = await RedisServer.start();
-  await using redis = openRedis({ url: server.url, commandTimeoutMs: 50 });
+  await using redis = openRedis({ url: server.url, commandTimeoutMs: 500 });
   await using connection = await redis.connect();
   const id = await connection.command(["CLIENT", "ID"]);
   const blocked = connection.command(["BLPOP", "list", "0"]);
   await using other = await redis.connect();
-  await expect(other.command(["BLPOP", "none", "0"], { timeoutMs: 150 })).rejects.toThrow(
+  await expect(other.command(["BLPOP", "none", "0"], { timeoutMs: 700 })).rejects.toThrow(
     "Redis did not answer in time",
   );
   await redis.command(["RPUSH", "list", "x"]);

@@ -242,7 +242,7 @@ function run(execution: Execution): Execution | Promise<Execution> {
   const end = (outcome: Outcome | undefined): Execution => {
     unwatch?.();
     report.close();
-    const isTimedOut = interruption.kind === "time-limit" && outcome?.kind !== "success";
+    const isTimedOut = interruption.kind === "time-limit";
     return {
       ...execution,
       record: report.record,

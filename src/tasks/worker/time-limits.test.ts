@@ -51,6 +51,17 @@ describe("a time limit", () => {
     expect(await result.record()).toMatchObject({ state: "FAILURE", runs: 1, result: null });
   });
 
+  test("is a failure, whatever a function returns that ends because of it", async () => {
+    await using tasks = makeTasks();
+    const obedient = defineWaiting(tasks, () => "half of it", { timeLimitMs: 20 });
+    await using worker = tasks.createWorker();
+    await worker.start();
+    const result = await obedient.delay();
+    await expect(result.get({ timeoutMs: 5_000 })).rejects.toMatchObject({
+      cause: { type: "TASK_TIME_LIMIT" },
+    });
+  });
+
   test("fires the signal before, when it is a soft one, and the function decides", async () => {
     await using tasks = makeTasks();
     const options = { softTimeLimitMs: 20, timeLimitMs: 5_000 };

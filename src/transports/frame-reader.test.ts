@@ -57,6 +57,12 @@ describe("FrameReader", () => {
     expect(said).toEqual(["ping ", "aéz", "next"]);
   });
 
+  test("refuses a frame that is not masked as soon as its length is there", () => {
+    expect(read([Buffer.from([FINAL | TEXT, 0x01])])).toEqual(["violation 1002"]);
+    expect(read([Buffer.from([FINAL | TEXT]), Buffer.from([0x01])])).toEqual(["violation 1002"]);
+    expect(read([Buffer.from([FINAL | TEXT])])).toEqual([]);
+  });
+
   test("a text may hold the very character that stands for what is no text", () => {
     expect(read([frame(FINAL | TEXT, Buffer.from("\uFFFD"))])).toEqual(["\uFFFD"]);
   });

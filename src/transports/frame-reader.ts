@@ -97,7 +97,9 @@ export class FrameReader {
     const first = bytes[start] ?? 0;
     const second = bytes[start + 1] ?? 0;
     const maskStart = start + 2 + extendedLengthBytes(second);
-    const payloadStart = maskStart + MASK_BYTES;
+    // One without a mask is refused as soon as its length is there: the mask would be waited for in vain.
+    const isMasked = (second & 0x80) !== 0;
+    const payloadStart = maskStart + (isMasked ? MASK_BYTES : 0);
     // Without its second byte the frame is too short in any case.
     if (payloadStart > bytes.length) {
       this.#head = Buffer.from(bytes.subarray(start));

@@ -103,6 +103,16 @@ describe("presence", () => {
     });
   });
 
+  test("refuses data that is too large for everybody to be told of", async () => {
+    const { first, told } = await startTwo();
+    const { connection } = connect("ada");
+    await first.track(connection, "room", "x".repeat(8_190));
+    await expect(first.track(connection, "room", "x".repeat(8_191))).rejects.toMatchObject({
+      code: "MESSAGE_TOO_LARGE",
+    });
+    expect(told).toEqual(["joined name:ada 1"]);
+  });
+
   test("lets everybody of a process leave that closes, and enter anew after a lapse", async () => {
     const layer = new MemoryLayer();
     class Lapsing extends MemoryPresence {

@@ -1,5 +1,5 @@
 import { userKey, type Connection } from "../channels/index.ts";
-import { toError } from "../core/errors.ts";
+import { TidingsError, toError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
 import type {
@@ -40,6 +40,8 @@ type Settings = {
   readonly [TName in keyof PresenceOptions]-?: NonNullable<PresenceOptions[TName]>;
 };
 
+/** What somebody may say of themselves, as JSON: it goes to everybody in the group. */
+const MAX_DATA_BYTES = 8_192;
 /** How many sweeps follow each other at once when there is much to do. */
 const MAX_SWEEPS = 50;
 
@@ -103,9 +105,11 @@ export class Presence {
    * Says that a session is there. Again, it changes the data.
    *
    * @throws {TidingsError} LAYER_INVALID_NAME for the name of the group; it has at most 90 characters.
+   *   MESSAGE_TOO_LARGE for data of more than 8,192 bytes of JSON.
    */
   async enter(session: PresenceSession, data: unknown = null): Promise<void> {
     assertGroupName(toPresenceGroup(session.group));
+    assertDataSize(data);
     this.#sessions.set(toText(session), { session, data });
     this.#start();
     await this.#enter(session, data);
@@ -216,6 +220,15 @@ export class Presence {
 
 function toSession({ channelName, user }: TrackedConnection, group: string): PresenceSession {
   return { group, key: user ? userKey(user) : `channel:${channelName}`, session: channelName };
+}
+
+function assertDataSize(data: unknown): void {
+  const bytes = Buffer.byteLength(JSON.stringify(data) ?? "null");
+  if (bytes <= MAX_DATA_BYTES) return;
+  throw new TidingsError(
+    "MESSAGE_TOO_LARGE",
+    `expected data of at most ${MAX_DATA_BYTES} bytes of JSON, got ${bytes}`,
+  );
 }
 
 /** The layer's group that is told of changes in a group. */

@@ -10,24 +10,32 @@ export interface Step {
 export interface StepResult {
   readonly passed: number;
   readonly failed: number;
+  /** What to read first when a step failed: a line for each test that did, or that passed only the second time. */
+  readonly notes: readonly string[];
 }
+
+/** Lines about single tests at the end of a run, at most: more of them say the same. */
+const MAX_NOTES = 20;
 
 /** A step that runs a command of `node_modules/.bin` or a script, and passes when that exits with 0. */
 export function check(name: string, command: string, ...args: readonly string[]): Step {
   return {
     name,
     run: async () =>
-      (await runCommand(command, args)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 },
+      (await runCommand(command, args)) === 0
+        ? { passed: 1, failed: 0, notes: [] }
+        : { passed: 0, failed: 1, notes: [`failed: ${name}`] },
   };
 }
 
 /**
- * Runs every step, also after one that failed, and prints what came of each.
+ * Runs every step, also after one that failed, and prints what came of each, failed tests last.
  *
  * The last line is `N passed, N failed`. Returns the exit code.
  */
 export async function runSteps(steps: readonly Step[]): Promise<number> {
   const lines: string[] = [];
+  const notes: string[] = [];
   let passed = 0;
   let failed = 0;
   for (const step of steps) {
@@ -36,10 +44,11 @@ export async function runSteps(steps: readonly Step[]): Promise<number> {
     const result = await step.run();
     passed += result.passed;
     failed += result.failed;
+    notes.push(...result.notes);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     lines.push(`${result.failed === 0 ? "ok    " : "FAILED"} ${step.name} (${seconds} s)`);
   }
-  console.log(`\n${lines.join("\n")}\n`);
+  console.log(`\n${[...lines, ...notes.slice(0, MAX_NOTES)].join("\n")}\n`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { runCommand, type Step, type StepResult } from "./step.ts";
+import { runCommand, type Step } from "./step.ts";
+import { readTestReport } from "./test-report.ts";
 
 /** A step that runs the tests of some of the projects in vitest.config.ts, and counts them. */
 export function testStep(
@@ -24,23 +25,10 @@ export function testStep(
           "--reporter=json",
           `--outputFile.json=${report}`,
         ]);
-        return countTests(await readFile(report, "utf8").catch(() => "{}"), code);
+        return readTestReport(await readFile(report, "utf8").catch(() => "{}"), code);
       } finally {
         await rm(folder, { recursive: true });
       }
     },
   };
-}
-
-/** Reads the counts of a report; a run that failed without a failed test counts as one failure. */
-function countTests(text: string, code: number): StepResult {
-  const report: unknown = JSON.parse(text);
-  const passed = numberAt(report, "numPassedTests");
-  const failed = numberAt(report, "numTotalTests") - passed;
-  return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
-}
-
-function numberAt(report: unknown, key: string): number {
-  const value: unknown = Object.entries(Object(report)).find(([name]) => name === key)?.[1];
-  return typeof value === "number" ? value : 0;
 }

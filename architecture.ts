@@ -24,7 +24,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ["core", "protocol", "layers", "channels", "transports", "app"],
   client: ["core", "protocol"],
   react: ["core", "client"],
-  cli: ["core", "app", "server", "tasks", "channels", "layers", "history"],
+  cli: ["core", "sqlite", "app", "server", "tasks", "channels", "layers"],
   testing: [
     "core",
     "protocol",

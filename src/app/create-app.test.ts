@@ -24,9 +24,27 @@ test("an application names its drivers without their credentials", async () => {
   await using app = createApp({ name: "test", broker });
   expect(app.drivers).toEqual({
     layer: "memory:",
+    history: "memory:",
+    presence: "memory:",
     broker: "amqp://one/shop;amqp://two/shop",
     results: "rpc://",
     cache: "memory:",
+  });
+});
+
+test("what an application says nothing of is on the Redis of its layer", async () => {
+  const layer = { url: ["redis://user:secret@one:7000", "redis://two"] };
+  await using app = createApp({ name: "test", broker: "memory:", layer });
+  expect(app.drivers).toMatchObject({
+    layer: "redis://one:7000 redis://two",
+    history: "redis://one:7000",
+    presence: "redis://one:7000",
+  });
+  await using own = createApp({ name: "test", broker: "memory:", layer: app.layer });
+  expect(own.drivers).toMatchObject({
+    layer: "one of its own",
+    history: "none",
+    presence: "memory:",
   });
 });
 

@@ -7,7 +7,6 @@ import {
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { withoutCredentials } from "../core/without-credentials.ts";
 import {
   historyOfLayer,
   openHistory,
@@ -22,6 +21,7 @@ import {
 } from "../layers/index.ts";
 import { openPresence, Presence, type PresenceSettings } from "../presence/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
+import { describeDrivers, type AppDrivers } from "./describe-drivers.ts";
 import { toHistorySource, type HistorySource } from "./history-source.ts";
 
 /** A layer's URL, its settings where a URL is not enough, or a layer of your own. */
@@ -66,14 +66,6 @@ export interface AppOptions {
   readonly cache?: string | undefined;
   /** @default silent */
   readonly logger?: Logger | undefined;
-}
-
-/** The drivers of an application, as URLs without credentials. */
-export interface AppDrivers {
-  readonly layer: string;
-  readonly broker: string;
-  readonly results: string;
-  readonly cache: string;
 }
 
 /** An application: its drivers and its tasks. */
@@ -174,7 +166,9 @@ export function createApp(options: AppOptions): App {
       `layer \`${layerName}\` is one of your own: say with \`history\` where its histories are kept`,
     );
   };
-  const presence = openPresenceOf(options, layer);
+  const presenceSettings = toPresenceSettings(options.presence, layerSource);
+  const store = openPresence(presenceSettings);
+  const presence = new Presence({ store, layer, logger, graceMs: presenceSettings.graceMs });
   const cache = openCache(cacheUrl);
   const tasks = createTasks({
     ...options.taskSettings,
@@ -193,12 +187,14 @@ export function createApp(options: AppOptions): App {
   };
   return {
     name,
-    drivers: {
-      layer: describeLayer(layerSource),
-      broker: withoutCredentials(brokerUrl),
-      results: withoutCredentials(resultsUrl),
-      cache: withoutCredentials(cacheUrl),
-    },
+    drivers: describeDrivers({
+      layer: layerSource,
+      history: toHistorySource(options.history, layerSource),
+      presence: presenceSettings,
+      broker: brokerUrl,
+      results: resultsUrl,
+      cache: cacheUrl,
+    }),
     layer,
     layers,
     getLayer,
@@ -224,13 +220,10 @@ export function createApp(options: AppOptions): App {
   };
 }
 
-function openPresenceOf(
-  { presence, layer: source = "memory:", logger }: AppOptions,
-  layer: ChannelLayer,
-): Presence {
-  const settings = typeof presence === "string" ? { url: presence } : (presence ?? {});
-  const store = openPresence({ ...presenceBeside(source), ...settings });
-  return new Presence({ store, layer, logger, graceMs: settings.graceMs });
+/** Where it is kept who is there: what is said, and the rest as the layer has it. */
+function toPresenceSettings(wanted: AppOptions["presence"], layer: LayerSource): PresenceSettings {
+  const settings = typeof wanted === "string" ? { url: wanted } : wanted;
+  return { ...presenceBeside(layer), ...settings };
 }
 
 /** Where it is kept who is there if nothing is said: on the layer's Redis, or in memory. */
@@ -238,12 +231,4 @@ function presenceBeside(layer: LayerSource): PresenceSettings {
   if (typeof layer === "object" && "groupSend" in layer) return { url: "memory:" };
   const { symmetricEncryptionKeys: _, serializerFormat: __, ...settings } = historyOfLayer(layer);
   return settings;
-}
-
-function describeLayer(source: LayerSource): string {
-  if (typeof source === "string") return withoutCredentials(source);
-  if ("groupSend" in source) return "a layer of its own";
-  const { url = source.client ? "redis:" : "memory:" } = source;
-  const urls = typeof url === "string" ? [url] : url;
-  return urls.map(withoutCredentials).join(" ");
 }

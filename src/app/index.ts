@@ -15,9 +15,9 @@ export {
 export {
   createApp,
   type App,
-  type AppDrivers,
   type AppOptions,
   type GroupSendOptions,
   type LayerSource,
 } from "./create-app.ts";
+export type { AppDrivers } from "./describe-drivers.ts";
 export type { HistorySource } from "./history-source.ts";

@@ -89,8 +89,8 @@ export class WorkerGroup {
       launch: () => {
         const isSpeaker = number === 1 && isFirstLaunch;
         isFirstLaunch = false;
-        const historyFile = join(this.#folder, "history.db");
-        return this.#launch({ number, port: this.#options.port, historyFile, isSpeaker });
+        const { port } = this.#options;
+        return this.#launch({ number, port, folder: this.#folder, isSpeaker });
       },
     };
   }

@@ -1,8 +1,8 @@
 import cluster from "node:cluster";
 import { Socket } from "node:net";
 
-import { joinSharedHistory } from "../history/index.ts";
 import { joinSharedMemory } from "../layers/index.ts";
+import { joinSharedFolder } from "../sqlite/index.ts";
 import type { ServerDescription } from "./banner.ts";
 
 /** Where a worker of `serve --workers` finds what it is told. */
@@ -15,8 +15,8 @@ export interface Seat {
   /** From 1 on; its successor has the same. */
   readonly number: number;
   readonly port: number;
-  /** The file of the histories that the workers share. */
-  readonly historyFile: string;
+  /** What the workers share that a stream is not for, as files. */
+  readonly folder: string;
   /** Whether it says what is the same for all workers. */
   readonly isSpeaker: boolean;
 }
@@ -30,7 +30,7 @@ export interface Announcement {
 /**
  * Takes this process's place among the workers of `serve --workers`; nothing when it is none of them.
  *
- * From then on `memory:` layers are shared. What this process starts itself is no worker.
+ * From then on `memory:` layers, histories and presence are shared. What this process starts itself is no worker.
  */
 export function takeSeat(): Seat | undefined {
   const text = process.env[SEAT_VARIABLE];
@@ -38,7 +38,7 @@ export function takeSeat(): Seat | undefined {
   if (text === undefined || !cluster.isWorker) return undefined;
   const seat: unknown = JSON.parse(text);
   if (!isSeat(seat)) throw new TypeError(`expected ${SEAT_VARIABLE} to be a seat`);
-  joinSharedHistory(seat.historyFile);
+  joinSharedFolder(seat.folder);
   joinSharedMemory(new Socket({ fd: MEMORY_FD }).unref());
   return seat;
 }
@@ -59,6 +59,6 @@ function isSeat(value: unknown): value is Seat {
     value !== null &&
     "number" in value &&
     "port" in value &&
-    "historyFile" in value
+    "folder" in value
   );
 }

@@ -21,5 +21,4 @@ export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";
 export { RedisHistory, type RedisHistoryOptions } from "./redis.ts";
 export { historyOfLayer, openHistory, type HistorySettings } from "./open-history.ts";
 export { RecordedGroups, type RecordedGroupsOptions } from "./recorded-groups.ts";
-export { joinSharedHistory } from "./shared-history.ts";
 export { SqliteHistory, type SqliteHistoryOptions } from "./sqlite.ts";

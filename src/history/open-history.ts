@@ -6,11 +6,10 @@ import {
   type SerializerFormat,
 } from "../layers/index.ts";
 import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
-import { parseSqlitePath } from "../sqlite/index.ts";
+import { parseSqlitePath, sharedFile } from "../sqlite/index.ts";
 import type { GroupHistory } from "./history.ts";
 import { MemoryHistory } from "./memory.ts";
 import { RedisHistory } from "./redis.ts";
-import { sharedHistoryFile } from "./shared-history.ts";
 import { SqliteHistory } from "./sqlite.ts";
 
 /** Where histories are, and their options. */
@@ -40,7 +39,7 @@ export function openHistory(
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
     case "memory": {
-      const file = sharedHistoryFile();
+      const file = sharedFile("history.db");
       return file === undefined ? new MemoryHistory() : openFile(file, layerName);
     }
     case "sqlite":

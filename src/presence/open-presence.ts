@@ -1,6 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
 import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
-import { parseSqlitePath } from "../sqlite/index.ts";
+import { parseSqlitePath, sharedFile } from "../sqlite/index.ts";
 import { MemoryPresence } from "./memory.ts";
 import type { PresenceStore } from "./presence-store.ts";
 import type { PresenceOptions } from "./presence.ts";
@@ -25,8 +25,10 @@ export function openPresence(target: string | PresenceSettings): PresenceStore {
   const { url, client, graceMs: _, ...options } = settings;
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
-    case "memory":
-      return new MemoryPresence();
+    case "memory": {
+      const file = sharedFile("presence.db");
+      return file === undefined ? new MemoryPresence() : new SqlitePresence(file);
+    }
     case "sqlite":
       return new SqlitePresence(parseSqlitePath(url));
     case "redis":

@@ -55,9 +55,21 @@ function isGone(pid: number): boolean {
   }
 }
 
-test("workers have one history in memory: a cursor of one is good in the other", async () => {
+test("workers have one history and one presence in memory", async () => {
   await using server = serve();
   const url = await urlOf(server);
+  await expectSameHistory(url);
+  expect(await countPresent(url)).toEqual(new Map(pidsOf(server).map((pid) => [pid, 4])));
+  await server.until(/left hall, which has 0\n/);
+  const changes = server.output.match(/^\w+ hall, which has \d$/gm) ?? [];
+  expect(changes.toSorted()).toEqual([
+    ...[1, 2, 3, 4].map((count) => `joined hall, which has ${count}`),
+    ...[0, 1, 2, 3].map((count) => `left hall, which has ${count}`),
+  ]);
+});
+
+/** A cursor of one is good in the other. */
+async function expectSameHistory(url: string): Promise<void> {
   // A connection each, which the workers get in turn.
   const headers = { connection: "close" };
   const poll = async (cursor = "") => {
@@ -80,7 +92,24 @@ test("workers have one history in memory: a cursor of one is good in the other",
       .poll(async () => (await poll(cursor)).events.map(({ data }) => data))
       .toEqual([1, 2, 3, 4]);
   }
-});
+}
+
+/** How many of four connections, two with each worker, each worker knows; they close. */
+async function countPresent(url: string): Promise<ReadonlyMap<number, number>> {
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 4; n++) {
+    sockets.push(await Socket.open(`${url.replace("http", "ws")}/present`));
+  }
+  await Promise.all(sockets.map((socket) => socket.next()));
+  const counts = new Map<number, number>();
+  for (let asked = 0; asked < 4; asked++) {
+    const response = await fetch(`${url}/hall`, { headers: { connection: "close" } });
+    const [pid, count] = (await response.json()) as [number, number];
+    counts.set(pid, count);
+  }
+  for (const socket of sockets) socket.raw.close();
+  return counts;
+}
 
 /** Speaks over one connection by requests of which each goes to the next process (PROTOCOL.md 10.2). */
 async function expectCarriedInTurn(url: string): Promise<void> {

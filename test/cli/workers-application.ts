@@ -17,6 +17,10 @@ const app = createApp({
   broker: "memory:",
   layer: process.env["LAYER_URL"] ?? "memory:",
   layers: { side: "memory:" },
+  presence: { graceMs: 50 },
+});
+app.presence.onChange(({ kind, group, count }) => {
+  process.stdout.write(`${kind} ${group}, which has ${count}\n`);
 });
 const said = z.object({ text: z.string(), from: z.number() });
 
@@ -33,6 +37,13 @@ export default application({
       },
       on: {
         said: (connection, { text, from }) => connection.send({ text, from, heardBy: process.pid }),
+      },
+    }),
+    consumer({
+      path: "/present",
+      async connect(connection) {
+        await app.presence.track(connection, "hall");
+        connection.send(process.pid);
       },
     }),
     feed({
@@ -61,6 +72,10 @@ export default application({
     if (pathname === "/exit") process.exit(3);
     if (pathname === "/jobs") {
       for (let n = 0; n < 10; n++) await app.layer.send("jobs", { type: "job", n });
+    }
+    if (pathname === "/hall") {
+      const { count } = await app.presence.read("hall");
+      return Response.json([process.pid, count]);
     }
     if (pathname.startsWith("/log/")) {
       const n = Number(pathname.slice("/log/".length));

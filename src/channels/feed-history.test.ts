@@ -69,9 +69,12 @@ test("what the history has not any more is a reset, from the state", async () =>
   const one = await follow(place.open(counter));
   await place.sendWith({ size: 2 }, 1, 2, 3);
   const late = await follow(place.open(counter), one.events[0]?.cursor);
-  expect(late.events).toEqual([{ cursor: one.events[3]?.cursor, data: "now", reset: true }]);
+  expect(late.events).toEqual([
+    { cursor: one.events[3]?.cursor, data: "now", reset: { reason: "evicted" } },
+  ]);
   const strange = await follow(place.open(counter), "strange1.1");
-  expect(strange.events).toEqual(late.events);
+  const reset = { reason: "epoch-changed" };
+  expect(strange.events).toEqual(late.events.map((event) => ({ ...event, reset })));
 });
 
 test("what the group was sent without history is told to those who are there, and has no place", async () => {
@@ -112,7 +115,7 @@ test("a history that begins anew is told as a reset with the state, before anyth
   await expect.poll(() => one.data.length).toBe(3);
   await place.send(3);
   await expect.poll(() => one.data.length).toBe(4);
-  expect(one.events[2]).toMatchObject({ data: "now", reset: true });
+  expect(one.events[2]).toMatchObject({ data: "now", reset: { reason: "epoch-changed" } });
   expect(one.data).toEqual(["now", 1, "now", 3]);
 });
 
@@ -135,7 +138,7 @@ test("what comes while the state is loaded after a reset is told once, behind it
   expect(one.data).toEqual(["now"]);
   release();
   await expect.poll(() => one.data.length).toBeGreaterThan(1);
-  expect(one.events[1]).toMatchObject({ data: "now", reset: true });
+  expect(one.events[1]).toMatchObject({ data: "now", reset: { reason: "epoch-changed" } });
   await place.send(4);
   await expect.poll(() => one.data.at(-1)).toBe(4);
   const told = one.data.slice(2);

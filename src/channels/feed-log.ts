@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 
-import { formatCursor, parseCursor, type FeedEvent, type Position } from "../protocol/index.ts";
+import {
+  formatCursor,
+  parseCursor,
+  type FeedEvent,
+  type Position,
+  type ResetReason,
+} from "../protocol/index.ts";
 
 /**
  * The last events of one running feed, and the state that a newcomer starts from.
@@ -83,11 +89,11 @@ export class FeedLog {
   }
 
   /** The state and what came after it, or `undefined` when there is none that leads up to now. */
-  state(isReset = false): readonly FeedEvent[] | undefined {
+  state(reason?: ResetReason): readonly FeedEvent[] | undefined {
     const later = this.#state && this.after(this.#state.offset);
     if (!this.#state || !later) return undefined;
     const { event } = this.#state;
-    return [isReset ? { ...event, reset: true } : event, ...later];
+    return [reason ? { ...event, reset: { reason } } : event, ...later];
   }
 
   /** What came after an offset, or `undefined` when that is no longer kept. */
@@ -95,6 +101,13 @@ export class FeedLog {
     if (offset > this.#offset || offset < this.#from) return undefined;
     const first = this.#events.findIndex((each) => each.offset > offset);
     return first === -1 ? [] : this.#events.slice(first).map(({ event }) => event);
+  }
+
+  /** Why it cannot be told what came after a cursor. */
+  lossAfter(cursor: string): ResetReason {
+    const position = parseCursor(cursor);
+    const isOurs = position?.epoch === this.#epoch && position.offset <= this.#offset;
+    return isOurs ? "evicted" : "epoch-changed";
   }
 
   /** Up to which offset somebody with a cursor has seen everything, here or in another process. */

@@ -2,7 +2,7 @@ import { isTidingsError, toError, TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
 import type { HistoryEntry, RecordedGroups, Recovery } from "../history/index.ts";
 import { recordedGroup, type ChannelLayer, type LayerMessage } from "../layers/index.ts";
-import { parseCursor, type FeedEvent, type Position } from "../protocol/index.ts";
+import { parseCursor, type FeedEvent, type Position, type ResetReason } from "../protocol/index.ts";
 import { FeedLog } from "./feed-log.ts";
 import { toNews, type FeedNews } from "./feed-reaction.ts";
 import { joinRecovery } from "./feed-recovery.ts";
@@ -84,8 +84,8 @@ export class FeedSource {
   #unlisten: (() => void) | undefined;
   /** Ends following the group's history. */
   #unfollow: (() => void) | undefined;
-  /** The history has begun anew: nothing is told before the state, from anew. */
-  #isReset = false;
+  /** Why the history has begun anew, if it has: nothing is told before the state, from anew. */
+  #reset: ResetReason | undefined;
   #linger: NodeJS.Timeout | undefined;
   /** Those who wait in `follow` for what they have missed. */
   #arrivals = 0;
@@ -186,7 +186,7 @@ export class FeedSource {
     this.#unfollow = await recorded.follow(group, {
       onStart: (position) => (this.#log = new FeedLog(definition.keep, position)),
       onEntry: (entry) => this.#onEntry(entry),
-      onReset: (_reason, position) => this.#restart(position),
+      onReset: (reason, position) => this.#restart(reason, position),
     });
     if (this.#state === "stopped") this.#unfollow();
   }
@@ -230,9 +230,9 @@ export class FeedSource {
   }
 
   /** Begins anew where the history did, with the state for everybody. */
-  #restart(position: Position): void {
+  #restart(reason: ResetReason, position: Position): void {
     this.#log = new FeedLog(this.#options.definition.keep, position);
-    this.#isReset = true;
+    this.#reset = reason;
     this.#refresh();
   }
 
@@ -266,9 +266,9 @@ export class FeedSource {
   /** Tells everybody the state, and what came while it loaded again after it, at its old place. */
   #tellState(data: unknown, offset: number): void {
     this.#log.setState(data, offset);
-    const events = this.#log.state(this.#isReset);
+    const events = this.#log.state(this.#reset);
     if (!events) this.#isStale = true;
-    else this.#isReset = false;
+    else this.#reset = undefined;
     for (const event of events ?? []) this.#publish(event);
   }
 
@@ -302,7 +302,7 @@ export class FeedSource {
       // From here to the end of a round nothing is awaited, so nothing can come in between.
       const missed = this.#missed(cursor, recovery);
       const isAsked = !position || recovery?.kind === "reset" || asked >= MAX_ASKS;
-      const events = missed ?? (isAsked ? this.#stateNow(cursor !== undefined) : undefined);
+      const events = missed ?? (isAsked ? this.#stateNow(cursor, recovery) : undefined);
       if (events) {
         for (const event of events) follower.deliver(event);
         if (this.#state === "ended") follower.end();
@@ -328,8 +328,10 @@ export class FeedSource {
   }
 
   /** The state and what came after it; `undefined` when it must be loaded first. */
-  #stateNow(isReset: boolean): Events | undefined {
-    return this.#log.state(isReset) ?? (this.#options.definition.snapshot ? undefined : []);
+  #stateNow(cursor: string | undefined, recovery: Recovery | undefined): Events | undefined {
+    const told = recovery?.kind === "reset" ? recovery.reason : undefined;
+    const reason = cursor === undefined ? undefined : (told ?? this.#log.lossAfter(cursor));
+    return this.#log.state(reason) ?? (this.#options.definition.snapshot ? undefined : []);
   }
 
   async #recover(position: Position): Promise<Recovery | undefined> {
@@ -355,7 +357,7 @@ export class FeedSource {
   }
 
   #publish(event: FeedEvent, offset = Infinity): void {
-    if (this.#isReset) return;
+    if (this.#reset) return;
     for (const [follower, seen] of this.#followers) if (offset > seen) follower.deliver(event);
   }
 

@@ -1,4 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
+import type { ResetReason } from "../protocol/index.ts";
 import type {
   ConsumerTypes,
   EventFrom,
@@ -18,7 +19,7 @@ import type { TransportChoice } from "./transports/transport-names.ts";
  * `connection-gone` when another connection had to be begun, which has the missed messages of groups with
  * a history only; `too-far`, `evicted` or `epoch-changed` when it, or a group's history, went not so far back.
  */
-export type ResetListener = (reason: string) => void;
+export type ResetListener = (reason: ResetReason | "connection-gone") => void;
 
 /** How many messages may wait. */
 export interface QueueOptions {

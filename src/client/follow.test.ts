@@ -88,7 +88,7 @@ class FeedServer {
     if (offset >= 0) return this.#events.slice(offset);
     // Without a cursor, the state is the last event; with a strange one, from anew.
     const state = this.#events.slice(-1);
-    return cursor === null ? state : state.map((event) => ({ ...event, reset: true }));
+    return cursor === null ? state : state.map((event) => ({ ...event, reset: RESET }));
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -118,6 +118,9 @@ class FeedServer {
     const send = (): void => {
       for (const event of events) {
         const sse = { id: event.cursor, data: JSON.stringify(event.data) };
+        if (isSse && event.reset) {
+          response.write(formatSseEvent({ event: "reset", data: JSON.stringify(event.reset) }));
+        }
         response.write(isSse ? formatSseEvent(sse) : formatNdjson(event));
         sent = event.cursor;
       }
@@ -266,8 +269,7 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     server.add(1, 2, 3);
     expect(await begin(server, { transport, cursor: "e.1" }).next()).toBe(2);
     const { value } = await begin(server, { transport, cursor: "stränge .&=" }).events.next();
-    const reset = transport === "sse" ? {} : { reset: true };
-    expect(value).toEqual({ cursor: "e.3", data: 3, ...reset });
+    expect(value).toEqual({ cursor: "e.3", data: 3, reset: RESET });
   });
 
   test("comes back when the server is away or overloaded, and says when", async () => {
@@ -416,6 +418,7 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
 });
 
 /** A proxy that knows no WebSockets. */
+const RESET = { reason: "evicted" } as const;
 const noWebSockets: Fault = (_, response) => {
   if ("writeHead" in response) return false;
   response.end("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

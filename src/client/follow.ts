@@ -1,6 +1,12 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertPositiveInteger } from "../core/options.ts";
-import { isFeedEnd, isFeedEvent, type FeedEvent } from "../protocol/index.ts";
+import {
+  isFeedEnd,
+  isFeedEvent,
+  isFeedReset,
+  type FeedEvent,
+  type Reset,
+} from "../protocol/index.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { Closing, StatusListener } from "./status.ts";
@@ -48,8 +54,8 @@ export interface FollowedEvent<TData = unknown> {
   /** Where to go on after this event. */
   readonly cursor: string;
   readonly data: TData;
-  /** Present when the cursor could not be continued from, and this is the state from anew. */
-  readonly reset?: true;
+  /** Why the cursor could not be continued from, when this is the state from anew. */
+  readonly reset?: Reset;
 }
 
 /** What the events of a feed carry. */
@@ -130,13 +136,18 @@ async function* run({
 function untilEnd(attempt: Attempt<unknown>): Attempt<FeedEvent> {
   return async function* hear(options): AsyncGenerator<FeedEvent, Closing> {
     const frames = attempt(options);
+    /** An event stream says it before the event. */
+    let reset: Reset | undefined;
     try {
       for (;;) {
         const { done, value } = await frames.next();
         if (done) return value;
         if (isFeedEnd(value)) return ENDED;
-        if (!isFeedEvent(value)) throw new TidingsError("CLIENT_PROTOCOL", "expected an event");
-        yield value;
+        if (isFeedEvent(value)) {
+          yield reset ? { ...value, reset } : value;
+          reset = undefined;
+        } else if (isFeedReset(value)) ({ reset } = value);
+        else throw new TidingsError("CLIENT_PROTOCOL", "expected an event");
       }
     } finally {
       await frames.return(ENDED);

@@ -155,10 +155,10 @@ export class SharedTab {
       this.#isBehind = true;
       return;
     }
-    const { cursor, data } = event;
+    const { cursor, data, reset = { reason: "evicted" } } = event;
     // The state from anew, for who was somewhere else.
     const isReset = previous === undefined && this.#cursor !== undefined;
-    this.#queue.push(isReset ? { cursor, data, reset: true } : { cursor, data });
+    this.#queue.push(isReset ? { cursor, data, reset } : { cursor, data });
     this.#cursor = cursor;
     if (this.#seen.size >= MAX_SEEN) this.#seen.clear();
     this.#seen.add(cursor);

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../core/backoff.ts";
 import { toError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Position } from "../protocol/index.ts";
-import type { GroupHistory, HistoryEntry, Recovery, ResetReason } from "./history.ts";
+import type { Position, ResetReason } from "../protocol/index.ts";
+import type { GroupHistory, HistoryEntry, Recovery } from "./history.ts";
 
 /** Somebody who follows a group. The calls are synchronous, and MUST NOT throw. */
 export interface TailFollower {

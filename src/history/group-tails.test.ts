@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 
-import type { Position } from "../protocol/index.ts";
+import type { Position, ResetReason } from "../protocol/index.ts";
 import { FragileHistory } from "../testing/index.ts";
 import type { TailFollower } from "./group-tail.ts";
 import { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
-import type { GroupHistory, HistoryEntry, ResetReason } from "./history.ts";
+import type { GroupHistory, HistoryEntry } from "./history.ts";
 
 test("a follower hears every entry from its position on, in order and once", async () => {
   const { history, tails } = open();

@@ -1,5 +1,5 @@
 import type { LayerMessage, OutgoingMessage } from "../layers/index.ts";
-import type { Position } from "../protocol/index.ts";
+import type { Position, ResetReason } from "../protocol/index.ts";
 
 /** A message that a group was sent, and its place there. */
 export interface HistoryEntry {
@@ -15,20 +15,6 @@ export interface HistoryBounds {
   /** For how long, in milliseconds, at most a day. @default 300_000 */
   readonly ageMs?: number | undefined;
 }
-
-/** The reasons that there are. */
-export const RESET_REASONS = ["epoch-changed", "evicted", "too-far"] as const;
-
-/**
- * Why what came after a position can no longer be told.
- *
- * | reason          | what happened                                                      |
- * | --------------- | ------------------------------------------------------------------ |
- * | `epoch-changed` | the group's history has begun anew: the store lost it, or was emptied |
- * | `evicted`       | what came next is older than is kept, or there was too much of it    |
- * | `too-far`       | more is missed than was asked for                                   |
- */
-export type ResetReason = (typeof RESET_REASONS)[number];
 
 /** What came after a position: all of it, or why not. Never a part. */
 export type Recovery =

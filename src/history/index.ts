@@ -6,14 +6,13 @@
  *
  * @module
  */
-export { RESET_REASONS } from "./history.ts";
+export { RESET_REASONS, type ResetReason } from "../protocol/index.ts";
 export type {
   GroupHistory,
   HistoryBounds,
   HistoryEntry,
   HistoryListener,
   Recovery,
-  ResetReason,
 } from "./history.ts";
 export type { TailCounts, TailFollower } from "./group-tail.ts";
 export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";

@@ -7,11 +7,10 @@ import {
   type CodecOptions,
   type OutgoingMessage,
 } from "../layers/index.ts";
-import type { Position } from "../protocol/index.ts";
+import { RESET_REASONS, type Position } from "../protocol/index.ts";
 import type { Redis, RedisArgument, RedisReply, RedisScript } from "../redis/index.ts";
 import { DEFAULT_LIMIT, EPOCH_TTL_MS, toHistoryBounds } from "./history-bounds.ts";
 import {
-  RESET_REASONS,
   type GroupHistory,
   type HistoryBounds,
   type HistoryEntry,

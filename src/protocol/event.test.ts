@@ -10,15 +10,17 @@ describe("isFeedEvent", () => {
     for (const data of [null, false, 0, "", {}, []]) {
       expect(isFeedEvent({ cursor: "a.1", data })).toBe(true);
     }
-    expect(isFeedEvent({ cursor: "a.1", data: 1, reset: true })).toBe(true);
+    expect(isFeedEvent({ cursor: "a.1", data: 1, reset: { reason: "evicted" } })).toBe(true);
   });
 
-  test.each([...JUNK, { cursor: "a.1" }, { cursor: "a.1", data: 1, reset: "yes" }])(
-    "refuses %o",
-    (value) => {
-      expect(isFeedEvent(value)).toBe(false);
-    },
-  );
+  test.each([
+    ...JUNK,
+    { cursor: "a.1" },
+    { cursor: "a.1", data: 1, reset: true },
+    { cursor: "a.1", data: 1, reset: {} },
+  ])("refuses %o", (value) => {
+    expect(isFeedEvent(value)).toBe(false);
+  });
 });
 
 describe("isFeedEnd", () => {

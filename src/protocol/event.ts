@@ -1,3 +1,5 @@
+import type { Reset } from "./reset.ts";
+
 /** One event of a feed, the same on every delivery. */
 export interface FeedEvent {
   /** Where to go on after this event. Opaque and URL-safe. */
@@ -5,7 +7,7 @@ export interface FeedEvent {
   /** What happened, in JSON. */
   readonly data: unknown;
   /** Present when the client's cursor could not be continued from: this is the state, from anew. */
-  readonly reset?: true;
+  readonly reset?: Reset;
 }
 
 /** The WebSocket subprotocol with which frames carry the whole event instead of its data alone. */
@@ -17,8 +19,15 @@ export function isFeedEvent(value: unknown): value is FeedEvent {
     isRecord(value) &&
     typeof value["cursor"] === "string" &&
     "data" in value &&
-    (value["reset"] === undefined || value["reset"] === true)
+    (value["reset"] === undefined || isFeedReset(value))
   );
+}
+
+/** Whether a value from the wire says, before the event, that it is the state from anew. */
+export function isFeedReset(value: unknown): value is { readonly reset: Reset } {
+  if (!isRecord(value)) return false;
+  const { reset } = value;
+  return isRecord(reset) && typeof reset["reason"] === "string";
 }
 
 /** Whether a value from the wire says that the feed has ended: `{ "end": true }`. */

@@ -29,11 +29,13 @@ export { isErrorBody, type ErrorBody } from "./error-body.ts";
 export {
   isFeedEnd,
   isFeedEvent,
+  isFeedReset,
   isPollAnswer,
   SUBPROTOCOL,
   type FeedEvent,
   type PollAnswer,
 } from "./event.ts";
+export { RESET_REASONS, type Reset, type ResetReason } from "./reset.ts";
 export { NdjsonParser, type NdjsonParserOptions } from "./ndjson-parser.ts";
 export { formatNdjson } from "./ndjson.ts";
 export { parseWait } from "./prefer.ts";

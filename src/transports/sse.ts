@@ -16,9 +16,16 @@ const sse: StreamFormat = {
   failure: Buffer.from(`retry: ${RETRY_MS}\n${formatSseComment("the feed has failed")}`),
   retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
   encode: encodeOnce((event: FeedEvent) =>
-    formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) }),
+    [toReset(event), formatSseEvent({ id: event.cursor, data: JSON.stringify(event.data) })].join(
+      "",
+    ),
   ),
 };
+
+/** Goes before the state, which `onmessage` is to get as ever; without an id, so that it moves nobody on. */
+function toReset({ reset }: FeedEvent): string {
+  return reset ? formatSseEvent({ event: "reset", data: JSON.stringify(reset) }) : "";
+}
 
 /** Serves a feed to an `EventSource`. */
 export async function serveSse(exchange: FeedExchange): Promise<void> {

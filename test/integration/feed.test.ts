@@ -1,4 +1,5 @@
 import { feed, forward, refresh } from "tidings";
+import { follow, TRANSPORTS } from "tidings/client";
 import { describe, expect, test } from "vitest";
 
 import { serve, type TestServer } from "./serve.ts";
@@ -10,7 +11,7 @@ interface Page {
   readonly events: readonly {
     readonly cursor: string;
     readonly data: unknown;
-    readonly reset?: true;
+    readonly reset?: { readonly reason: string };
   }[];
   readonly end?: true;
 }
@@ -138,12 +139,44 @@ describe("a feed with a snapshot", () => {
     expect(await socket.next()).toEqual(missed.events[0]);
   });
 
-  test("starts over from the state when a cursor is unknown, and says so", async () => {
+  test("starts over from the state when a cursor is unknown, and says why (PROTOCOL.md 2.1)", async () => {
     const { topics } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     for (const cursor of ["junk", "%00", "a".repeat(1_000), "bm90LW91cnM~12"]) {
       const { events } = await poll(`${server.url}/topics?cursor=${cursor}`);
-      expect(events).toMatchObject([{ data: ["first"], reset: true }]);
+      expect(events).toMatchObject([{ data: ["first"], reset: { reason: "epoch-changed" } }]);
+    }
+  });
+
+  test("says on every delivery that what came after a cursor is kept no longer (PROTOCOL.md 5.1)", async () => {
+    const changes = feed({ path: "/changes", group: "changes", snapshot: () => "now", keep: 1 });
+    await using server = await serve(() => ({ routes: [changes] }));
+    const url = `${server.url}/changes`;
+    const { cursor } = await poll(url);
+    for (const number of [1, 2]) await server.app.groupSend("changes", { type: "number", number });
+    const { events, ...page } = await poll(`${url}?cursor=${cursor}`);
+    const reset = { reason: "evicted" };
+    expect(events).toEqual([{ cursor: page.cursor, data: "now", reset }]);
+    await using sse = await openStream(url, {
+      accept: "text/event-stream",
+      "last-event-id": cursor,
+    });
+    expect(await sse.until("\n\n")).toBe(": ok\n\n");
+    expect(await sse.until("\n\n")).toBe(`event: reset\ndata: {"reason":"evicted"}\n\n`);
+    expect(await sse.until("\n\n")).toBe(`id: ${page.cursor}\ndata: "now"\n\n`);
+    await using ndjson = await openStream(`${url}?cursor=${cursor}`, {
+      accept: "application/x-ndjson",
+    });
+    expect(await ndjson.until("\n")).toBe("\n");
+    expect(JSON.parse(await ndjson.until("\n"))).toEqual(events[0]);
+    await using socket = await Socket.open(`${server.webSocketUrl}/changes?cursor=${cursor}`, [
+      "tidings.v1",
+    ]);
+    expect(await socket.next()).toEqual(events[0]);
+    for (const transport of TRANSPORTS) {
+      const followed = follow(url, { transport, cursor });
+      expect((await followed.next()).value).toEqual(events[0]);
+      await followed.return();
     }
   });
 

@@ -12,7 +12,7 @@ const OTHERS = ["bytes", "reset", "close"];
  * Hears a feed or a consumer as server-sent events.
  *
  * Through `fetch`, because an `EventSource` gives up for good at the first error of a proxy, and does
- * not tell what it costs. Whether a feed's event starts over is not shown here.
+ * not tell what it costs.
  */
 export async function* followSse(request: TransportRequest): AsyncGenerator<unknown, Closing> {
   const chunks = await openStream(request, "text/event-stream");

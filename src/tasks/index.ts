@@ -95,7 +95,7 @@ export type {
 } from "./results/result-store.ts";
 export { Results, type WatchOptions } from "./results/results.ts";
 export { RpcResults, type RpcResultsOptions } from "./results/rpc.ts";
-export { SqliteResults } from "./results/sqlite.ts";
+export { SqliteResults, type SqliteResultsOptions } from "./results/sqlite.ts";
 export type { Priority, PriorityWord } from "./priority.ts";
 export {
   pendingRecord,

@@ -164,6 +164,11 @@ export class CeleryCaller extends CeleryProcess {
     await this.#call("revoke", id, terminate);
   }
 
+  /** Runs a command of Celery's, and returns what it says, which is JSON. */
+  async command(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+    return JSON.parse(String(await this.#call("command", ...words)));
+  }
+
   /** Declares an exchange and a queue that it finds by a routing key. */
   async bind(binding: {
     exchange: string;

@@ -1,9 +1,12 @@
 """Calls tasks as a Celery client, line by line: what to do comes as JSON, and so does what it came to."""
 
+import io
 import json
 import sys
+from contextlib import redirect_stdout
 from datetime import datetime, timedelta, timezone
 
+from celery.bin.celery import celery
 from celery.result import AsyncResult, GroupResult
 from kombu import Exchange, Queue
 
@@ -33,6 +36,11 @@ def call(op, *args):
     if op == "revoke":
         app.control.revoke(args[0], terminate=args[1])
         return None
+    if op == "command":
+        # As `celery -A celery_app …` in a terminal, without the second that a process takes to start.
+        with redirect_stdout(io.StringIO()) as said:
+            celery.main(["-A", "celery_app", *args], standalone_mode=False)
+        return said.getvalue()
     if op == "bind":
         exchange, kind, key, queue = args
         with app.connection_for_write() as connection:

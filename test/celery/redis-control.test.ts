@@ -1,25 +1,21 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
 import { createTasks, currentTask, type Tasks, type Worker } from "../../src/tasks/index.ts";
-import { PYTHON } from "../python/channels-peer.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
-import { CeleryWorker } from "./celery-process.ts";
-
-const folder = fileURLToPath(new URL(".", import.meta.url));
-const run = promisify(execFile);
+import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
 
 const resources = new AsyncDisposableStack();
 let server: RedisServer;
 let tasks: Tasks;
 let worker: Worker;
+let caller: CeleryCaller;
+/** Takes as long as Redis may take to come back: everything else goes on meanwhile. */
+let inVain: Promise<unknown>;
 
 beforeAll(async () => {
+  inVain = askInVain();
   server = resources.use(await RedisServer.start());
   tasks = resources.use(createTasks({ broker: server.url, results: server.url }));
   tasks.task("ts.slow", async (_name: string) => {
@@ -31,6 +27,7 @@ beforeAll(async () => {
   await eventually(async () => (await ask("ping", 200)).has("ours@here"));
   // With mingle: it asks ours what was revoked, and believes the answer.
   await tasks.cancel("revoked-before");
+  caller = resources.use(CeleryCaller.start(server.url));
   resources.use(await CeleryWorker.start(server.url, { queue: "python", mingles: true }));
 });
 
@@ -40,19 +37,22 @@ function ask(method: string, timeoutMs?: number) {
   return tasks.control.ask(method, { timeoutMs });
 }
 
-/** What a command of Celery's says, in JSON. */
-async function inspect(...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  const words = ["-m", "celery", "-A", "celery_app", "inspect", "--json", ...args];
-  const { stdout } = await run(PYTHON, words, {
-    cwd: folder,
-    env: {
-      ...process.env,
-      PYTHONDONTWRITEBYTECODE: "1",
-      BROKER_URL: server.url,
-      RESULT_URL: server.url,
-    },
-  });
-  return JSON.parse(stdout);
+/** What Celery's `inspect` says. */
+function inspect(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  return caller.command("inspect", "--json", ...words);
+}
+
+/** Asks where no more connections can be made; returns what that leaves behind. */
+async function askInVain(): Promise<unknown> {
+  await using small = await RedisServer.start();
+  await using others = createTasks({ broker: small.url, results: small.url });
+  const redis = openRedis(small.url);
+  await others.control.tell("ping");
+  await redis.command(["CONFIG", "SET", "requirepass", "secret"]);
+  const error = await others.control.ask("ping").catch((reason: unknown) => reason);
+  const keys = await redis.command(["KEYS", "*"]);
+  await redis.close();
+  return { error, keys };
 }
 
 describe("Celery's commands and our worker", () => {
@@ -66,14 +66,12 @@ describe("Celery's commands and our worker", () => {
     const sent = await tasks.sendTask("ts.slow", ["é"], { queue: "ours" });
     await eventually(async () => (await sent.record()).state === "STARTED");
     const only = ["-d", "ours@here"];
-    const [registered, active, stats, queues, conf, report] = await Promise.all([
-      inspect("registered", ...only),
-      inspect("active", ...only),
-      inspect("stats", ...only),
-      inspect("active_queues", ...only),
-      inspect("conf", ...only),
-      inspect("report", ...only),
-    ]);
+    const registered = await inspect("registered", ...only);
+    const active = await inspect("active", ...only);
+    const stats = await inspect("stats", ...only);
+    const queues = await inspect("active_queues", ...only);
+    const conf = await inspect("conf", ...only);
+    const report = await inspect("report", ...only);
     expect(registered).toEqual({ "ours@here": ["ts.slow"] });
     expect(active).toMatchObject({
       "ours@here": [{ id: sent.id, name: "ts.slow", args: ["é"], worker_pid: process.pid }],
@@ -104,6 +102,13 @@ describe("our commands and Celery's worker", () => {
 });
 
 describe("the control channel in Redis", () => {
+  test("leaves nothing behind when answers cannot be awaited", async () => {
+    expect(await inVain).toEqual({
+      error: expect.objectContaining({ code: "STORAGE_UNAVAILABLE" }),
+      keys: [],
+    });
+  });
+
   test("drops what is no request, and answers on", async () => {
     const redis = openRedis(server.url);
     const body = (text: string): string =>

@@ -91,8 +91,21 @@ export class RedisControl implements ControlChannel {
       routingKey: randomUUID(),
     };
     const { list, bindings, note } = placeOf(address);
-    await this.#redis.run((redis) => redis.command(["SADD", bindings, note]));
     const connection = await this.#redis.run((redis) => redis.connect(list));
+    const leave = (): Promise<unknown> =>
+      this.#redis.run((redis) =>
+        redis.transaction([
+          ["SREM", bindings, note],
+          ["DEL", list],
+        ]),
+      );
+    try {
+      // Over the connection that reads: who is not told of a note has not left one.
+      await this.#redis.run(() => connection.command(["SADD", bindings, note]));
+    } catch (error) {
+      await Promise.allSettled([connection.close(), leave()]);
+      throw error;
+    }
     let isOpen = true;
     const read = async (): Promise<void> => {
       const words = ["BRPOP", list, String(READ_SECONDS)];
@@ -110,12 +123,7 @@ export class RedisControl implements ControlChannel {
         isOpen = false;
         await connection.close();
         await reading;
-        await this.#redis.run((redis) =>
-          redis.transaction([
-            ["SREM", bindings, note],
-            ["DEL", list],
-          ]),
-        );
+        await leave();
       },
     };
   }

@@ -1,13 +1,19 @@
 import { describe, expect, test } from "vitest";
 
 import { chordsCases } from "../../testing/cases/chords.ts";
-import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
+import { resultsAgeCases, resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { MemoryResults } from "./memory.ts";
 import { pendingRecord } from "./task-record.ts";
 
 describe("MemoryResults", () => {
   for (const { name, run } of [...resultsCases, ...resultsRemovalCases, ...chordsCases]) {
     test(name, () => expect(run(() => new MemoryResults())).resolves.toBeUndefined());
+  }
+
+  for (const { name, run } of resultsAgeCases) {
+    test(name, () =>
+      expect(run((expiresMs) => new MemoryResults({ expiresMs }))).resolves.toBeUndefined(),
+    );
   }
 
   test("forgets the oldest record beyond its capacity", async () => {

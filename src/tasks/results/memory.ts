@@ -6,13 +6,20 @@ import { MemoryChords } from "../chords/memory.ts";
 import type { LimitStore } from "../limits/limit-store.ts";
 import { MemoryLimits } from "../limits/memory.ts";
 import { readRecordJson, writeRecordJson } from "./record-json.ts";
-import { EXPIRE_LIMIT, type ChangedRecords, type ResultStore } from "./result-store.ts";
+import {
+  EXPIRE_LIMIT,
+  toExpiresMs,
+  type ChangedRecords,
+  type ResultStore,
+} from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
 
 /** How to make a {@link MemoryResults}. */
 export interface MemoryResultsOptions {
   /** How many records it holds; beyond, the oldest are forgotten. @default 100_000 */
   readonly capacity?: number | undefined;
+  /** A final record is not found so long after its end. @default until a worker removes it */
+  readonly expiresMs?: number | undefined;
 }
 
 /** A record as JSON, so that it is the same here as in every other store. */
@@ -31,23 +38,25 @@ export class MemoryResults implements ResultStore {
   readonly #records = new Map<string, StoredRecord>();
   readonly #changes = new Notifier<ChangedRecords>();
   readonly #capacity: number;
+  readonly #expiresMs: number;
   #closed = false;
 
-  constructor({ capacity = 100_000 }: MemoryResultsOptions = {}) {
+  constructor({ capacity = 100_000, expiresMs }: MemoryResultsOptions = {}) {
     this.#capacity = assertPositiveInteger("capacity", capacity);
+    this.#expiresMs = toExpiresMs(expiresMs);
     this.chords = new MemoryChords(capacity);
   }
 
   async get(id: string): Promise<TaskRecord | null> {
     this.#assertOpen();
-    const stored = this.#records.get(id);
+    const stored = this.#find(id);
     return stored ? readRecordJson(id, stored.text, stored.revision) : null;
   }
 
   async store(record: TaskRecord): Promise<boolean> {
     this.#assertOpen();
     const { id, runs, finishedAt } = record;
-    const stored = this.#records.get(id);
+    const stored = this.#find(id);
     if (stored && (stored.finishedAt !== null || stored.runs > runs)) return false;
     const revision = (stored?.revision ?? 0) + 1;
     this.#records.set(id, { id, runs, finishedAt, revision, text: writeRecordJson(record) });
@@ -83,6 +92,13 @@ export class MemoryResults implements ResultStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** What has expired is not there, whether it was removed yet or not. */
+  #find(id: string): StoredRecord | undefined {
+    const stored = this.#records.get(id);
+    const isOld = (stored?.finishedAt ?? Infinity) < Date.now() - this.#expiresMs;
+    return isOld ? undefined : stored;
   }
 
   #assertOpen(): void {

@@ -11,7 +11,7 @@ import { SqliteResults } from "./sqlite.ts";
 /** What a URL of results does not say. */
 export interface OpenResultsOptions
   extends Pick<ConnectionSettings, "tls" | "resultKeyPrefix">, TypedJsonOptions {
-  /** How long Redis keeps a record; elsewhere the workers remove it. @default 86_400_000 */
+  /** How long a final record is found. @default 86_400_000 in Redis, elsewhere until a worker removes it */
   readonly expiresMs?: number | undefined;
   /** The broker of those whose results these are: for `rpc://` its URL. */
   readonly broker?: unknown;
@@ -29,8 +29,8 @@ export interface OpenResultsOptions
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
  */
 export function openResults(url: string, options: OpenResultsOptions = {}): ResultStore {
-  if (url === "memory:") return new MemoryResults();
-  if (url.startsWith("sqlite:")) return new SqliteResults(parseSqlitePath(url));
+  if (url === "memory:") return new MemoryResults(options);
+  if (url.startsWith("sqlite:")) return new SqliteResults(parseSqlitePath(url), options);
   if (/^rediss?(\+sentinel)?:/.test(url)) return new RedisResults(url, options);
   if (url === "rpc://" || url === "rpc:")
     return new RpcResults(assertAmqp(options.broker), options);

@@ -1,3 +1,4 @@
+import { assertPositiveInteger } from "../../core/options.ts";
 import type { SharedTransaction } from "../../core/shared-transaction.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
@@ -20,6 +21,8 @@ export type ChangedRecords = readonly string[] | null;
  * - A store that sends records MUST send those of a `replyTo` that is not its own there, where their
  *   caller waits, and `get` then need not know of them; `null` is of nobody.
  * - `forget` MUST remove the record of an id, final or not; what is stored afterwards is a new one.
+ * - A store that is told `expiresMs` MUST NOT give a final record that ended longer ago, removed or not, and
+ *   MUST take another one of its id.
  * - `expire` MUST remove the final records that ended before a time, and nothing else; a store whose
  *   records expire by themselves removes none.
  * - `onChange` MUST be called after records changed: at once for changes of this process, within
@@ -69,3 +72,8 @@ export interface SharedResults {
 
 /** One call of `expire` removes no more than this, so that it never blocks for long. */
 export const EXPIRE_LIMIT = 1_000;
+
+/** How long a final record is found; for ever unless somebody says otherwise. */
+export function toExpiresMs(expiresMs: number | undefined): number {
+  return expiresMs === undefined ? Infinity : assertPositiveInteger("expiresMs", expiresMs);
+}

@@ -22,6 +22,8 @@ import type { TaskRecord } from "./task-record.ts";
 export interface RpcResultsOptions extends AmqpOptions {
   /** How many records of its own calls it holds; beyond, the oldest are forgotten. @default 100_000 */
   readonly capacity?: number | undefined;
+  /** A final record is not found so long after its end. @default until a worker removes it */
+  readonly expiresMs?: number | undefined;
 }
 
 /** RabbitMQ removes the queue when its owner was away for so long: it has died. */
@@ -45,8 +47,8 @@ export class RpcResults implements ResultStore {
   #hearing: Promise<AmqpChannel> | undefined;
   #isClosed = false;
 
-  constructor(url: string, { capacity, ...options }: RpcResultsOptions = {}) {
-    this.#records = new MemoryResults({ capacity });
+  constructor(url: string, { capacity, expiresMs, ...options }: RpcResultsOptions = {}) {
+    this.#records = new MemoryResults({ capacity, expiresMs });
     this.#amqp = new Amqp(url, options);
     this.#amqp.onBreak(() => this.#onSilence());
     this.replies = { name: randomUUID(), open: () => this.#open() };

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { chordsCases } from "../../testing/cases/chords.ts";
-import { resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
+import { resultsAgeCases, resultsCases, resultsRemovalCases } from "../../testing/cases/results.ts";
 import { SqliteBroker } from "../brokers/sqlite.ts";
 import { Results } from "./results.ts";
 import { SqliteResults } from "./sqlite.ts";
@@ -22,6 +22,14 @@ afterAll(() => rm(folder, { recursive: true }));
 describe("SqliteResults", () => {
   for (const { name, run } of [...resultsCases, ...resultsRemovalCases, ...chordsCases]) {
     test(name, () => expect(run(() => new SqliteResults(newFile()))).resolves.toBeUndefined());
+  }
+
+  for (const { name, run } of resultsAgeCases) {
+    test(name, () =>
+      expect(
+        run((expiresMs) => new SqliteResults(newFile(), { expiresMs })),
+      ).resolves.toBeUndefined(),
+    );
   }
 
   test("keeps records over a restart", async () => {

@@ -8,11 +8,18 @@ import { SqliteLimits } from "../limits/sqlite.ts";
 import { readRecordJson, writeRecordJson } from "./record-json.ts";
 import {
   EXPIRE_LIMIT,
+  toExpiresMs,
   type ChangedRecords,
   type ResultStore,
   type SharedResults,
 } from "./result-store.ts";
 import type { TaskRecord } from "./task-record.ts";
+
+/** How to make {@link SqliteResults}. */
+export interface SqliteResultsOptions {
+  /** A final record is not found so long after its end. @default until a worker removes it */
+  readonly expiresMs?: number | undefined;
+}
 
 /**
  * A result store in an SQLite file.
@@ -29,19 +36,24 @@ export class SqliteResults implements ResultStore {
   readonly #expire: LastingStatement;
   /** Of this store alone: a broker may use the database on. */
   readonly #closing = new Notifier<null>();
+  readonly #expiresMs: number;
   #closed = false;
 
-  constructor(path: string) {
+  constructor(path: string, { expiresMs }: SqliteResultsOptions = {}) {
+    this.#expiresMs = toExpiresMs(expiresMs);
     this.#database = openTaskDatabase(path);
     this.limits = new SqliteLimits(this.#database);
     this.chords = new SqliteChords(this.#database);
-    this.#get = this.#database.prepare("SELECT record, revision FROM tidings_records WHERE id = ?");
+    this.#get = this.#database.prepare(`
+      SELECT record, revision FROM tidings_records
+      WHERE id = ? AND (finished_at IS NULL OR finished_at >= ?)`);
     this.#store = this.#database.prepare(`
       INSERT INTO tidings_records (id, runs, finished_at, revision, record) VALUES (?, ?, ?, 1, ?)
       ON CONFLICT (id) DO UPDATE SET
         runs = excluded.runs, finished_at = excluded.finished_at,
         revision = revision + 1, record = excluded.record
-      WHERE tidings_records.finished_at IS NULL AND tidings_records.runs <= excluded.runs`);
+      WHERE (tidings_records.finished_at IS NULL AND tidings_records.runs <= excluded.runs)
+        OR tidings_records.finished_at < ?`);
     this.#forget = this.#database.prepare("DELETE FROM tidings_records WHERE id = ?");
     this.#expire = this.#database.prepare(`
       DELETE FROM tidings_records WHERE rowid IN (
@@ -57,7 +69,7 @@ export class SqliteResults implements ResultStore {
 
   async get(id: string): Promise<TaskRecord | null> {
     this.#assertOpen();
-    const row = this.#database.read(() => this.#get.get(id));
+    const row = this.#database.read(() => this.#get.get(id, this.#oldest));
     return row ? readRecordJson(id, String(row["record"]), Number(row["revision"])) : null;
   }
 
@@ -104,6 +116,11 @@ export class SqliteResults implements ResultStore {
     await this.close();
   }
 
+  /** What has ended before has expired, whether it was removed yet or not. */
+  get #oldest(): number {
+    return Math.max(Date.now() - this.#expiresMs, 0);
+  }
+
   #assertOpen(): void {
     if (!this.#closed) return;
     const { path } = this.#database;
@@ -111,7 +128,7 @@ export class SqliteResults implements ResultStore {
   }
 
   #storeText({ id, runs, finishedAt }: TaskRecord, text: string): boolean {
-    const stored = this.#store.run(id, runs, finishedAt, text).changes === 1;
+    const stored = this.#store.run(id, runs, finishedAt, text, this.#oldest).changes === 1;
     if (stored) this.#database.touch("records", id);
     return stored;
   }

@@ -104,3 +104,22 @@ test("a result can be forgotten", async () => {
   await sent.forget();
   expect(await sent.state()).toBe("PENDING");
 });
+
+test("a task is the current one in a listener of its signal", async () => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:" });
+  const heard: string[] = [];
+  const task = tasks.task("slow", async () => {
+    const { signal } = currentTask();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => {
+      heard.push(currentTask().id);
+      resolve();
+    });
+    await promise;
+  });
+  await using worker = tasks.createWorker();
+  await worker.start();
+  const sent = await task.applyAsync([], { softTimeLimitMs: 20 });
+  await sent.get(wait);
+  expect(heard).toEqual([sent.id]);
+});

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { TidingsError } from "../../core/errors.ts";
+import { TaskAbort } from "./task-abort.ts";
 
 /** Why a running task is asked to end early. */
 export type InterruptionKind = "cancelled" | "stopping" | "time-limit" | "lease-lost";
@@ -20,14 +21,13 @@ const GRACE_MS: Readonly<Record<InterruptionKind, number>> = {
  * The time that is left only gets shorter: a cancelled task does not hold up a worker that stops.
  */
 export class Interruption {
+  readonly #abort = new TaskAbort();
   #overdue: PromiseWithResolvers<void> | undefined;
-  #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waiting: AbortController | undefined;
   #isOverdue = false;
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
-  #warning: TidingsError | undefined;
   #failure: Error | undefined;
 
   get kind(): InterruptionKind | null {
@@ -39,14 +39,8 @@ export class Interruption {
     return this.#failure;
   }
 
-  /** Made when it is first asked for: most tasks never look at it. */
   get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      const reason = this.#failure ?? this.#warning ?? (this.#kind && toReason(this.#kind));
-      if (reason) this.#controller.abort(reason);
-    }
-    return this.#controller.signal;
+    return this.#abort.signal;
   }
 
   /** Resolves when the task has been interrupted and has not ended in time. */
@@ -67,7 +61,7 @@ export class Interruption {
     this.#endWithin(graceMs);
     if (this.#kind === null) {
       this.#kind = kind;
-      this.#controller?.abort(toReason(kind));
+      this.#abort.abort(toReason(kind));
     }
     if (kind === "lease-lost") this.#kind = kind;
     this.#waiting?.abort();
@@ -76,14 +70,13 @@ export class Interruption {
   /** Ends the task at once, with an error that its function did not throw. */
   fail(error: Error): void {
     this.#failure ??= error;
-    this.#controller?.abort(error);
+    this.#abort.abort(error);
     this.#endWithin(0);
   }
 
   /** Fires the signal, and leaves it to the task what to make of it. */
   warn(reason: TidingsError): void {
-    this.#warning ??= reason;
-    this.#controller?.abort(reason);
+    this.#abort.abort(reason);
   }
 
   /** Waits so long, or until it is interrupted. A warning is the task's business: it ends no wait. */

@@ -180,6 +180,29 @@ export const resultsRemovalCases: readonly ResultsCase[] = [
   },
 ];
 
+/** What holds of stores that look at the age of a record: `make` is told how old it may be. */
+export const resultsAgeCases: readonly {
+  readonly name: string;
+  readonly run: (make: (expiresMs: number) => ResultStore) => Promise<void>;
+}[] = [
+  {
+    name: "does not give a final record that has expired, and takes another one of its id",
+    async run(make) {
+      await using results = make(60_000);
+      const old = Date.now() - 61_000;
+      await results.store(record({ id: "old", state: "SUCCESS", finishedAt: old, runs: 2 }));
+      await results.store(record({ id: "new", state: "SUCCESS", finishedAt: old + 10_000 }));
+      await results.store(record({ id: "runs", startedAt: old }));
+      assert.equal(await results.get("old"), null);
+      assert.equal((await results.get("new"))?.id, "new");
+      assert.equal((await results.get("runs"))?.id, "runs");
+      assert.equal(await results.store(record({ id: "new" })), false);
+      assert.equal(await results.store(record({ id: "old" })), true);
+      assert.equal((await results.get("old"))?.state, "STARTED");
+    },
+  },
+];
+
 function record(part: Partial<TaskRecord> = {}): TaskRecord {
   const started = { name: "t", state: "STARTED", queue: "celery", runs: 1 } as const;
   return { ...pendingRecord("one"), ...started, ...part };

@@ -12,6 +12,7 @@ import { findDefinition } from "../built-in-tasks.ts";
 import { notRegistered } from "../not-registered.ts";
 import { assertResultSize } from "../record-outcome.ts";
 import { hearStrayErrors } from "../stray-errors.ts";
+import { TaskAbort } from "../task-abort.ts";
 import type { ToChild } from "./child-messages.ts";
 import { ChildPort } from "./child-port.ts";
 import { ChildVoice } from "./child-voice.ts";
@@ -24,7 +25,7 @@ type RunMessage = Extract<ToChild, { readonly kind: "run" }>;
 
 becomePoolChild();
 const port = ChildPort.open();
-let controller = new AbortController();
+let abort = new TaskAbort();
 /** A callback has thrown: what this thread or process holds may be half-done. */
 let isSpent = false;
 hearStrayErrors({
@@ -59,7 +60,7 @@ async function handle(message: ToChild, module: LoadedTasks): Promise<void> {
     case "run":
       return await run(message, module.tasks.runtime);
     case "abort":
-      return controller.abort(fromErrorMessage(message.reason));
+      return abort.abort(fromErrorMessage(message.reason));
     case "exit":
       await module.close();
       port.end();
@@ -67,8 +68,8 @@ async function handle(message: ToChild, module: LoadedTasks): Promise<void> {
 }
 
 async function run({ encoded, facts }: RunMessage, runtime: TaskRuntime): Promise<void> {
-  controller = new AbortController();
-  const voice = new ChildVoice(controller.signal, (message) => port.post(message));
+  abort = new TaskAbort();
+  const voice = new ChildVoice(abort, (message) => port.post(message));
   const ended = await call({ encoded, facts, runtime, voice });
   voice.flush();
   port.post({ kind: "ended", ...ended, memoryBytes: port.memoryBytes, isSpent });

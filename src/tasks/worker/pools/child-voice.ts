@@ -2,6 +2,7 @@ import { writeTypedJson } from "../../message/typed-json.ts";
 import { checkCustomState, type CustomState } from "../../results/custom-state.ts";
 import type { TaskProgress } from "../../results/task-record.ts";
 import { checkProgress, MAX_CHILDREN, MAX_LOG_LINES, STORE_INTERVAL_MS } from "../report.ts";
+import type { TaskAbort } from "../task-abort.ts";
 import type { FromChild } from "./child-messages.ts";
 import type { TaskVoice } from "./to-current-task.ts";
 
@@ -12,10 +13,10 @@ import type { TaskVoice } from "./to-current-task.ts";
  * many log lines as a record has. A function that never waits is heard all the same.
  */
 export class ChildVoice implements TaskVoice {
-  readonly signal: AbortSignal;
   readonly fail: (error: Error) => void;
   /** Rejects when the task ends with an error that its function did not throw. */
   readonly failed: Promise<never>;
+  readonly #abort: TaskAbort;
   readonly #post: (message: FromChild) => void;
   #progress: TaskProgress | undefined;
   #custom: CustomState | undefined;
@@ -25,13 +26,17 @@ export class ChildVoice implements TaskVoice {
   #sentAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(signal: AbortSignal, post: (message: FromChild) => void) {
-    this.signal = signal;
+  constructor(abort: TaskAbort, post: (message: FromChild) => void) {
+    this.#abort = abort;
     this.#post = post;
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {}); // most tasks never do
     this.fail = reject;
     this.failed = promise;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   progress(progress: TaskProgress): void {

@@ -8,7 +8,6 @@ import { judgeClose } from "./refusal.ts";
 import { withParameter } from "./resolve-url.ts";
 import type { AttemptChange, Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
-import { Traffic } from "./traffic.ts";
 import { overTransports } from "./transports/over-transports.ts";
 import { request } from "./transports/request.ts";
 import {
@@ -55,7 +54,7 @@ export class Conversation {
   readonly #names: readonly TransportName[];
   readonly #pollMs: number;
   readonly #place: Place = { cursor: undefined };
-  readonly #requests: { readonly token: TokenSource | undefined; readonly traffic: Traffic };
+  readonly #requests: { readonly token: TokenSource | undefined };
   #id: string | undefined;
   #transport: TransportName;
   #socket: WebSocket | undefined;
@@ -63,7 +62,7 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     const { url, transport, pollMs = POLL_MS, plain = false, maxWaiting } = options;
     this.#options = options;
-    this.#requests = { token: options.token, traffic: new Traffic() };
+    this.#requests = { token: options.token };
     // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
     this.#url = plain ? url : withParameter(url, "connection", "");
     this.#names = plain ? ["websocket"] : transportNames(transport);

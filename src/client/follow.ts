@@ -11,7 +11,7 @@ import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
-import { Traffic, type TrafficTotals } from "./traffic.ts";
+import type { Traffic, TrafficTotals } from "./traffic.ts";
 import { overTransports } from "./transports/over-transports.ts";
 import {
   transportNames,
@@ -114,7 +114,8 @@ async function* run({
   // Leaving the loop ends a request that is still under way.
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
-  const request = { ...options, place, traffic: new Traffic(onTraffic) };
+  const traffic = onTraffic && (await countTraffic(onTraffic));
+  const request = { ...options, place, traffic };
   let [transport = "websocket"] = names;
   const events = reconnecting(
     untilEnd(overTransports(names, request, (name) => (transport = name))),
@@ -129,6 +130,18 @@ async function* run({
     }
   } finally {
     left.abort();
+  }
+}
+
+/** What counts is loaded when somebody wants to know; whoever cannot load it hears nothing of it. */
+async function countTraffic(
+  onTraffic: (totals: TrafficTotals) => void,
+): Promise<Traffic | undefined> {
+  try {
+    const { TrafficCounter } = await import("./traffic-counter.ts");
+    return new TrafficCounter(onTraffic);
+  } catch {
+    return undefined;
   }
 }
 

@@ -16,7 +16,7 @@ export interface SocketMessagesOptions {
   readonly token?: TokenSource | undefined;
   /** Closes the socket, and ends the messages without an error. */
   readonly signal: AbortSignal;
-  readonly traffic: Traffic;
+  readonly traffic?: Traffic | undefined;
   /** How many messages may wait for a slow reader. */
   readonly maxBuffered: number;
   onOpen(socket: WebSocket): void;
@@ -45,15 +45,15 @@ export async function* socketMessages(
   const target = toWebSocketUrl(url);
   const protocols = [...options.protocols, ...(await tokenProtocols(token))];
   if (signal.aborted) return {};
-  traffic.handshake(target, protocols);
+  traffic?.handshake(target, protocols);
   const socket = new WebSocket(target, protocols);
   const inbox = new Inbox(socket, {
     maxBuffered,
     onOpen() {
-      traffic.opened(socket);
+      traffic?.opened(socket);
       options.onOpen(socket);
     },
-    onText: (text) => traffic.frameReceived(text),
+    onText: (text) => traffic?.frameReceived(text),
   });
   const hangUp = (): void => inbox.close(!(signal.reason instanceof Interruption));
   signal.addEventListener("abort", hangUp);

@@ -1,5 +1,3 @@
-import { frameHeaderLength } from "../protocol/index.ts";
-
 /** What following has cost so far. */
 export interface TrafficTotals {
   /** Requests made, WebSocket handshakes included. */
@@ -8,94 +6,18 @@ export interface TrafficTotals {
   readonly bytesSent: number;
 }
 
-/** The fixed part of a handshake that a browser sends and does not show (RFC 6455 §4.1). */
-const HANDSHAKE_REQUEST_HEAD =
-  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-  "Sec-WebSocket-Key: 0123456789012345678901==\r\n";
-const HANDSHAKE_ANSWER_HEAD =
-  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-  "Sec-WebSocket-Accept: 012345678901234567890123456=\r\n\r\n";
-const encoder = new TextEncoder();
-
-/**
- * Counts requests and bytes, and tells of every change.
- *
- * Counts what a script can see, written as HTTP/1.1 writes it: request lines, headers that we set,
- * headers that we are shown, bodies after decompression, and WebSocket frames. What the browser adds
- * by itself (cookies, its name, TLS) and what HTTP/2 saves are not known to a script.
- */
-export class Traffic {
-  readonly #onTraffic: ((totals: TrafficTotals) => void) | undefined;
-  #totals: TrafficTotals = { requests: 0, bytesReceived: 0, bytesSent: 0 };
-
-  constructor(onTraffic?: (totals: TrafficTotals) => void) {
-    this.#onTraffic = onTraffic;
-  }
-
-  /** Counts a request that is about to be made. */
-  request(url: URL, headers: Readonly<Record<string, string>>): void {
-    this.#add({ requests: 1, sent: requestLine(url) + headLength(Object.entries(headers)) });
-  }
-
-  /** Counts the head of a response. */
-  response({ status, statusText, headers }: Response): void {
-    const statusLine = `HTTP/1.1 ${status} ${statusText}\r\n`.length;
-    this.#add({ received: statusLine + headLength(headers) });
-  }
-
-  /** Counts a piece of a response's body. */
-  body(bytes: Uint8Array): void {
-    this.#add({ received: bytes.length });
-  }
-
-  /** Counts a WebSocket handshake that is about to be made. */
-  handshake(url: URL, protocols: readonly string[]): void {
-    const offer = protocols.length === 0 ? 0 : offerLength(protocols.join(", "));
-    const sent = requestLine(url) + HANDSHAKE_REQUEST_HEAD.length + offer + "\r\n".length;
-    this.#add({ requests: 1, sent });
-  }
-
-  /** Counts the answer to a handshake. */
-  opened({ protocol }: WebSocket): void {
-    const choice = protocol === "" ? 0 : offerLength(protocol);
-    this.#add({ received: HANDSHAKE_ANSWER_HEAD.length + choice });
-  }
-
-  /** Counts a text frame that came. */
-  frameReceived(text: string): void {
-    if (!this.#onTraffic) return; // encoding it again would cost the most of all
-    const { length } = encoder.encode(text);
-    this.#add({ received: frameHeaderLength(length) + length });
-  }
-
-  #add({ requests = 0, received = 0, sent = 0 }: Costs): void {
-    const before = this.#totals;
-    this.#totals = {
-      requests: before.requests + requests,
-      bytesReceived: before.bytesReceived + received,
-      bytesSent: before.bytesSent + sent,
-    };
-    this.#onTraffic?.(this.#totals);
-  }
-}
-
-interface Costs {
-  readonly requests?: number;
-  readonly received?: number;
-  readonly sent?: number;
-}
-
-function requestLine({ host, pathname, search }: URL): number {
-  return `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n`.length;
-}
-
-function offerLength(protocols: string): number {
-  return `Sec-WebSocket-Protocol: ${protocols}\r\n`.length;
-}
-
-/** Header lines and the blank line after them. */
-function headLength(headers: Iterable<readonly [string, string]>): number {
-  let length = "\r\n".length;
-  for (const [name, value] of headers) length += `${name}: ${value}\r\n`.length;
-  return length;
+/** Told of what is sent and received, as far as a script can see it. */
+export interface Traffic {
+  /** A request is about to be made. */
+  request(url: URL, headers: Readonly<Record<string, string>>): void;
+  /** The head of a response has come. */
+  response(response: Response): void;
+  /** A piece of a response's body has come. */
+  body(bytes: Uint8Array): void;
+  /** A WebSocket handshake is about to be made. */
+  handshake(url: URL, protocols: readonly string[]): void;
+  /** A handshake has been answered. */
+  opened(socket: WebSocket): void;
+  /** A text frame has come. */
+  frameReceived(text: string): void;
 }

@@ -218,7 +218,7 @@ test("the client talks with a consumer in a browser, and is told why it may not"
 test("the client is small, and brings no validator and no server with it", async () => {
   const code = await bundle(
     `export { connect, follow } from "tidings/client";`,
-    /transports\/(?:ndjson|long-poll|poll)\.ts$/,
+    /(?:ndjson|long-poll|poll|traffic-counter)\.ts$/,
   );
   expect(gzipSync(code, { level: 9 }).length).toBeLessThan(MAX_GZIP_BYTES);
   expect(code).not.toMatch(/node:|standard-schema/);

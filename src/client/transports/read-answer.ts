@@ -19,7 +19,10 @@ export function* framesOf(answer: PollAnswer): Generator<unknown, void> {
  *
  * @throws {TidingsError} CLIENT_PROTOCOL when it is none, MESSAGE_TOO_LARGE beyond 16 MiB.
  */
-export async function readAnswer(response: Response, traffic: Traffic): Promise<PollAnswer> {
+export async function readAnswer(
+  response: Response,
+  traffic: Traffic | undefined,
+): Promise<PollAnswer> {
   const answer = parseJson(await readText(response, { traffic, maxBytes: MAX_ANSWER_BYTES }));
   if (isPollAnswer(answer)) return answer;
   throw new TidingsError("CLIENT_PROTOCOL", "expected a cursor and events");

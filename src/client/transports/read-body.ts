@@ -4,7 +4,7 @@ import type { Traffic } from "../traffic.ts";
 
 /** What {@link readChunks} needs. */
 export interface ReadChunksOptions {
-  readonly traffic: Traffic;
+  readonly traffic?: Traffic | undefined;
   /** How long the server may be silent: three of its heartbeats. @default 45_000 */
   readonly idleMs?: number | undefined;
   /** How long the first piece may take; without it, something in between holds the body back. */
@@ -25,7 +25,7 @@ export async function* readChunks(
           ? await inTime(reader.read(), firstMs, HELD_BACK)
           : await inTime(reader.read(), idleMs, SILENT);
       if (chunk.value === undefined) return;
-      traffic.body(chunk.value);
+      traffic?.body(chunk.value);
       yield chunk.value;
     }
   } finally {

@@ -4,13 +4,11 @@ import type { AddressInfo } from "node:net";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { Traffic } from "../traffic.ts";
 import { readAnswer } from "./read-answer.ts";
 import { readChunks, readText } from "./read-body.ts";
 import { request } from "./request.ts";
 
-const traffic = new Traffic();
-const options = { headers: {}, signal: new AbortController().signal, traffic };
+const options = { headers: {}, signal: new AbortController().signal };
 
 async function serve(answer: (response: ServerResponse) => void): Promise<URL> {
   const server = createServer((_, response) => answer(response));
@@ -39,7 +37,7 @@ describe("request", () => {
       finish = () => response.end("whole");
     });
     const response = await request(url, { ...options, timeoutMs: 1_000 });
-    const text = readText(response, { traffic, maxBytes: 100 });
+    const text = readText(response, { maxBytes: 100 });
     finish();
     expect(await text).toBe("half whole");
   });
@@ -71,7 +69,7 @@ describe("request", () => {
 describe("readChunks", () => {
   test("gives up on a stream that has gone silent", async () => {
     const url = await serve((response) => response.write("a"));
-    const chunks = readChunks(await request(url, options), { traffic, idleMs: 20 });
+    const chunks = readChunks(await request(url, options), { idleMs: 20 });
     expect((await chunks.next()).value).toEqual(Uint8Array.of(0x61));
     await expect(chunks.next()).rejects.toMatchObject({
       name: "Interruption",
@@ -80,21 +78,21 @@ describe("readChunks", () => {
   });
 
   test("yields nothing of a response without a body", async () => {
-    expect((await readChunks(new Response(null), { traffic }).next()).done).toBe(true);
+    expect((await readChunks(new Response(null), {}).next()).done).toBe(true);
   });
 });
 
 describe("readAnswer", () => {
   test("refuses what is no answer to a poll", async () => {
     for (const text of ["", "<p>", "{}", '{"cursor":"a.1"}']) {
-      const answer = readAnswer(new Response(text), traffic);
+      const answer = readAnswer(new Response(text), undefined);
       await expect(answer).rejects.toMatchObject({ code: "CLIENT_PROTOCOL" });
     }
   });
 
   test("refuses more than it may hold", async () => {
     const response = new Response("x".repeat(11));
-    await expect(readText(response, { traffic, maxBytes: 10 })).rejects.toMatchObject({
+    await expect(readText(response, { maxBytes: 10 })).rejects.toMatchObject({
       code: "MESSAGE_TOO_LARGE",
     });
   });

@@ -15,7 +15,7 @@ export interface RequestOptions {
   readonly keepalive?: boolean | undefined;
   readonly token?: TokenSource | undefined;
   readonly signal: AbortSignal;
-  readonly traffic: Traffic;
+  readonly traffic?: Traffic | undefined;
   /** How long the answer may take to begin. @default 30_000 */
   readonly timeoutMs?: number | undefined;
 }
@@ -33,9 +33,9 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export async function request(url: URL, options: RequestOptions): Promise<Response> {
   const { traffic } = options;
   const headers = { ...options.headers, ...(await tokenHeader(options.token)) };
-  traffic.request(url, headers);
+  traffic?.request(url, headers);
   const response = await fetchInTime(url, { ...options, headers });
-  traffic.response(response);
+  traffic?.response(response);
   const { status } = response;
   if (response.ok || status === 304) return response;
   if (status < 500 && !COME_BACK.has(status)) throw await toRefusal(response, options);

@@ -9,7 +9,7 @@ export interface TransportRequest {
   readonly place: Place;
   readonly token?: TokenSource | undefined;
   readonly signal: AbortSignal;
-  readonly traffic: Traffic;
+  readonly traffic?: Traffic | undefined;
   /** How long plain polling rests between two requests. */
   readonly pollMs: number;
   /** How many frames may wait for a slow reader, where it cannot be slowed down itself. */

@@ -1,16 +1,17 @@
 import { describe, expect, test } from "vitest";
 
-import { Traffic, type TrafficTotals } from "./traffic.ts";
+import { TrafficCounter } from "./traffic-counter.ts";
+import type { TrafficTotals } from "./traffic.ts";
 
 const url = new URL("http://example.com/feed?cursor=a.1");
 
-function count(act: (traffic: Traffic) => void): TrafficTotals {
+function count(act: (traffic: TrafficCounter) => void): TrafficTotals {
   let totals: TrafficTotals = { requests: 0, bytesReceived: 0, bytesSent: 0 };
-  act(new Traffic((now) => (totals = now)));
+  act(new TrafficCounter((now) => (totals = now)));
   return totals;
 }
 
-describe("Traffic", () => {
+describe("TrafficCounter", () => {
   test("counts a request and its answer as HTTP/1.1 writes them", () => {
     const totals = count((traffic) => {
       traffic.request(url, { accept: "text/event-stream" });

@@ -1,13 +1,17 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
 import type { Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
-import type { Upgrade } from "../transports/index.ts";
+import { SocketResponse, type Upgrade } from "../transports/index.ts";
 import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
 import type { HealthOptions } from "./health.ts";
+import { isStreamRequest } from "./is-stream-request.ts";
 import { toLimits, type ServerLimits } from "./limits.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { reportIncidents } from "./report-incidents.ts";
-import type { NodeResponse } from "./send-response.ts";
+import type { Outgoing } from "./send-response.ts";
 import { createContext, type ServerContext } from "./server-context.ts";
 import type { ProxyOptions } from "./trusted-proxies.ts";
 
@@ -35,7 +39,7 @@ export interface DrainOptions {
  */
 export class Engine {
   readonly context: ServerContext;
-  readonly #requests = new Map<NodeResponse, Promise<void>>();
+  readonly #requests = new Map<Outgoing, Promise<void>>();
   readonly #endReports: readonly (() => void)[];
 
   constructor(application: Application, options: EngineOptions) {
@@ -47,10 +51,20 @@ export class Engine {
   }
 
   /** Answers a request. */
-  answer(request: NodeMessage, response: NodeResponse): void {
+  answer(request: NodeMessage, response: Outgoing): void {
     const answered = handleRequest(this.context, request, response);
     this.#requests.set(response, answered);
     void answered.finally(() => this.#requests.delete(response));
+  }
+
+  /** Whether a request is one for a stream, which needs nothing of Node's but the socket. */
+  isStream(request: IncomingMessage): boolean {
+    return isStreamRequest(this.context, request);
+  }
+
+  /** Answers a request for a stream. */
+  answerStream(request: IncomingMessage, socket: Duplex): void {
+    this.answer(request, new SocketResponse(socket));
   }
 
   /** Answers a handshake. */

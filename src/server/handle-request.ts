@@ -11,16 +11,17 @@ import type { LiveConnection } from "./live-connections.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { readRequest } from "./read-request.ts";
 import { passRoute } from "./route-request.ts";
-import { sendResponse, type NodeResponse } from "./send-response.ts";
+import { sendResponse, type Outgoing } from "./send-response.ts";
 import { respondWithConsumer } from "./serve-consumer.ts";
 import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
 import type { ServerContext } from "./server-context.ts";
+import type { RequestOrigin } from "./trusted-proxies.ts";
 
 /** Answers a request: a feed, an error, or the application's own pages. Never throws. */
 export async function handleRequest(
   server: ServerContext,
   incoming: NodeMessage,
-  outgoing: NodeResponse,
+  outgoing: Outgoing,
 ): Promise<void> {
   try {
     const response = await respond(server, incoming, outgoing);
@@ -37,7 +38,7 @@ export async function handleRequest(
 async function respond(
   server: ServerContext,
   incoming: NodeMessage,
-  outgoing: NodeResponse,
+  outgoing: Outgoing,
 ): Promise<Response | undefined> {
   const { application, limits } = server;
   const received = readRequest(server, incoming, outgoing);
@@ -57,7 +58,7 @@ async function respond(
     case "http":
       return await respondWithHttpConsumer(application.app, definition, context);
     case "feed":
-      return await respondWithFeed(server, { match, definition, context, outgoing });
+      return await respondWithFeed(server, { match, definition, context, origin, outgoing });
   }
 }
 
@@ -83,37 +84,46 @@ interface FeedRequestInProgress {
   readonly match: RouteMatch;
   readonly definition: FeedDefinition;
   readonly context: RouteContext;
-  readonly outgoing: NodeResponse;
+  readonly origin: RequestOrigin;
+  readonly outgoing: Outgoing;
 }
 
 async function respondWithFeed(
   { sources, connections, limits, live, seats }: ServerContext,
-  { match, definition, context, outgoing }: FeedRequestInProgress,
+  { match, definition, context, origin, outgoing }: FeedRequestInProgress,
 ): Promise<Response | undefined> {
   const { request } = context;
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
-  const seat = delivery.kind === "poll" ? undefined : seats.take(context);
+  const seat = delivery.kind === "poll" ? undefined : seats.take(origin);
   if (seat && "status" in seat) return toErrorResponse(seat);
-  // Whatever stays open has a seat, until it is over.
-  using taken = seat;
-  const excess = taken?.claim(context.user);
-  if (excess) return toErrorResponse(excess);
   const source = sources.get(definition, match.params);
   const { maxOutboxBytes } = limits;
-  let leave: (() => void) | undefined;
-  const onOpen = (stream: LiveConnection): void => {
-    leave = live.add(match, context, stream);
+  let isOpen = false;
+  const onOpen = (stream: LiveConnection): (() => void) => {
+    isOpen = true;
+    return releaseAll(live.add(match, context, stream), seat);
   };
   try {
+    const excess = seat?.claim(context.user);
+    if (excess) return toErrorResponse(excess);
     return await serveFeed(
       { request, response: outgoing, source, connections, maxOutboxBytes, onOpen },
       delivery,
     );
   } finally {
-    leave?.();
+    // What stays open has its seat until it is over.
+    if (!isOpen) seat?.[Symbol.dispose]();
   }
+}
+
+/** A function of its own, so that an open stream keeps nothing else of its request. */
+function releaseAll(leave: () => void, seat: Disposable | undefined): () => void {
+  return () => {
+    leave();
+    seat?.[Symbol.dispose]();
+  };
 }
 
 function notAcceptable(): Response {

@@ -60,7 +60,7 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   }
   const { params } = match;
   const context = new RouteContext({ request, params, isUpgrade: true, address: origin });
-  const seat = server.seats.take(context);
+  const seat = server.seats.take(origin);
   if ("status" in seat) return toErrorResponse(seat);
   releaseOnClose(server, upgrade.socket, seat);
   const refusal = isGuarded(match) ? await passRoute(match, context) : undefined;
@@ -101,14 +101,13 @@ async function serveFeed(
   upgrade: Upgrade,
   { match, context, definition, url }: AcceptedFeed,
 ): Promise<void> {
-  let leave: (() => void) | undefined;
   await serveFeedOverWebSocket(server.websockets, {
     ...upgrade,
     source: server.sources.get(definition, match.params),
     cursor: new URL(url.href).searchParams.get("cursor") ?? undefined,
     subprotocols: offeredSubprotocols(upgrade.request),
-    onOpen: (connection) => (leave = server.live.add(match, context, connection)),
-  }).finally(() => leave?.());
+    onOpen: (connection) => server.live.add(match, context, connection),
+  });
 }
 
 /** Starts a consumer's connection, which is on its own from here. */

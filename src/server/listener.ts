@@ -9,12 +9,15 @@ import { toListenError } from "./listen-error.ts";
 import type { NodeMessage } from "./node-message.ts";
 import type { NodeResponse } from "./send-response.ts";
 import { Sockets, type NetServer } from "./sockets.ts";
+import { streamRequests } from "./stream-requests.ts";
 import type { TlsOptions } from "./tls-options.ts";
 
 /** What answers what a {@link Listener} takes in. */
 export interface ListenerHandlers {
   readonly onRequest: (request: NodeMessage, response: NodeResponse) => void;
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly isStream: (request: IncomingMessage) => boolean;
+  readonly onStream: (request: IncomingMessage, socket: Duplex) => void;
 }
 
 /** What a {@link Listener} needs. */
@@ -90,15 +93,25 @@ export class Listener {
 
   #create(handlers: ListenerHandlers): NetServer {
     const { tls, http2, limits } = this.#options;
-    const options = toHttpOptions(limits);
+    // A stream takes the whole socket: what was asked for before must have been answered.
+    const isStream = (request: IncomingMessage): boolean =>
+      this.#sockets.isIdle(request.socket) && handlers.isStream(request);
+    const options = {
+      ...toHttpOptions(limits, isStream),
+      IncomingMessage: streamRequests(isStream),
+    };
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      if (isWebSocket(request)) handlers.onUpgrade(request, socket, head);
+      else handlers.onStream(request, socket);
+    };
     if (!tls) {
       const server = createServer(options, handlers.onRequest);
-      return server.on("upgrade", handlers.onUpgrade);
+      return server.on("upgrade", onUpgrade);
     }
     if (!http2) {
       const server = createHttpsServer({ ...options, ...tls }, handlers.onRequest);
       this.#setTls = (renewed) => server.setSecureContext(renewed);
-      return server.on("upgrade", handlers.onUpgrade);
+      return server.on("upgrade", onUpgrade);
     }
     const { maxStreamsPerConnection, maxHeaderBytes, requestTimeoutMs } = limits;
     const settings = {
@@ -120,7 +133,7 @@ export class Listener {
       },
     );
     this.#setTls = (renewed) => server.setSecureContext(renewed);
-    return server.on("upgrade", handlers.onUpgrade);
+    return server.on("upgrade", onUpgrade);
   }
 }
 
@@ -130,7 +143,10 @@ function headerBytes({ rawHeaders }: Http2ServerRequest): number {
 }
 
 /** Node's names for our limits. */
-function toHttpOptions(limits: ServerLimits): {
+function toHttpOptions(
+  limits: ServerLimits,
+  isStream: (request: IncomingMessage) => boolean,
+): {
   readonly noDelay: boolean;
   readonly maxHeaderSize: number;
   readonly headersTimeout: number;
@@ -151,6 +167,10 @@ function toHttpOptions(limits: ServerLimits): {
     // How late a timeout of Node may be noticed.
     connectionsCheckingInterval: Math.ceil(handshakeTimeoutMs / 4),
     // Anything else that asks for an upgrade (h2c) is answered as a plain request.
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+    shouldUpgradeCallback: (request) => isWebSocket(request) || isStream(request),
   };
+}
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
 }

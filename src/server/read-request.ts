@@ -3,10 +3,11 @@ import type { IncomingMessage } from "node:http";
 import { NodeRequest } from "srvx/node";
 
 import { KeptRequest, type RouteMatch } from "../channels/index.ts";
+import { SocketResponse } from "../transports/index.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { requestUrl, type RequestUrl } from "./request-url.ts";
-import type { NodeResponse } from "./send-response.ts";
+import type { Outgoing } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
 import type { RequestOrigin } from "./trusted-proxies.ts";
 
@@ -29,7 +30,7 @@ export interface ReceivedRequest extends Received {
 export function readRequest(
   server: ServerContext,
   incoming: NodeMessage,
-  outgoing: NodeResponse,
+  outgoing: Outgoing,
 ): ReceivedRequest {
   const origin = server.proxies.read(incoming.headers, incoming.socket);
   const url = requestUrl(incoming, origin);
@@ -37,7 +38,7 @@ export function readRequest(
   const maxBodyBytes = maxBodyBytesOf(match, server.limits);
   const request = new NodeRequest({
     req: incoming,
-    res: outgoing,
+    ...(outgoing instanceof SocketResponse ? {} : { res: outgoing }),
     maxRequestBodySize: maxBodyBytes,
   });
   if (url && (origin.scheme !== undefined || origin.host !== undefined)) {

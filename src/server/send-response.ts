@@ -3,8 +3,13 @@ import type { Http2ServerResponse } from "node:http2";
 
 import { sendNodeResponse } from "srvx/node";
 
+import { SocketResponse } from "../transports/index.ts";
+
 /** A response of Node, of HTTP/1.1 or HTTP/2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Where a request is answered: a response of Node, or the socket of a stream. */
+export type Outgoing = NodeResponse | SocketResponse;
 
 /**
  * "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields"
@@ -25,9 +30,13 @@ const CONNECTION_HEADERS = [
  * client can be told after the head.
  */
 export async function sendResponse(
-  outgoing: NodeResponse,
+  outgoing: Outgoing,
   response: Response,
 ): Promise<Error | undefined> {
+  if (outgoing instanceof SocketResponse) {
+    await outgoing.answer(response);
+    return undefined;
+  }
   if (!("stream" in outgoing)) {
     await sendNodeResponse(outgoing, response);
     return outgoing.errored ?? undefined;

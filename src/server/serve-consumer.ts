@@ -17,13 +17,13 @@ import {
   type ReadConnection,
 } from "./hold-connection.ts";
 import { inTime } from "./in-time.ts";
-import type { NodeResponse } from "./send-response.ts";
+import type { Outgoing } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
 import { toVisitor } from "./visitor.ts";
 
 /** A request for a consumer over HTTP. */
 export interface ConsumerRequest extends AcceptedConsumer {
-  readonly outgoing: NodeResponse;
+  readonly outgoing: Outgoing;
 }
 
 /** How long a POST may wait for its messages to be handled; below the minute of most proxies. */
@@ -78,12 +78,17 @@ async function goOn(
   const seat = isCounted ? undefined : seats.take(context);
   if (seat && "status" in seat) return toErrorResponse(seat);
   const { request } = context;
-  const exchange = { request, response, connections, isResumed: true, ...resumed };
+  const onOver = (): void => seat?.[Symbol.dispose]();
+  const exchange = { request, response, connections, isResumed: true, onOver, ...resumed };
+  let answer: Response | undefined;
+  let isOpen = false;
   try {
-    return await serveConsumerOverHttp(exchange, delivery, resumed.first);
+    answer = await serveConsumerOverHttp(exchange, delivery, resumed.first);
+    isOpen = answer === undefined;
   } finally {
-    seat?.[Symbol.dispose]();
+    if (!isOpen) onOver();
   }
+  return answer;
 }
 
 async function begin(

@@ -97,6 +97,8 @@ class NodeServer implements Server {
       {
         onRequest: (request, response) => this.#engine.answer(request, response),
         onUpgrade: (request, socket, head) => this.#engine.answerUpgrade({ request, socket, head }),
+        isStream: (request) => this.#engine.isStream(request),
+        onStream: (request, socket) => this.#engine.answerStream(request, socket),
       },
     );
   }

@@ -35,7 +35,7 @@ export class Sockets {
     server.on("session", (session: ServerHttp2Session) =>
       this.#addSession(session, keepAliveTimeoutMs),
     );
-    // An open WebSocket ends by itself.
+    // An open WebSocket, or stream, ends by itself.
     server.on("upgrade", (_request, socket: Duplex) => this.#owed.set(socket, Infinity));
     server.on("request", ({ socket }, response) => {
       const owed = this.#owed.get(socket);
@@ -43,6 +43,11 @@ export class Sockets {
       this.#owed.set(socket, owed + 1);
       response.once("close", () => this.#onAnswered(socket));
     });
+  }
+
+  /** Whether a socket owes no answer. */
+  isIdle(socket: Duplex): boolean {
+    return this.#owed.get(socket) === 0;
   }
 
   /** Closes what is idle now, and everything else as soon as it has been answered. */

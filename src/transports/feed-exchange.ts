@@ -11,6 +11,7 @@ export interface FeedResponse extends OutboxSink {
   once(event: "close", listener: () => void): unknown;
   off(event: "close", listener: () => void): unknown;
   /** Of HTTP/1.1. */
+  shouldKeepAlive?: boolean;
   readonly destroyed?: boolean;
   /** Of HTTP/2. */
   readonly stream?: { readonly destroyed: boolean };
@@ -34,8 +35,8 @@ export interface FeedExchange {
   readonly connections: OpenConnections;
   /** How many bytes may wait for a slow client; beyond it, the stream is cut off. */
   readonly maxOutboxBytes: number;
-  /** Told of the stream once it is open, which a poll never is. */
-  onOpen?(stream: ClosableStream): void;
+  /** Told of the stream once it is open, which a poll never is; returns what is called when it is over. */
+  onOpen?(stream: ClosableStream): () => void;
 }
 
 /** Where a client wants to go on: `?cursor=`, or the header that `EventSource` sends by itself. */

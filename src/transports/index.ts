@@ -25,5 +25,6 @@ export { OpenConnections } from "./open-connections.ts";
 export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
+export { SocketResponse } from "./socket-response.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
 export { WebSocketTransport, type Upgrade } from "./websocket.ts";

@@ -8,7 +8,7 @@ import { serveSse } from "./sse.ts";
 /**
  * Serves a feed over HTTP, in the way that was chosen.
  *
- * Returns the response to send, or nothing when it was a stream, which is over by then.
+ * Returns the response to send, or nothing when it is a stream, which has begun by then.
  */
 export async function serveFeed(
   exchange: FeedExchange,

@@ -19,6 +19,7 @@ export function writeStreamHead(
   { contentType, headers = {} }: StreamHead,
 ): void {
   response.removeHeader("transfer-encoding");
+  response.shouldKeepAlive = false;
   response.writeHead(200, {
     ...headers,
     "content-type": contentType,

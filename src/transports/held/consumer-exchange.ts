@@ -36,6 +36,8 @@ export interface ConsumerExchange {
   readonly isResumed: boolean;
   /** Headers of the consumer's own, for the answer that begins a connection. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Told once when a stream is over, which has gone on after it was begun. */
+  readonly onOver?: (() => void) | undefined;
 }
 
 /** What a {@link Reading} begins with. */

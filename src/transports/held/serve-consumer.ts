@@ -8,7 +8,7 @@ import { serveConsumerStream } from "./consumer-stream.ts";
 /**
  * Serves a consumer's connection over HTTP, in the way that was chosen, from what was read first.
  *
- * Returns the response to send, or nothing when it was a stream, which is over by then.
+ * Returns the response to send, or nothing when it is a stream, which has begun by then.
  */
 export async function serveConsumerOverHttp(
   exchange: ConsumerExchange,
@@ -17,10 +17,10 @@ export async function serveConsumerOverHttp(
 ): Promise<Response | undefined> {
   switch (delivery.kind) {
     case "sse":
-      await serveConsumerStream(exchange, sseFormat, first);
+      serveConsumerStream(exchange, sseFormat, first);
       return undefined;
     case "ndjson":
-      await serveConsumerStream(exchange, ndjsonFormat, first);
+      serveConsumerStream(exchange, ndjsonFormat, first);
       return undefined;
     case "long-poll":
       return await answerConsumerLongPoll(exchange, first, delivery.waitMs);

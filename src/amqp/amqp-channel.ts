@@ -1,5 +1,6 @@
 import type { Channel, ConsumeMessage } from "amqplib";
 
+import { Acknowledgements } from "./acknowledgements.ts";
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import type { AmqpDelivery } from "./amqp-message.ts";
 import { closePolitely } from "./close-politely.ts";
@@ -50,11 +51,15 @@ export interface FirstMessage {
  */
 export class AmqpChannel implements AsyncDisposable {
   readonly #channel: Channel;
+  readonly #acknowledgements: Acknowledgements;
   #isOpen = true;
 
   /** @internal Use `AmqpSession.openChannel`. */
   constructor(channel: Channel, onClose: () => void) {
     this.#channel = channel;
+    this.#acknowledgements = new Acknowledgements((tag, allUpTo) => {
+      this.#say(() => channel.ack(toReference(tag), allUpTo));
+    });
     // Whoever asked hears of it; nobody else needs to.
     channel.on("error", () => undefined);
     channel.once("close", () => {
@@ -117,8 +122,9 @@ export class AmqpChannel implements AsyncDisposable {
     { noAck = false, onCancel }: ConsumeOptions = {},
   ): Promise<string> {
     const hear = (message: ConsumeMessage | null): void => {
-      if (message) listener(toDelivery(message));
-      else onCancel?.();
+      if (!message) return onCancel?.();
+      if (!noAck) this.#acknowledgements.add(message.fields.deliveryTag);
+      listener(toDelivery(message));
     };
     return (await this.#ask((channel) => channel.consume(queue, hear, { noAck }))).consumerTag;
   }
@@ -126,35 +132,40 @@ export class AmqpChannel implements AsyncDisposable {
   /** Takes the first message of a queue; `null` when nothing waits there. */
   async get(queue: string): Promise<FirstMessage | null> {
     const message = await this.#ask((channel) => channel.get(queue));
-    return message
-      ? { tag: message.fields.deliveryTag, behind: message.fields.messageCount }
-      : null;
+    if (!message) return null;
+    const { deliveryTag: tag, messageCount: behind } = message.fields;
+    this.#acknowledgements.add(tag);
+    return { tag, behind };
   }
 
   async cancel(consumerTag: string): Promise<void> {
     await this.#ask((channel) => channel.cancel(consumerTag));
   }
 
-  /** Says that a delivery is done; `false` when the channel has ended, and with it the delivery. */
+  /** Says, at the end of this tick, that a delivery is done; `false` when the channel has ended, and with it the delivery. */
   acknowledge(tag: number): boolean {
-    return this.#say((channel) => channel.ack(toReference(tag)));
+    if (!this.#isOpen) return false;
+    this.#acknowledgements.acknowledge(tag);
+    return true;
   }
 
   /** Gives a delivery back to its queue; `false` when the channel has ended. */
   giveBack(tag: number): boolean {
-    return this.#say((channel) => channel.nack(toReference(tag), false, true));
+    this.#acknowledgements.remove(tag);
+    return this.#say(() => this.#channel.nack(toReference(tag), false, true));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOpen) return;
+    this.#acknowledgements.flush();
     this.#isOpen = false;
     await closePolitely(() => this.#channel.close());
   }
 
-  #say(say: (channel: Channel) => void): boolean {
+  #say(say: () => void): boolean {
     if (!this.#isOpen) return false;
     try {
-      say(this.#channel);
+      say();
       return true;
     } catch {
       // It ends just now.

@@ -138,15 +138,16 @@ function readTable(reader: Reader, end: number, depth: number): Record<string, u
     const name = reader.text(reader.byte());
     const value = readValue(reader, depth + 1);
     if (reader.isLost) break;
-    // Not by assignment: a header may be called `__proto__`.
-    Object.defineProperty(fields, name, {
-      value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    if (name === "__proto__") defineField(fields, name, value);
+    else fields[name] = value;
   }
   return fields;
+}
+
+/** What assignment would not make a field of its own. */
+function defineField(fields: object, name: string, value: unknown): void {
+  const own = { value, enumerable: true, configurable: true, writable: true };
+  Object.defineProperty(fields, name, own);
 }
 
 function readValue(reader: Reader, depth: number): unknown {
@@ -235,7 +236,7 @@ class Reader {
   }
 
   byte(): number {
-    return this.number(1);
+    return this.#has(1) ? this.#buffer.readUInt8(this.offset - 1) : 0;
   }
 
   number(bytes: number): number {
@@ -265,7 +266,8 @@ class Reader {
   }
 
   text(length: number): string {
-    return this.bytes(length).toString();
+    if (!this.#has(length)) return "";
+    return this.#buffer.toString("utf8", this.offset - length, this.offset);
   }
 
   /** Goes on by so many bytes, if they are there. */

@@ -1,3 +1,4 @@
+import { connect } from "amqplib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { Amqp } from "../../src/amqp/index.ts";
@@ -117,6 +118,36 @@ test("who lost the connection has lost its leases, and the next taker knows that
   expect(await lost.acknowledge(delivery)).toBe(false);
   expect(await lost.putBack(delivery)).toBe(false);
   expect(await broker.acknowledge(again)).toBe(true);
+});
+
+test("who lost a channel has lost its leases, although the connection holds", async () => {
+  await using stack = new AsyncDisposableStack();
+  const stranger = stack.adopt(await connect(server.url), (connection) => connection.close());
+  const channel = await stranger.createChannel();
+  await channel.assertQueue("sole");
+  await channel.consume("sole", () => undefined, { exclusive: true });
+  await using broker = new AmqpBroker(server.url);
+  await broker.publish("ended", message("one"));
+  const delivery = await takeOne(broker, "ended");
+  const request = { queues: ["ended", "sole"], limit: 1, leaseMs: 10_000 };
+  await expect(broker.take(request)).rejects.toThrow("exclusive");
+  const again = await takeOne(broker, "ended");
+  expect(again).toMatchObject({ id: "one", runs: 2 });
+  expect(await broker.renew([delivery, again])).toEqual([delivery]);
+  expect(await broker.acknowledge(delivery)).toBe(false);
+  expect(await broker.acknowledge(again)).toBe(true);
+});
+
+test("a queue that is removed while somebody takes from it is made again", async () => {
+  await using broker = new AmqpBroker(server.url);
+  await using amqp = new Amqp(server.url);
+  await broker.take({ queues: ["removed"], limit: 1, leaseMs: 10_000 });
+  const cancelled = new Promise<void>((resolve) => broker.onChange(resolve));
+  await using channel = await (await amqp.session()).openChannel();
+  await channel.deleteQueue("removed");
+  await cancelled;
+  expect(await broker.take({ queues: ["removed"], limit: 1, leaseMs: 10_000 })).toEqual([]);
+  expect(await channel.countMessages("removed")).toBe(0);
 });
 
 test("what nobody takes goes back, for a worker that is free", async () => {

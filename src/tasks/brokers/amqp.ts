@@ -1,12 +1,11 @@
-import { randomUUID } from "node:crypto";
-
 import { Amqp, type AmqpOptions } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
 import { invalidOption } from "../../core/options.ts";
+import { Roster } from "../../core/roster.ts";
 import { isUnroutable, toStorageError } from "../celery-amqp/amqp-errors.ts";
-import { readAmqpMessage, toAmqpProperties } from "../celery-amqp/amqp-message.ts";
-import type { Arrival, Inbox } from "../celery-amqp/inbox.ts";
+import { toAmqpProperties } from "../celery-amqp/amqp-message.ts";
+import { AmqpTaken } from "../celery-amqp/amqp-taken.ts";
 import { Link } from "../celery-amqp/link.ts";
 import type { QueueSettings } from "../celery-amqp/topology.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
@@ -35,12 +34,6 @@ export type AmqpBrokerOptions = AmqpOptions &
     readonly deadLetters?: DeadLetterBounds | undefined;
   };
 
-/** A delivery that was taken, and where it came from. */
-interface Held {
-  readonly arrival: Arrival;
-  readonly inbox: Inbox;
-}
-
 /**
  * A broker in RabbitMQ, in the layout of Celery's: Python workers and callers share its queues.
  *
@@ -62,7 +55,7 @@ export class AmqpBroker implements Broker {
   readonly #amqp: Amqp;
   readonly #queues: QueueSettings;
   readonly #changes = new Notifier<void>();
-  readonly #held = new Map<Delivery, Held>();
+  readonly #held = new Roster<AmqpTaken>();
   #link: Link | undefined;
   /** How many messages are being asked for. */
   #asked = 0;
@@ -124,16 +117,15 @@ export class AmqpBroker implements Broker {
 
   /** RabbitMQ itself ends the leases of dead workers. */
   async reclaim(): Promise<number> {
-    for (const delivery of this.#held.keys()) {
-      if (!this.#isHeld(delivery)) this.#held.delete(delivery);
+    for (const delivery of this.#held) {
+      if (!this.#isHeld(delivery)) this.#release(delivery);
     }
     return 0;
   }
 
   async acknowledge(delivery: Delivery): Promise<boolean> {
-    const held = this.#held.get(delivery);
-    this.#held.delete(delivery);
-    return held?.inbox.acknowledge(held.arrival) ?? false;
+    const { channel, tag } = this.#release(delivery)?.arrival ?? {};
+    return tag !== undefined && (channel?.acknowledge(tag) ?? false);
   }
 
   async putBack(
@@ -173,7 +165,7 @@ export class AmqpBroker implements Broker {
    */
   async cancel(id: string): Promise<CancelledMessage | null> {
     await this.#run(async () => await this.revoked.revoke(id));
-    for (const { id: heldId, queue, message } of this.#held.keys()) {
+    for (const { id: heldId, queue, message } of this.#held) {
       if (heldId === id) return { queue, message, running: true };
     }
     return { queue: null, message: null, running: false };
@@ -183,9 +175,7 @@ export class AmqpBroker implements Broker {
   async discard(): Promise<void> {}
 
   async listCancelled(): Promise<readonly string[]> {
-    return [...this.#held.keys()]
-      .filter(({ id }) => this.revoked.terminates(id))
-      .map(({ id }) => id);
+    return [...this.#held].map(({ id }) => id).filter((id) => this.revoked.terminates(id));
   }
 
   onChange(listener: () => void): () => void {
@@ -194,7 +184,7 @@ export class AmqpBroker implements Broker {
 
   async close(): Promise<void> {
     this.revoked.close();
-    this.#held.clear();
+    for (const delivery of this.#held) this.#release(delivery);
     await this.deadLetters.close();
     await this.#link?.close();
     await this.#amqp.close();
@@ -219,24 +209,24 @@ export class AmqpBroker implements Broker {
       await inbox.settle(turn);
       arrivals = inbox.take(turn, limit);
     }
-    return arrivals.map((arrival) => this.#toDelivery(arrival, inbox));
+    return arrivals.map((arrival) => {
+      const delivery = new AmqpTaken(arrival, this.revoked.has(arrival.message.id));
+      delivery.place = this.#held.add(delivery);
+      return delivery;
+    });
   }
 
   #isHeld(delivery: Delivery): boolean {
-    return this.#held.get(delivery)?.inbox.isOpen ?? false;
+    return (
+      delivery instanceof AmqpTaken && delivery.place !== -1 && delivery.arrival.channel.isOpen
+    );
   }
 
-  #toDelivery(arrival: Arrival, inbox: Inbox): Delivery {
-    const { message, marks } = readAmqpMessage(arrival.delivery, randomUUID());
-    const delivery = {
-      id: message.id,
-      queue: arrival.queue,
-      message,
-      runs: marks.runs + 1,
-      lostLeases: marks.lostLeases,
-      cancelled: this.revoked.has(message.id),
-    };
-    this.#held.set(delivery, { arrival, inbox });
+  /** Forgets a delivery; `undefined` when that has been done before. */
+  #release(delivery: Delivery): AmqpTaken | undefined {
+    if (!(delivery instanceof AmqpTaken) || delivery.place === -1) return undefined;
+    this.#held.remove(delivery.place);
+    delivery.place = -1;
     return delivery;
   }
 

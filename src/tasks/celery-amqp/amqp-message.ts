@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
+
 import type { AmqpDelivery, AmqpProperties } from "../../amqp/index.ts";
 import { isRecord } from "../message/is-record.ts";
 import { readMarks, writeMarks, type MessageMarks } from "../message/message-marks.ts";
-import type { EncodedMessage } from "../message/message.ts";
+import type { EncodedMessage, MessageProperties } from "../message/message.ts";
 
 /** The header that holds our marks. */
 const MARKS = "tidings";
@@ -35,30 +37,38 @@ export interface MarkedMessage {
   readonly marks: MessageMarks;
 }
 
-/** Reads a message; one without any id is known by `fallbackId`. */
-export function readAmqpMessage(
-  { body, properties }: AmqpDelivery,
-  fallbackId: string,
-): MarkedMessage {
-  const { contentType, contentEncoding, correlationId, replyTo, deliveryMode, priority } =
-    properties;
-  const { [MARKS]: marks, ...headers } = withoutBrokers(properties.headers);
-  const id = headers["id"];
+/** Reads a message; one without any id gets one. */
+export function readAmqpMessage({ body, properties }: AmqpDelivery): MarkedMessage {
+  const { contentType, contentEncoding, correlationId } = properties;
+  const all = isRecord(properties.headers) ? properties.headers : {};
+  const headers = withoutBrokers(all);
   return {
-    marks: readMarks(marks),
+    marks: readMarks(all[MARKS]),
     message: {
-      id: toId(id) ?? toId(correlationId) ?? fallbackId,
+      id: toId(headers["id"]) ?? toId(correlationId) ?? randomUUID(),
       headers,
       body: new Uint8Array(body.buffer, body.byteOffset, body.byteLength),
       contentType: contentType ?? "application/json",
       contentEncoding: contentEncoding ?? "utf-8",
-      properties: withoutAbsent({ correlationId, replyTo, deliveryMode, priority }),
+      properties: toMessageProperties(properties),
     },
   };
 }
 
-/** What RabbitMQ notes on its way: how often a quorum queue delivered it, and through which it died. */
+/** What is absent is left out. */
+function toMessageProperties(from: AmqpProperties): MessageProperties {
+  const { correlationId, replyTo, deliveryMode, priority } = from;
+  const to: { -readonly [Name in keyof MessageProperties]: MessageProperties[Name] } = {};
+  if (correlationId !== undefined) to.correlationId = correlationId;
+  if (replyTo !== undefined) to.replyTo = replyTo;
+  if (deliveryMode !== undefined) to.deliveryMode = deliveryMode;
+  if (priority !== undefined) to.priority = priority;
+  return to;
+}
+
+/** Our marks, and what RabbitMQ notes: how often a quorum queue delivered it, and through which it died. */
 const BROKERS: ReadonlySet<string> = new Set([
+  MARKS,
   "x-delivery-count",
   "x-death",
   "x-first-death-exchange",
@@ -69,16 +79,14 @@ const BROKERS: ReadonlySet<string> = new Set([
   "x-last-death-reason",
 ]);
 
-function withoutBrokers(headers: unknown): Readonly<Record<string, unknown>> {
-  const entries = Object.entries(isRecord(headers) ? headers : {});
-  return Object.fromEntries(entries.filter(([name]) => !BROKERS.has(name)));
+/** Most have nothing of that, and are not copied. */
+function withoutBrokers(
+  headers: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  if (!Object.keys(headers).some((name) => BROKERS.has(name))) return headers;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !BROKERS.has(name)));
 }
 
 function toId(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function withoutAbsent<T extends object>(value: T): T;
-function withoutAbsent(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined));
 }

@@ -45,6 +45,11 @@ export class DelayedDelivery {
     });
   }
 
+  /** Somebody has removed it, and how it was found with it. */
+  forgetQueue(queue: string): void {
+    this.#bound.delete(queue);
+  }
+
   async #once(queue: string, bind: () => Promise<void>): Promise<void> {
     const binding = this.#bound.get(queue) ?? bind();
     this.#bound.set(queue, binding);

@@ -1,20 +1,29 @@
 import { type AmqpChannel, type AmqpDelivery, type AmqpSession } from "../../amqp/index.ts";
+import { readAmqpMessage, type MarkedMessage } from "./amqp-message.ts";
 
 /** What an {@link Inbox} needs. */
 export interface InboxOptions {
   readonly session: AmqpSession;
   /** Something has come, or the channel has ended. */
   readonly onChange: () => void;
+  /** Somebody has removed a queue. */
+  readonly onRemoved: (queue: string) => void;
   /** Looks at what came before it counts as there; `false` when it has been dealt with. */
-  readonly accept: (arrival: Arrival, inbox: Inbox) => boolean;
+  readonly accept: (arrival: Arrival) => boolean;
   /** Puts what was not taken into its queue again; never rejects. */
   readonly giveBack: (arrival: Arrival) => Promise<void>;
 }
 
-/** A delivery, and the queue that it came from. */
-export interface Arrival {
+/** A message that has come. */
+export interface Arrival extends MarkedMessage {
+  /** The queue that it came from. */
   readonly queue: string;
-  readonly delivery: AmqpDelivery;
+  /** Ends with its channel: what came over it goes back to the queues by itself. */
+  readonly channel: AmqpChannel;
+  /** What it is acknowledged by, on its channel. */
+  readonly tag: number;
+  /** Whether somebody had it before. */
+  readonly isRedelivered: boolean;
 }
 
 /** Who takes nothing for so long gives back what has come: another worker may be free. */
@@ -37,16 +46,12 @@ export class Inbox implements AsyncDisposable {
   #opened: AmqpChannel | undefined;
   #prefetch = 0;
   #takenAt = 0;
+  #isAnnouncing = false;
   #idle: NodeJS.Timeout | undefined;
   #opening: Promise<void> = Promise.resolve();
 
   constructor(options: InboxOptions) {
     this.#options = options;
-  }
-
-  /** Whether deliveries of this inbox can still be acknowledged. */
-  get isOpen(): boolean {
-    return this.#opened?.isOpen ?? false;
   }
 
   /** Consumes these queues and no others; of each, `prefetch` deliveries may be out at a time. */
@@ -82,7 +87,7 @@ export class Inbox implements AsyncDisposable {
     waiting.push(arrival);
     this.#waiting.set(arrival.queue, waiting);
     this.#watchIdleness();
-    this.#options.onChange();
+    this.#announceSoon();
   }
 
   /**
@@ -99,14 +104,6 @@ export class Inbox implements AsyncDisposable {
       for (const queue of queues) waiting += (await channel?.countMessages(queue)) ?? 0;
       if (queues.some((queue) => this.count(queue) > 0)) return;
     }
-  }
-
-  acknowledge({ delivery }: Arrival): boolean {
-    return this.#opened?.acknowledge(delivery.tag) ?? false;
-  }
-
-  giveBack({ delivery }: Arrival): boolean {
-    return this.#opened?.giveBack(delivery.tag) ?? false;
   }
 
   /** Consumes no more, and gives back what has come, as it came: nobody has run it. */
@@ -130,7 +127,7 @@ export class Inbox implements AsyncDisposable {
   async #open(queues: readonly string[], prefetch: number): Promise<void> {
     const isSame = queues.every((queue) => this.#consumers.has(queue));
     const isEnough = prefetch <= this.#prefetch && queues.length === this.#consumers.size;
-    if (this.isOpen && isSame && isEnough) return;
+    if (this.#opened?.isOpen === true && isSame && isEnough) return;
     await this.#consume(queues, prefetch);
   }
 
@@ -142,14 +139,17 @@ export class Inbox implements AsyncDisposable {
     this.#prefetch = Math.max(prefetch, this.#prefetch);
     await channel.prefetch(this.#prefetch);
     for (const queue of queues) {
-      const hear = (delivery: AmqpDelivery): void => this.#hear({ queue, delivery });
-      const onCancel = (): void => this.#end();
+      const hear = (delivery: AmqpDelivery): void => this.#hear({ queue, channel }, delivery);
+      const onCancel = (): void => {
+        this.#options.onRemoved(queue);
+        this.#end();
+      };
       this.#consumers.set(queue, await channel.consume(queue, hear, { onCancel }));
     }
   }
 
   async #openChannel(): Promise<AmqpChannel> {
-    if (this.isOpen && this.#opened) return this.#opened;
+    if (this.#opened?.isOpen === true) return this.#opened;
     this.#waiting.clear();
     this.#consumers.clear();
     this.#channel = this.#options.session.openChannel(() => this.#end());
@@ -157,8 +157,20 @@ export class Inbox implements AsyncDisposable {
     return this.#opened;
   }
 
-  #hear(arrival: Arrival): void {
-    if (this.#options.accept(arrival, this)) this.add(arrival);
+  #hear(origin: Pick<Arrival, "queue" | "channel">, delivery: AmqpDelivery): void {
+    const { tag, isRedelivered } = delivery;
+    const arrival = { ...origin, tag, isRedelivered, ...readAmqpMessage(delivery) };
+    if (this.#options.accept(arrival)) this.add(arrival);
+  }
+
+  /** What one read of the socket brings is told at once. */
+  #announceSoon(): void {
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
+    queueMicrotask(() => {
+      this.#isAnnouncing = false;
+      this.#options.onChange();
+    });
   }
 
   /** A queue was removed, or the channel has ended: the next take begins anew. */

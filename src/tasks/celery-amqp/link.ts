@@ -2,7 +2,7 @@ import { closePolitely, type AmqpPublication, type AmqpSession } from "../../amq
 import { dueTimeOf, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
 import { isUnroutable } from "./amqp-errors.ts";
-import { readAmqpMessage, toAmqpProperties } from "./amqp-message.ts";
+import { toAmqpProperties } from "./amqp-message.ts";
 import { DelayedDelivery } from "./delayed-delivery.ts";
 import { Inbox, type Arrival } from "./inbox.ts";
 import { Topology, type QueueSettings } from "./topology.ts";
@@ -37,6 +37,7 @@ export class Link {
     this.inbox = new Inbox({
       session,
       onChange,
+      onRemoved: (queue) => this.#forgetQueue(queue),
       accept: (arrival) => this.#accept(arrival),
       giveBack: (arrival) => this.#giveBack(arrival),
     });
@@ -62,8 +63,7 @@ export class Link {
       await this.send(publication);
     } catch (error) {
       if (!isUnroutable(error)) throw error;
-      // Somebody has removed the queue.
-      this.topology.forgetQueue(queue);
+      this.#forgetQueue(queue);
       await this.topology.ensureQueue(queue);
       await this.send(publication);
     }
@@ -78,9 +78,8 @@ export class Link {
     const early = [...this.#early];
     this.#early.clear();
     for (const [timer] of early) clearTimeout(timer);
-    const gone = this.inbox.isOpen
-      ? [this.inbox.giveAllBack(), ...early.map(([, arrival]) => this.#giveBack(arrival))]
-      : [];
+    const held = early.map(([, arrival]) => arrival).filter(({ channel }) => channel.isOpen);
+    const gone = [this.inbox.giveAllBack(), ...held.map((arrival) => this.#giveBack(arrival))];
     await closePolitely(() => Promise.all(gone));
     await this.inbox[Symbol.asyncDispose]();
   }
@@ -92,43 +91,47 @@ export class Link {
    * its time, as what Python sends does, is sent on to wait in RabbitMQ.
    */
   #accept(arrival: Arrival): boolean {
-    const { message, marks } = readAmqpMessage(arrival.delivery, "");
-    if (arrival.delivery.isRedelivered) {
+    const { message, marks, isRedelivered } = arrival;
+    if (isRedelivered) {
       const { runs, lostLeases } = marks;
-      const counted = { ...marks, runs: runs + 1, lostLeases: lostLeases + 1 };
-      void this.#sendOn(arrival, message, counted);
+      void this.#sendOn(arrival, { ...marks, runs: runs + 1, lostLeases: lostLeases + 1 });
       return false;
     }
     const dueAt = dueTimeOf(message, marks);
     const waitMs = (dueAt ?? 0) - Date.now();
     if (waitMs <= 0) return true;
-    if (waitMs > SHORT_WAIT_MS) void this.#sendOn(arrival, message, { ...marks, dueAt });
+    if (waitMs > SHORT_WAIT_MS) void this.#sendOn(arrival, { ...marks, dueAt });
     else this.#hold(arrival, waitMs);
     return false;
+  }
+
+  /** Somebody has removed it. */
+  #forgetQueue(queue: string): void {
+    this.topology.forgetQueue(queue);
+    this.#delayed.forgetQueue(queue);
   }
 
   #hold(arrival: Arrival, waitMs: number): void {
     const timer = setTimeout(() => {
       this.#early.delete(timer);
-      if (this.inbox.isOpen) this.inbox.add(arrival);
+      if (arrival.channel.isOpen) this.inbox.add(arrival);
     }, waitMs);
     this.#early.set(timer, arrival);
   }
 
   /** As a new message: one that RabbitMQ takes back by itself counts as one whose worker died. */
   async #giveBack(arrival: Arrival): Promise<void> {
-    const { message, marks } = readAmqpMessage(arrival.delivery, "");
-    await this.#sendOn(arrival, message, marks);
+    await this.#sendOn(arrival, arrival.marks);
   }
 
   /** Puts a new message into the place of one that has come. */
-  async #sendOn(arrival: Arrival, message: EncodedMessage, marks: MessageMarks): Promise<void> {
+  async #sendOn(arrival: Arrival, marks: MessageMarks): Promise<void> {
     try {
-      await this.publish(arrival.queue, message, marks);
-      this.inbox.acknowledge(arrival);
+      await this.publish(arrival.queue, arrival.message, marks);
+      arrival.channel.acknowledge(arrival.tag);
     } catch (error) {
       this.#options.onTrouble(error);
-      this.inbox.giveBack(arrival);
+      arrival.channel.giveBack(arrival.tag);
     }
   }
 }

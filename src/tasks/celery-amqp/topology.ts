@@ -46,7 +46,7 @@ export class Topology {
     }
   }
 
-  /** Somebody has removed it. */
+  /** Somebody has removed it: it is made again when it is needed. */
   forgetQueue(name: string): void {
     this.#queues.delete(name);
   }

@@ -44,7 +44,7 @@ export function readLetter(delivery: AmqpDelivery): PlacedLetter | null {
   const line = parseFields(delivery.body.toString("utf8", 0, end));
   const { id, place, queue, contentType, contentEncoding, properties } = line;
   if (typeof id !== "string" || typeof place !== "string") return null;
-  const { headers } = readAmqpMessage(delivery, id).message;
+  const { headers } = readAmqpMessage(delivery).message;
   const message = {
     id,
     headers,

@@ -1,6 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
+import { BatchedReads } from "../celery-redis/batched-reads.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
@@ -39,6 +40,7 @@ export class RedisResults implements ResultStore {
   readonly limits: LimitStore;
   readonly chords: ChordStore;
   readonly #redis: TaskRedis;
+  readonly #reads: BatchedReads;
   readonly #expireSeconds: number;
   readonly #format: TypedJsonOptions;
   readonly #changes = new Notifier<ChangedRecords>();
@@ -53,6 +55,7 @@ export class RedisResults implements ResultStore {
     this.#format = { typedValues };
     this.#expireSeconds = Math.ceil(assertPositiveInteger("expiresMs", expiresMs) / 1_000);
     this.#redis = openTaskRedis(url, { tls, prefix: toResultKeyPrefix({ resultKeyPrefix }) });
+    this.#reads = new BatchedReads(this.#redis);
     this.limits = new RedisLimits(this.#redis);
     this.chords = new RedisChords(this.#redis, this.#expireSeconds);
     this.#leave = this.#redis.redis.onGap(() => this.#changes.announce(null));
@@ -67,7 +70,7 @@ export class RedisResults implements ResultStore {
     this.#assertOpen();
     const final = this.#followed.get(id)?.final;
     if (final !== undefined) return readRecord(id, final);
-    const reply = await this.#redis.read((redis) => redis.command(["GET", keyOf(id)]));
+    const reply = await this.#reads.read(keyOf(id));
     return reply === null ? null : readRecord(id, String(reply));
   }
 

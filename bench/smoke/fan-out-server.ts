@@ -27,7 +27,7 @@ async function startTidings(): Promise<number> {
   const server = createServer(application({ app, routes: [everybody] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
-    limits: { heartbeatMs: 3_600_000 },
+    limits: { heartbeatMs: 15_000 },
   });
   await server.start();
   return server.port;

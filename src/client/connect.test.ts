@@ -246,10 +246,24 @@ describe("connect", () => {
     });
   });
 
+  test("lets a server of others be silent, and hands on whatever it says", async () => {
+    const server = await ConsumerServer.start();
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { room, changes, reached } = begin(server);
+    const connection = await server.connection();
+    await reached("open");
+    vi.advanceTimersByTime(3_600_000);
+    const message = next((listener) => room.onMessage(listener));
+    connection.send("{}");
+    expect(await message).toEqual({});
+    expect(changes.map(({ status }) => status)).toEqual(["connecting", "open"]);
+  });
+
   test("gives up a handshake that nobody answers", async () => {
     const server = await ConsumerServer.start();
     server.isSilent = true;
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
     onTestFinished(() => void vi.useRealTimers());
     const { reached } = begin(server);
     await server.asked;

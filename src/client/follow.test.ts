@@ -7,7 +7,14 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
 
 import { TidingsError } from "../core/errors.ts";
-import { formatNdjson, formatSseEvent, SUBPROTOCOL, type FeedEvent } from "../protocol/index.ts";
+import {
+  COMING_BACK,
+  formatNdjson,
+  formatSseEvent,
+  SIGN_OF_LIFE,
+  SUBPROTOCOL,
+  type FeedEvent,
+} from "../protocol/index.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import type { StatusChange } from "./status.ts";
 import type { TrafficTotals } from "./traffic.ts";
@@ -62,6 +69,17 @@ class FeedServer {
     this.#streams.clear();
     this.#http.closeAllConnections();
     for (const client of this.#websockets.clients) client.terminate();
+  }
+
+  /** Says nothing more over what is open, and does not answer the next request, as a half-open line does. */
+  deafen(): void {
+    this.#streams.clear();
+    let isDeaf = true;
+    this.fault = ({ headers }) => {
+      if (headers.accept !== "application/json" || !isDeaf) return false;
+      isDeaf = false;
+      return true;
+    };
   }
 
   async close(): Promise<void> {
@@ -262,6 +280,33 @@ describe.each(TRANSPORTS)("follow over %s", (transport: TransportName) => {
     // Polls may have no request under way when the connections are cut.
     const isPolling = transport === "poll" || transport === "long-poll";
     expect(isPolling || statuses.some(({ status }) => status === "waiting")).toBe(true);
+  });
+
+  test.each([
+    ["the server has been silent for too long", () => vi.advanceTimersByTime(45_000)],
+    [
+      "the machine has slept",
+      () => {
+        vi.setSystemTime(Date.now() + 3_600_000);
+        vi.advanceTimersByTime(5_000);
+      },
+    ],
+  ])("leaves a connection that nothing comes over, and goes on, when %s", async (_, pass) => {
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const server = await FeedServer.start();
+    server.add(1);
+    const { next, statuses } = begin(server, { transport });
+    expect(await next()).toBe(1);
+    const event = next();
+    const asked = server.requests.length;
+    server.deafen();
+    server.add(2);
+    if (transport.endsWith("poll")) await until(() => server.requests.length > asked);
+    await until(() => vi.getTimerCount() > 0);
+    pass();
+    expect(await event).toBe(2);
+    expect(statuses.some(({ status }) => status === "waiting")).toBe(true);
   });
 
   test("goes on after a cursor that was kept, and says when it had to start over", async () => {
@@ -471,11 +516,11 @@ describe("follow over the first transport that works", () => {
       response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
       return true;
     };
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    onTestFinished(() => void vi.useRealTimers());
-    const { next, statuses } = begin(server, {});
     const clock = setInterval(() => vi.advanceTimersByTime(200), 5);
     onTestFinished(() => clearInterval(clock));
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { next, statuses } = begin(server, {});
     expect(await next()).toBe("state");
     expect(statuses.at(-1)).toEqual({ status: "open", transport: "long-poll" });
   });
@@ -503,6 +548,39 @@ describe("follow", () => {
     server.add(1);
     await begin(server, {}).next();
     expect(server.requests[0]?.headers["sec-websocket-protocol"]).toBe(SUBPROTOCOL);
+  });
+
+  test("trusts a WebSocket that shows signs of life, and says that it comes back from one that does not", async () => {
+    const websockets = new WebSocketServer({
+      port: 0,
+      host: "127.0.0.1",
+      handleProtocols: () => SUBPROTOCOL,
+    });
+    await once(websockets, "listening");
+    onTestFinished(() => websockets.close());
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { port } = websockets.address() as AddressInfo;
+    const events = follow(`ws://127.0.0.1:${port}/`);
+    onTestFinished(async () => void (await events.return()));
+    const begun = events.next();
+    const [websocket] = (await once(websockets, "connection")) as [WebSocket];
+    const closed = once(websocket, "close");
+    for (let second = 0; second < 60; second += 15) {
+      websocket.send(SIGN_OF_LIFE);
+      // Behind it, as its answer says that it was taken.
+      websocket.ping();
+      await once(websocket, "pong");
+      vi.advanceTimersByTime(15_000);
+    }
+    websocket.send(JSON.stringify({ cursor: "e.1", data: "still here" }));
+    expect(await begun).toMatchObject({ value: { data: "still here" } });
+    const later = events.next();
+    vi.advanceTimersByTime(40_000);
+    expect((await closed)[0]).toBe(COMING_BACK);
+    const [next] = (await once(websockets, "connection")) as [WebSocket];
+    next.send(JSON.stringify({ cursor: "e.2", data: "and again" }));
+    expect(await later).toMatchObject({ value: { data: "and again" } });
   });
 
   test("comes back with a new token when the credentials of a connection have ended", async () => {

@@ -1,4 +1,5 @@
-import { COMING_BACK } from "../protocol/index.ts";
+import { COMING_BACK, SIGN_OF_LIFE, SUBPROTOCOL } from "../protocol/index.ts";
+import { SILENT_MS, watchSilence } from "./watch-silence.ts";
 
 /** What an {@link Inbox} needs. */
 export interface InboxOptions {
@@ -37,7 +38,7 @@ export class Inbox {
   readonly #options: InboxOptions;
   /** An array, since a page has to load what is better with very many. */
   #queue: (string | ArrayBuffer)[] = [];
-  readonly #openTimer: ReturnType<typeof setTimeout>;
+  #watch = watchSilence(OPEN_TIMEOUT_MS, () => this.#onSilent("no answer in time"));
   #wasOpen = false;
   #end: InboxEnd | undefined;
   #wake = (): void => {};
@@ -45,7 +46,6 @@ export class Inbox {
   constructor(socket: WebSocket, options: InboxOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#openTimer = setTimeout(() => this.#close("no answer in time"), OPEN_TIMEOUT_MS);
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) =>
       this.#onData(data),
@@ -73,31 +73,41 @@ export class Inbox {
 
   #onOpen(): void {
     if (this.#end) return;
-    clearTimeout(this.#openTimer);
+    this.#watch.stop();
     this.#wasOpen = true;
+    // Of other servers nobody knows how long they may be silent.
+    if (this.#isOurs) {
+      this.#watch = watchSilence(SILENT_MS, () => this.#onSilent("the server has gone silent"));
+    }
     this.#options.onOpen();
   }
 
   #onData(data: unknown): void {
     if (this.#end) return;
+    this.#watch.heard();
     if (typeof data === "string") this.#options.onText(data);
     else if (!(data instanceof ArrayBuffer)) return;
+    if (this.#isOurs && data === SIGN_OF_LIFE) return;
     if (this.#queue.length < this.#options.maxBuffered) {
       this.#queue.push(data);
       this.#wake();
     } else this.#finish({ code: COMING_BACK, reason: "", isOverfull: true });
   }
 
-  #close(reason: string): void {
+  #onSilent(reason: string): void {
     this.#finish({ code: ABNORMAL, reason });
+  }
+
+  /** Whether the server speaks our subprotocol; others know nothing of coming back. */
+  get #isOurs(): boolean {
+    return this.#socket.protocol === SUBPROTOCOL;
   }
 
   #finish(end: Omit<InboxEnd, "wasOpen" | "isOverfull"> & { readonly isOverfull?: boolean }): void {
     if (this.#end) return;
     this.#end = { isOverfull: false, wasOpen: this.#wasOpen, ...end };
-    clearTimeout(this.#openTimer);
-    // A server that does not speak our subprotocol knows nothing of coming back.
-    this.#socket.close(this.#socket.protocol && end.code === COMING_BACK ? COMING_BACK : NORMAL);
+    this.#watch.stop();
+    this.#socket.close(this.#isOurs && end.code !== NORMAL ? COMING_BACK : NORMAL);
     this.#wake();
   }
 }

@@ -13,6 +13,9 @@ export interface FeedEvent {
 /** The WebSocket subprotocol with which frames carry the whole event instead of its data alone. */
 export const SUBPROTOCOL = "tidings.v1";
 
+/** The frame by which a server of the subprotocol shows that it lives: an envelope with nothing in it. */
+export const SIGN_OF_LIFE = "{}";
+
 /** Whether a value from the wire is an event. */
 export function isFeedEvent(value: unknown): value is FeedEvent {
   return (

@@ -31,6 +31,7 @@ export {
   isFeedEvent,
   isFeedReset,
   isPollAnswer,
+  SIGN_OF_LIFE,
   SUBPROTOCOL,
   type FeedEvent,
   type PollAnswer,

@@ -59,7 +59,8 @@ export interface ServerLimits {
    * How often open connections are shown that we live, in milliseconds. A WebSocket that does not
    * answer one ping before the next is cut off.
    *
-   * The default is the advice of WHATWG HTML §9.2, and below the minute after which proxies give up.
+   * The default is the advice of WHATWG HTML §9.2, and below the minute after which proxies give up. It
+   * is also the most: clients leave a server that has been silent for two of them, and 5 s.
    *
    * @default 15_000
    */
@@ -77,6 +78,8 @@ export interface ServerLimits {
 /** A limit that is a number: all but `userKey`. */
 export type LimitName = Exclude<keyof ServerLimits, "userKey">;
 
+/** PROTOCOL.md 4.4 promises it. */
+const MAX_HEARTBEAT_MS = 15_000;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -109,7 +112,7 @@ export const LIMIT_NAMES: readonly LimitName[] = [
 /**
  * Fills in the defaults.
  *
- * @throws {TidingsError} OPTION_INVALID for a limit that is no positive integer.
+ * @throws {TidingsError} OPTION_INVALID for a limit that is no positive integer, or a heartbeat that is too rare.
  */
 export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
   const { userKey = toUserKey, maxMessagesPerSecond = 1_000 } = limits;
@@ -128,13 +131,16 @@ export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
     requestTimeoutMs: limits.requestTimeoutMs ?? 60_000,
     keepAliveTimeoutMs: limits.keepAliveTimeoutMs ?? 65_000,
     idleTimeoutMs: limits.idleTimeoutMs ?? Infinity,
-    heartbeatMs: limits.heartbeatMs ?? 15_000,
+    heartbeatMs: limits.heartbeatMs ?? MAX_HEARTBEAT_MS,
     resumeMs: limits.resumeMs ?? 30_000,
     maxStreamsPerConnection: limits.maxStreamsPerConnection ?? 256,
   };
   for (const [name, value] of Object.entries(numbers)) {
     if (value === Infinity && UNLIMITED.some((unlimited) => unlimited === name)) continue;
     assertPositiveInteger(name, value);
+  }
+  if (numbers.heartbeatMs > MAX_HEARTBEAT_MS) {
+    throw invalidOption("heartbeatMs", `at most ${MAX_HEARTBEAT_MS}`, numbers.heartbeatMs);
   }
   if (typeof userKey !== "function") throw invalidOption("userKey", "a function", userKey);
   return { ...numbers, userKey };

@@ -2,8 +2,9 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
+import { SIGN_OF_LIFE, SUBPROTOCOL } from "../protocol/index.ts";
 import { FrameReader, type FrameHandler } from "./frame-reader.ts";
-import { frameClose, framePing, framePong } from "./frame-writer.ts";
+import { frameClose, framePing, framePong, frameText } from "./frame-writer.ts";
 import { switchingProtocols, type HandshakeAnswer } from "./handshake.ts";
 import { HoldingOutbox, type HoldingPolicy } from "./holding-outbox.ts";
 import { MessageRate, type Allowance } from "./message-rate.ts";
@@ -60,6 +61,8 @@ const MAX_REASON_BYTES = 123;
 /** After our close frame, a client has this long to answer before the socket is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const PING = framePing();
+/** With our subprotocol; browsers do not show scripts a ping. */
+const PING_AND_SIGN = Buffer.concat([PING, frameText(SIGN_OF_LIFE)]);
 
 /** Completes handshakes and carries what follows. One for each server. */
 export class WebSocketTransport {
@@ -103,7 +106,8 @@ export class WebSocketTransport {
     if (head.length > 0) socket.unshift(head);
     onAnswer?.();
     const { slowConsumer = "disconnect" } = handshake;
-    return new WebSocketConnection({ transport: this, socket, listener, slowConsumer });
+    const sign = handshake.subprotocol === SUBPROTOCOL ? PING_AND_SIGN : PING;
+    return new WebSocketConnection({ transport: this, socket, listener, slowConsumer, sign });
   }
 }
 
@@ -112,6 +116,8 @@ interface WebSocketConnectionOptions {
   readonly socket: Duplex;
   readonly listener: WebSocketListener;
   readonly slowConsumer: "disconnect" | HoldingPolicy;
+  /** What is sent at each heartbeat. */
+  readonly sign: Uint8Array;
 }
 
 /**
@@ -131,6 +137,7 @@ export class WebSocketConnection implements FrameHandler {
   readonly #listener: WebSocketListener;
   readonly #outbox: Outbox | HoldingOutbox;
   readonly #reader: FrameReader;
+  readonly #sign: Uint8Array;
   #state: "open" | "closing" | "closed" = "open";
   /** What the client's close frame says. */
   #closeCode = ABNORMAL;
@@ -145,7 +152,8 @@ export class WebSocketConnection implements FrameHandler {
   #isHeldUp = false;
   #isThrottled = false;
 
-  constructor({ transport, socket, listener, slowConsumer }: WebSocketConnectionOptions) {
+  constructor({ transport, socket, listener, slowConsumer, sign }: WebSocketConnectionOptions) {
+    this.#sign = sign;
     this.#transport = transport;
     this.#socket = socket;
     this.#listener = listener;
@@ -198,7 +206,7 @@ export class WebSocketConnection implements FrameHandler {
     if (this.#state !== "open") return;
     if (this.#isHeldUp || this.#isThrottled) {
       // What we do not read may well be its answer; the kernel still learns whether it is there.
-      this.#socket.write(PING);
+      this.#socket.write(this.#sign);
       return;
     }
     if (!this.#isAlive) return this.destroy();
@@ -206,7 +214,7 @@ export class WebSocketConnection implements FrameHandler {
     const { heartbeatMs, idleTimeoutMs } = this.#transport.limits;
     this.#idleBeats += 1;
     if (this.#idleBeats * heartbeatMs > idleTimeoutMs) return this.close(1000, "idle");
-    this.#socket.write(PING);
+    this.#socket.write(this.#sign);
   }
 
   goAway(): void {

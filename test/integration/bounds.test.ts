@@ -32,9 +32,23 @@ describe("a server", () => {
     expect(await living.next()).toBe("still here");
   });
 
-  test("shows a stream that it lives while nothing happens", async () => {
+  test("shows a stream, and a WebSocket of ours, that it lives while nothing happens (PROTOCOL.md 4.4)", async () => {
     const still = feed({ path: "/still", snapshot: () => 1 });
-    await using server = await serve(() => ({ routes: [still] }), { heartbeatMs: 20 });
+    const silent = consumer({
+      path: "/silent",
+      receives: z.string(),
+      receive: (connection, text) => connection.send(text),
+    });
+    await using server = await serve(() => ({ routes: [still, silent] }), { heartbeatMs: 20 });
+    for (const path of ["/still", "/silent", "/silent?connection="]) {
+      await using ours = await Socket.open(`${server.webSocketUrl}${path}`, ["tidings.v1"]);
+      while ((await ours.nextText()) !== "{}");
+      expect(await ours.nextText()).toBe("{}");
+    }
+    await using plain = await Socket.open(`${server.webSocketUrl}/silent`);
+    await once(plain.raw, "ping");
+    plain.send("nothing before this");
+    expect(await plain.next()).toBe("nothing before this");
     await using sse = await openStream(`${server.url}/still`, { accept: "text/event-stream" });
     await sse.until("data: 1\n\n");
     expect(await sse.until("\n\n")).toMatch(/^:.*\n\n$/);
@@ -56,7 +70,7 @@ describe("a server", () => {
     });
     await using server = await serve(() => ({ routes: [loud] }), {
       maxOutboxBytes: 256 * 1024,
-      heartbeatMs: 3_600_000, // or the missing pong would end it
+      heartbeatMs: 15_000, // or the missing pong would end it
     });
     const slow = connect(server.server.port, "127.0.0.1");
     slow.write(HANDSHAKE);
@@ -138,7 +152,10 @@ describe("a server", () => {
       await other.next();
     }
     expect(socket.raw.bufferedAmount).toBeGreaterThan(1024 * 1024);
+    // The rest are 80 MB: more than a patient reader's two seconds on a busy machine.
+    const answered = once(socket.raw, "message");
     gate.resolve();
+    await answered;
     expect(await socket.next()).toBe(5_000);
   });
 });

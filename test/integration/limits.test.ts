@@ -250,6 +250,7 @@ test.each([
   ["maxMessagesPerSecond", -1],
   ["maxBodyBytes", Infinity],
   ["handshakeTimeoutMs", 1.5],
+  ["heartbeatMs", 15_001],
 ])("a server refuses %s of %d", async (name, value) => {
   await expect(serve(() => ({}), { [name]: value })).rejects.toMatchObject({
     code: "OPTION_INVALID",

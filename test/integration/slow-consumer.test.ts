@@ -10,7 +10,7 @@ import { Socket } from "./socket.ts";
 
 const PADDING = "x".repeat(32 * 1024);
 const MESSAGES = 600; // beyond what the kernel keeps for a reader that sleeps
-const LIMITS = { maxOutboxBytes: 1024 * 1024, heartbeatMs: 3_600_000 };
+const LIMITS = { maxOutboxBytes: 1024 * 1024, heartbeatMs: 15_000 };
 
 const events = { tick: z.object({ n: z.number(), padding: z.string() }) };
 const options = {

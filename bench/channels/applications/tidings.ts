@@ -33,7 +33,7 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
   const server = createServer(application({ app, routes: [room, tail, echo] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
-    limits: { heartbeatMs: 3_600_000 },
+    limits: { heartbeatMs: 15_000 },
   });
   await server.start();
   return server.port;

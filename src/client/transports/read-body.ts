@@ -1,11 +1,12 @@
 import { TidingsError } from "../../core/errors.ts";
 import { Interruption, type InterruptionOptions } from "../interruption.ts";
 import type { Traffic } from "../traffic.ts";
+import { SILENT_MS, watchSilence } from "../watch-silence.ts";
 
 /** What {@link readChunks} needs. */
 export interface ReadChunksOptions {
   readonly traffic?: Traffic | undefined;
-  /** How long the server may be silent: three of its heartbeats. @default 45_000 */
+  /** How long the server may be silent. @default 35_000 */
   readonly idleMs?: number | undefined;
   /** How long the first piece may take; without it, something in between holds the body back. */
   readonly firstMs?: number | undefined;
@@ -14,7 +15,7 @@ export interface ReadChunksOptions {
 /** Yields a body piece by piece, reading on only when asked; stops reading when the reader stops. */
 export async function* readChunks(
   { body }: Response,
-  { traffic, idleMs = 45_000, firstMs }: ReadChunksOptions,
+  { traffic, idleMs = SILENT_MS, firstMs }: ReadChunksOptions,
 ): AsyncGenerator<Uint8Array, void> {
   if (!body) return;
   const reader = body.getReader();
@@ -71,13 +72,11 @@ interface Silence extends InterruptionOptions {
 }
 
 async function inTime<T>(promise: Promise<T>, ms: number, silence: Silence): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Interruption(silence.message, silence)), ms);
-  });
+  const late = Promise.withResolvers<never>();
+  const watch = watchSilence(ms, () => late.reject(new Interruption(silence.message, silence)));
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, late.promise]);
   } finally {
-    clearTimeout(timer);
+    watch.stop();
   }
 }

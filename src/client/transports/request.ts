@@ -3,6 +3,7 @@ import { Interruption } from "../interruption.ts";
 import { Refusal } from "../refusal.ts";
 import { tokenHeader, type TokenSource } from "../token.ts";
 import type { Traffic } from "../traffic.ts";
+import { watchSilence } from "../watch-silence.ts";
 import { readText } from "./read-body.ts";
 
 /** What {@link request} needs. */
@@ -50,7 +51,7 @@ async function fetchInTime(
   { headers, method, body, keepalive, signal, timeoutMs = 30_000 }: RequestOptions,
 ): Promise<Response> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Interruption("no answer in time")), timeoutMs);
+  const watch = watchSilence(timeoutMs, () => late.abort(new Interruption("no answer in time")));
   try {
     // "no-store": a cache in between would show us our own past.
     return await fetch(url, {
@@ -62,7 +63,7 @@ async function fetchInTime(
       cache: "no-store",
     });
   } finally {
-    clearTimeout(timer);
+    watch.stop();
   }
 }
 

@@ -35,6 +35,7 @@ describe("a broker in Redis", () => {
     expect(delivery?.id).toBe("8192f324-ebe2-4b39-986d-07bdce76ded1");
     expect(String(await redis.command(["HVALS", "unacked"]))).toBe(`[${text}, "", "celery"]`);
     expect(await redis.command(["ZCARD", "unacked_index"])).toBe(1);
+    expect(String(await redis.command(["OBJECT", "ENCODING", "unacked_index"]))).toBe("skiplist");
     if (delivery) await broker.acknowledge(delivery);
     expect(await redis.command(["EXISTS", "unacked", "unacked_index"])).toBe(0);
   });

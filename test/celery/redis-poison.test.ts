@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 
-import { createTasks, RedisBroker, RedisResults } from "../../src/tasks/index.ts";
+import { createTasks, pendingRecord, RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
 import { useRedis } from "../redis/use-redis.ts";
 
@@ -52,6 +52,23 @@ describe("a broker in Redis", () => {
     expect(await redis.command(["HLEN", "unacked"])).toBe(1);
     await redis.command(["DEL", "celery"]);
     expect(await broker.renew([second], 1_000)).toEqual([]);
+  });
+
+  test("keeps a message whose outcome cannot be stored, until it can", async () => {
+    await using broker = new RedisBroker(server.url);
+    await using results = new RedisResults(server.url);
+    await redis.command(["LPUSH", "celery", writeMessage("one")]);
+    const [delivery] = await broker.take(one);
+    const settle = broker.settleWith(results);
+    if (!delivery || !settle) throw new Error("one was sent, to where results are");
+    await redis.command(["LPUSH", "celery-task-meta-one", "no record"]);
+    const record = { ...pendingRecord("one"), state: "SUCCESS", finishedAt: 1 } as const;
+    await expect(settle(delivery, { record, retry: null })).rejects.toThrow(/WRONGTYPE/);
+    expect(await broker.renew([delivery], 10_000)).toEqual([]);
+    await redis.command(["DEL", "celery-task-meta-one"]);
+    expect(await settle(delivery, { record, retry: null })).toBe(true);
+    expect(await results.get("one")).toMatchObject({ state: "SUCCESS" });
+    expect(await redis.command(["EXISTS", "unacked", "_tidings.leases"])).toBe(0);
   });
 
   test("restores what dead workers had beside a message that cannot be written again", async () => {

@@ -88,8 +88,7 @@ test.each([
   "result-custom-state-progress",
 ])("the record %s is written as Celery wrote it", (name) => {
   const text = textOf(name);
-  const { head, tail } = writeRecord(readRecord("id", text));
-  const { tidings: _, task_id: __, ...ours } = JSON.parse(`${head}1${tail}`);
+  const { tidings: _, task_id: __, ...ours } = JSON.parse(writeRecord(readRecord("id", text)));
   const { task_id: ___, ...theirs } = JSON.parse(text);
   const cut = (time: unknown): unknown =>
     typeof time === "string" ? time.replace(/(\.\d{3})\d{3}/, "$1000") : time;

@@ -8,21 +8,13 @@ import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { isFinal, TASK_STATES, type TaskState } from "../states.ts";
 import { fromResultTuple, toResultTuple } from "./result-tuple.ts";
 
-/** The text of a record around its revision, which Redis counts. */
-export interface RecordText {
-  readonly head: string;
-  readonly tail: string;
-}
-
-const REVISION = '"revision":';
-
 /**
- * Writes a record as Celery's result backend does, in the order of its fields.
+ * Writes a record as Celery's result backend does, in the order of its fields, as if it were the first.
  *
  * What Celery has no field for stands in `tidings`, which Python ignores, with the revision as its last
  * field.
  */
-export function writeRecord(record: TaskRecord, options: TypedJsonOptions = {}): RecordText {
+export function writeRecord(record: TaskRecord, options: TypedJsonOptions = {}): string {
   const { id, state, result } = record;
   const status = record.custom && state === "STARTED" ? record.custom.state : state;
   const info = state === "SUCCESS" ? result : toInfo(record);
@@ -40,10 +32,17 @@ export function writeRecord(record: TaskRecord, options: TypedJsonOptions = {}):
     ? writeTypedJson(others, "the record", options)
     : JSON.stringify(others);
   const outcome = writeTypedJson(info, "the record.result", options);
-  const text = `{"status":${JSON.stringify(status)},"result":${outcome},${own.slice(1)}`;
-  const end = text.lastIndexOf(REVISION) + REVISION.length;
-  return { head: text.slice(0, end), tail: text.slice(end + 1) };
+  return `{"status":${JSON.stringify(status)},"result":${outcome},${own.slice(1)}`;
 }
+
+/** Returns the text that {@link writeRecord} wrote with another revision. */
+export function withRevision(text: string, revision: number): string {
+  if (revision === 1) return text;
+  const at = text.lastIndexOf(REVISION) + REVISION.length;
+  return `${text.slice(0, at)}${revision}${text.slice(at + 1)}`;
+}
+
+const REVISION = '"revision":';
 
 /** Reads what a worker of ours or of Python's has written; what cannot be read is a failure. */
 export function readRecord(id: string, text: string): TaskRecord {
@@ -102,7 +101,7 @@ function toOwnFields(record: TaskRecord): object {
     finishedAt: record.finishedAt,
     retryAt: record.retryAt ?? undefined,
     runs,
-    revision: 0,
+    revision: 1,
   };
 }
 

@@ -2,54 +2,60 @@ import type { RedisScript } from "../../redis/index.ts";
 import { readNow } from "./read-now.ts";
 
 /**
- * Ends deliveries and stores records, each pair in one step.
+ * Ends deliveries, and does what is to be done if they end, one row after another.
  *
- * A delivery ends only for who holds its lease, and its record is stored only then. A record that is
- * final, or of a later run, stays as it is.
+ * A delivery ends only for who holds its lease; the other rows of a delivery come before the one that ends
+ * it, and do nothing unless it is held. A record that is final, or of a later run, stays as it is.
  *
  * KEYS[1…4]  what is taken; when it was; leases; delayed messages
- * KEYS[5…]   for each item: where the message goes; the record
- * ARGV       for each item, eight words:
- *            the field of the delivery, or "" for none;
- *            what becomes of it: ack, front, back, delay, or restore (only if the lease has run out);
- *            or, before the delivery of this field, a later item, ends:
- *            also: the message is sent; bury: it becomes a dead letter, of which the keys are given;
- *            the message as it is put back, or what is said of the dead letter; the id;
- *            when it is due in ms, or the time now for restore, or when it died;
- *            the text of the record up to its revision and after it, or "" for none;
- *            how often the task was run, and how long the record lives in seconds, as "runs:seconds";
- *            for bury, how many dead letters there may be
- * returns    for each item: 1 if the delivery has ended; the revision of the record, or 0 if not stored.
- *            Or -1 and why it could not be done
+ * KEYS[5…]   the keys of each row
+ * ARGV[1…]   how many deliveries, and their fields
+ * then       for each row its kind, which delivery it is of, or 0 for none, and its words:
+ *            store (record): the text of a record of the first revision; how long it lives in seconds
+ *            also (list): a message that is sent
+ *            bury (dead, dead letters): what is said of the dead letter; its id; when it died; how many there may be
+ *            ack: nothing becomes of the message
+ *            front, back (list): the message, which is put back
+ *            delay (delayed messages of its queue): the message; its id; when it is due in ms
+ *            restore (list): the message; the time in ms. Only if the lease has run out
+ * returns    for each row: 1 if it was done, or of a record the revision; 0 if not; or why it could not be done
  */
 export const SETTLE: RedisScript = {
   source: `
 local taken, since, leases, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local function holds(field, mode, now)
-  if mode == "restore" then
-    local deadline = redis.call("ZSCORE", leases, field)
-    if not deadline or tonumber(deadline) > tonumber(now) then return false end
-  end
-  return redis.call("HEXISTS", taken, field) == 1
+local deliveries = tonumber(ARGV[1])
+local held, fields, failures = {}, {}, {}
+for index = 2, deliveries + 1 do
+  held[ARGV[index]] = redis.call("HEXISTS", taken, ARGV[index]) == 1
 end
-local function putBack(mode, target, item)
-  local text, id, due = item[1], item[2], item[3]
-  if mode == "back" then
-    redis.call("LPUSH", target, text)
-  elseif mode == "delay" then
-    local name = id
-    while redis.call("HEXISTS", delayed, name) == 1 do name = name .. "+" end
-    redis.call("HSET", delayed, name, text)
-    redis.call("ZADD", target, due, name)
-  else
-    redis.call("RPUSH", target, text)
+local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
+local function store(_, key, word)
+  local record, text, seconds = KEYS[key], ARGV[word], ARGV[word + 1]
+  local revision = 1
+  if not redis.call("SET", record, text, "EX", seconds, "NX") then
+    local old = redis.call("GET", record)
+    if finals[string.match(old, '^{"status": ?"(%u+)"')] then return 0 end
+    local head, runs, tail = string.match(text, '^(.*"runs":(%d+),"revision":)1(},"task_id":.*)$')
+    local tailOfOld = string.sub(old, -(2 * #record + 100))
+    local oldRuns, oldRevision = string.match(tailOfOld, '^.*"runs":(%d+),"revision":(%d+)},"task_id":')
+    if oldRuns and tonumber(oldRuns) > tonumber(runs) then return 0 end
+    revision = (oldRevision or 0) + 1
+    text = head .. string.format("%d", revision) .. tail
+    redis.call("SETEX", record, seconds, text)
   end
+  redis.call("PUBLISH", record, text)
+  return revision
+end
+local function also(_, key, word)
+  redis.call("LPUSH", KEYS[key], ARGV[word])
+  return 1
 end
 -- A letter is what is said of it, and the message as it was taken. Its place is when it died, or the next.
-local function bury(places, letters, item, max)
-  local about, id, place = item[1], item[2], tonumber(item[3])
-  local value = redis.call("HGET", taken, item[4])
-  if not value then return end
+local function bury(field, key, word)
+  local places, letters, about, id = KEYS[key], KEYS[key + 1], ARGV[word], ARGV[word + 1]
+  local place, max = tonumber(ARGV[word + 2]), tonumber(ARGV[word + 3])
+  local value = redis.call("HGET", taken, field)
+  if not value then return 0 end
   local last = redis.call("ZREVRANGE", places, 0, 0, "WITHSCORES")[2]
   if last and tonumber(last) >= place then place = tonumber(last) + 1 end
   redis.call("HSET", letters, id, about .. "\\n" .. value)
@@ -60,69 +66,54 @@ local function bury(places, letters, item, max)
     redis.call("ZREM", places, unpack(oldest))
     redis.call("HDEL", letters, unpack(oldest))
   end
+  return 1
 end
-local finals = { SUCCESS = true, FAILURE = true, REVOKED = true }
-local words, runs, seconds
-local function store(key, head, tail, ofRecord)
-  -- Nearly always those of the record before.
-  if ofRecord ~= words then
-    words, runs, seconds = ofRecord, string.match(ofRecord, "(%d+):(%d+)")
-  end
-  local revision, text = 1, head .. "1" .. tail
-  if not redis.call("SET", key, text, "EX", seconds, "NX") then
-    local old = redis.call("GET", key)
-    if finals[string.match(old, '^{"status": ?"(%u+)"')] then return 0 end
-    local tailOfOld = string.sub(old, -(2 * #key + 100))
-    local oldRuns, oldRevision = string.match(tailOfOld, '^.*"runs":(%d+),"revision":(%d+)},"task_id":')
-    if oldRuns and tonumber(oldRuns) > tonumber(runs) then return 0 end
-    revision = (oldRevision or 0) + 1
-    text = head .. string.format("%d", revision) .. tail
-    redis.call("SETEX", key, seconds, text)
-  end
-  redis.call("PUBLISH", key, text)
-  return revision
+local function ack() return 1 end
+local function front(_, key, word)
+  redis.call("RPUSH", KEYS[key], ARGV[word])
+  return 1
 end
-local replies, fields, failures = {}, {}, {}
-local function settle(item)
-  local target, record, first = KEYS[3 + item * 2], KEYS[4 + item * 2], (item - 1) * 8
-  local field, mode, head = ARGV[first + 1], ARGV[first + 2], ARGV[first + 6]
-  if mode == "also" then
-    if redis.call("HEXISTS", taken, field) == 1 then
-      redis.call("LPUSH", target, ARGV[first + 3])
+local function delay(_, key, word)
+  local name = ARGV[word + 1]
+  while redis.call("HEXISTS", delayed, name) == 1 do name = name .. "+" end
+  redis.call("HSET", delayed, name, ARGV[word])
+  redis.call("ZADD", KEYS[key], ARGV[word + 2], name)
+  return 1
+end
+local function restore(field, key, word)
+  local deadline = redis.call("ZSCORE", leases, field)
+  if not deadline or tonumber(deadline) > tonumber(ARGV[word + 1]) then return 0 end
+  return front(field, key, word)
+end
+-- What is done, how many keys and words there are for it, and whether it ends the delivery.
+local kinds = {
+  store = { store, 1, 2 }, also = { also, 1, 1 }, bury = { bury, 2, 4 },
+  ack = { ack, 0, 0, true }, front = { front, 1, 1, true }, back = { also, 1, 1, true },
+  delay = { delay, 1, 3, true }, restore = { restore, 1, 2, true },
+}
+local replies, key, word, last = {}, 5, deliveries + 2, #ARGV
+while word <= last do
+  local kind, of = kinds[ARGV[word]], tonumber(ARGV[word + 1])
+  local field = of > 0 and ARGV[of + 1]
+  local reply = failures[field] or 0
+  if reply == 0 and (not field or held[field]) then
+    -- What one row meets is not the business of other deliveries.
+    local isDone
+    isDone, reply = pcall(kind[1], field, key, word + 2)
+    if not isDone then
+      reply = type(reply) == "table" and reply.err or tostring(reply)
+      -- What cannot send what comes after it does not end.
+      if field then failures[field] = reply end
+    elseif kind[4] and reply == 1 then
+      held[field] = false
+      fields[#fields + 1] = field
     end
-    return 1, 0
   end
-  if mode == "bury" then
-    bury(target, record, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5], field }, tonumber(ARGV[first + 8]))
-    return 1, 0
-  end
-  if failures[field] then error(failures[field]) end
-  if field ~= "" then
-    if mode == "ack" then
-      if redis.call("HDEL", taken, field) == 0 then return 0, 0 end
-    else
-      if not holds(field, mode, ARGV[first + 5]) then return 0, 0 end
-      -- It is put back before it is taken out: where that fails, it is held still.
-      putBack(mode, target, { ARGV[first + 3], ARGV[first + 4], ARGV[first + 5] })
-      redis.call("HDEL", taken, field)
-    end
-    fields[#fields + 1] = field
-  end
-  if head == "" then return 1, 0 end
-  return 1, store(record, head, ARGV[first + 7], ARGV[first + 8])
-end
-for item = 1, (#KEYS - 4) / 2 do
-  -- What one item meets is not the others' business.
-  local isDone, ended, stored = pcall(settle, item)
-  if not isDone then
-    ended, stored = -1, type(ended) == "table" and ended.err or tostring(ended)
-    -- What cannot send what comes after it has not ended.
-    failures[ARGV[(item - 1) * 8 + 1]] = stored
-  end
-  replies[#replies + 1] = ended
-  replies[#replies + 1] = stored
+  replies[#replies + 1] = reply
+  key, word = key + kind[2], word + 2 + kind[3]
 end
 if #fields > 0 then
+  redis.call("HDEL", taken, unpack(fields))
   redis.call("ZREM", since, unpack(fields))
   redis.call("ZREM", leases, unpack(fields))
 end

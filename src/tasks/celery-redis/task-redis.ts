@@ -10,10 +10,11 @@ import {
 } from "../../redis/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import { nextTick } from "../next-tick.ts";
+import { countRows, readSettled, SettleRows } from "./settle-rows.ts";
 import { SETTLE } from "./settle.ts";
 
-/** One script takes no more items than this, and no more bytes, so that it never blocks for long. */
-const MAX_ITEMS = 500;
+/** One script takes no more rows than about this, and no more bytes, so that it never blocks for long. */
+const MAX_ROWS = 1_000;
 const MAX_BYTES = 4_194_304;
 
 /** What becomes of a delivery. */
@@ -32,10 +33,8 @@ export interface DeliveryEnd {
 export interface RecordWrite {
   readonly id: string;
   readonly key: string;
-  /** The text up to the revision, and after it. */
-  readonly head: string;
-  readonly tail: string;
-  readonly runs: number;
+  /** With 1 for its revision. */
+  readonly text: string;
   readonly expireSeconds: number;
 }
 
@@ -213,15 +212,15 @@ export class TaskRedis {
     let rows = 0;
     let bytes = 0;
     for (const item of items) {
-      if (rows >= MAX_ITEMS || bytes > MAX_BYTES) {
+      if (rows >= MAX_ROWS || bytes > MAX_BYTES) {
         void this.#send(batch);
         batch = [];
         rows = 0;
         bytes = 0;
       }
       batch.push(item);
-      rows += 1 + countAlso(item);
-      bytes += (item.end?.text.length ?? 0) + (item.record?.head.length ?? 0);
+      rows += countRows(item);
+      bytes += (item.end?.text.length ?? 0) + (item.record?.text.length ?? 0);
       for (const { text } of item.sends ?? []) bytes += text.length;
     }
     void this.#send(batch);
@@ -229,51 +228,26 @@ export class TaskRedis {
 
   /** Never rejects: each item hears of it. */
   async #send(batch: readonly PendingItem[]): Promise<void> {
-    const { taken, since, leases, delayed, dead, deadLetters } = this.keys;
-    const keys = [taken, since, leases, delayed];
-    const words: string[] = [];
-    for (const { end, record, letter, sends = [] } of batch) {
-      for (const { key, text } of sends) {
-        keys.push(key, "");
-        words.push(end?.field ?? "", "also", text, "", "0", "", "", "");
-      }
-      if (letter) {
-        keys.push(dead, deadLetters);
-        const { text, id, diedAt, maxCount } = letter;
-        words.push(end?.field ?? "", "bury", text, id, String(diedAt), "", "", String(maxCount));
-      }
-      keys.push(end?.target ?? "", record?.key ?? "");
-      words.push(
-        end?.field ?? "",
-        end?.mode ?? "",
-        end?.text ?? "",
-        end?.id ?? "",
-        String(end?.time ?? 0),
-        record?.head ?? "",
-        record?.tail ?? "",
-        record ? `${record.runs}:${record.expireSeconds}` : "",
-      );
-    }
+    const rows = new SettleRows(this.keys);
+    for (const item of batch) rows.add(item);
     try {
-      const flags = toList(await this.run((redis) => redis.script(SETTLE, keys, words)));
+      const { keys, words } = rows;
+      const replies = toList(await this.run((redis) => redis.script(SETTLE, keys, words)));
       let row = 0;
-      for (const item of batch) {
-        const { resolve, reject } = item;
-        row += countAlso(item);
-        const [ended, stored] = [flags[row * 2], flags[row * 2 + 1]];
-        row++;
-        if (ended === -1) reject(new TidingsError("STORAGE_UNAVAILABLE", String(stored)));
-        else resolve({ ended: ended === 1, revision: Number(stored) });
-      }
+      for (const item of batch) answer(item, replies.slice(row, (row += countRows(item))));
     } catch (error) {
       for (const { reject } of batch) reject(toError(error));
     }
   }
 }
 
-/** How many rows stand before that of an item: what happens only if its delivery ends. */
-function countAlso({ sends = [], letter }: SettleItem): number {
-  return sends.length + (letter ? 1 : 0);
+/** Tells who waits for an item what came of it. */
+function answer(item: PendingItem, replies: readonly RedisReply[]): void {
+  try {
+    item.resolve(readSettled(item, replies));
+  } catch (error) {
+    item.reject(toError(error));
+  }
 }
 
 /** What a URL does not say. */

@@ -2,7 +2,7 @@ import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
 import { assertPositiveInteger } from "../../core/options.ts";
 import { BatchedReads } from "../celery-redis/batched-reads.ts";
-import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
+import { readRecord, withRevision, writeRecord } from "../celery-redis/record-text.ts";
 import type { RecordWriter } from "../celery-redis/record-writer.ts";
 import { openTaskRedis, type RecordWrite, type TaskRedis } from "../celery-redis/task-redis.ts";
 import type { ChordStore } from "../chords/chord-store.ts";
@@ -151,8 +151,8 @@ export class RedisResults implements ResultStore {
     this.#changes.announce([id]);
   }
 
-  #announce({ id, head, tail }: RecordWrite, revision: number): void {
-    this.#keepFinal(id, `${head}${revision}${tail}`);
+  #announce({ id, text }: RecordWrite, revision: number): void {
+    if (this.#followed.has(id)) this.#keepFinal(id, withRevision(text, revision));
     this.#changes.announce([id]);
   }
 
@@ -163,10 +163,9 @@ export class RedisResults implements ResultStore {
 
   #toWrite(record: TaskRecord): RecordWrite {
     return {
-      ...writeRecord(record, this.#format),
       id: record.id,
       key: keyOf(record.id),
-      runs: record.runs,
+      text: writeRecord(record, this.#format),
       expireSeconds: this.#expireSeconds,
     };
   }

@@ -97,14 +97,13 @@ export class RpcResults implements ResultStore {
   }
 
   async #send(record: TaskRecord, replyTo: string): Promise<void> {
-    const { head, tail } = writeRecord(record);
     try {
       const session = await this.#amqp.session();
       const publisher = await session.publisher();
       await publisher.publish({
         exchange: "",
         routingKey: replyTo,
-        body: Buffer.from(`${head}0${tail}`),
+        body: Buffer.from(writeRecord(record)),
         properties: {
           contentType: "application/json",
           contentEncoding: "utf-8",

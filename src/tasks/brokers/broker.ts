@@ -110,6 +110,7 @@ export interface CancelledMessage {
  * - `take` MUST hand a message to one taker at a time, MUST NOT hand it out before its `dueAt`, and
  *   MUST hand messages of one queue out by their priority, `firstPriority` first, and those of one
  *   priority in the order in which they became due. Neighbouring numbers MAY count as one priority.
+ * - `take` and `nextDueAt` MUST find nothing when they are asked for no queue.
  * - A lease MUST hold for `leaseMs` after `take` or the last `renew`. `reclaim` MUST end the leases that
  *   ran out and count them in `lostLeases`; the messages can then be taken again.
  * - Whoever lost a lease MUST be refused: `acknowledge` and `putBack` then return `false` and change

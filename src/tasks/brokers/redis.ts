@@ -131,6 +131,7 @@ export class RedisBroker implements Broker {
   }
 
   async take({ queues, limit, leaseMs }: TakeRequest): Promise<readonly Delivery[]> {
+    if (queues.length === 0) return [];
     await this.revoked.start();
     if (this.#watch.isQuiet(queues, this.#clock.time)) return [];
     const start = this.#takes % queues.length;
@@ -182,7 +183,7 @@ export class RedisBroker implements Broker {
   }
 
   async nextDueAt(queues: readonly string[]): Promise<number | null> {
-    const dueAt = await this.#watch.look(queues);
+    const dueAt = queues.length === 0 ? null : await this.#watch.look(queues);
     return dueAt === null ? null : this.#clock.toLocal(dueAt);
   }
 

@@ -110,8 +110,8 @@ describe("a worker that is spoken to", () => {
   });
 
   test("answers what it cannot do with an error", async () => {
-    expect(await ask("nosuch")).toEqual({ error: 'KeyError("nosuch")' });
-    expect(await ask("constructor")).toEqual({ error: 'KeyError("constructor")' });
+    expect(await ask("nosuch")).toEqual({ error: "KeyError('nosuch')" });
+    expect(await ask("constructor")).toEqual({ error: "KeyError('constructor')" });
     expect(await ask("revoke")).toEqual({ error: expect.stringContaining("`task_id`") });
     expect(await ask("hello", { from_node: 1, revoked: "x" })).toMatchObject({ revoked: {} });
     expect(await ask("hello", { from_node: "one@here" })).toBeNull();

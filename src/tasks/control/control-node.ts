@@ -1,7 +1,8 @@
-import { toError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { CONTROL_COMMANDS, type ControlledWorker } from "./commands.ts";
+import { CONTROL_COMMANDS } from "./commands.ts";
 import type { ControlRequest } from "./control-channel.ts";
+import type { ControlledWorker } from "./controlled-worker.ts";
+import { errorAnswer, toErrorAnswer } from "./error-answer.ts";
 
 /** Who answers for more than this at the same time lets further requests go unanswered. */
 const MAX_ANSWERING = 100;
@@ -71,12 +72,11 @@ export class ControlNode {
 
   async #carryOut({ method, arguments: args }: ControlRequest): Promise<unknown> {
     const command = Object.hasOwn(CONTROL_COMMANDS, method) ? CONTROL_COMMANDS[method] : undefined;
-    if (!command) return { error: `KeyError(${JSON.stringify(method.slice(0, 255))})` };
+    if (!command) return errorAnswer("KeyError", method.slice(0, 255));
     try {
       return await command(this.#worker, args);
     } catch (thrown) {
-      const { name, message } = toError(thrown);
-      return { error: `${name}(${JSON.stringify(message)})` };
+      return toErrorAnswer(thrown);
     }
   }
 }

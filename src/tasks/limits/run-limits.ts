@@ -29,6 +29,12 @@ export interface Wait {
   readonly slot: string | null;
 }
 
+/** How often a task runs since somebody has changed it. */
+interface ChangedRate {
+  readonly rate: string | RateLimitOptions;
+  readonly rule: LimitRule;
+}
+
 /** What a run has. */
 interface Held {
   readonly slots: readonly HeldSlot[];
@@ -59,7 +65,8 @@ export class RunLimits {
   /** Whose turn it is may have gone to another worker: it is not waited for as long. */
   readonly #own = new MemoryLimits({ headStartMs: 20, looksPerSecond: toOwnLooks });
   readonly #held = new Map<Delivery, Held>();
-  readonly #rates = new Map<string, LimitRule | null>();
+  /** Those that were changed. */
+  readonly #rates = new Map<string, ChangedRate | null>();
   /** Unique to this worker, so that its holders are. */
   readonly #name = randomBytes(9).toString("base64url");
   #admissions = 0;
@@ -73,7 +80,13 @@ export class RunLimits {
 
   /** Changes how often this worker runs a task; `null` is as often as it can. */
   setRate(task: string, rate: string | RateLimitOptions | null): void {
-    this.#rates.set(task, rate === null ? null : toRateRule(task, rate));
+    this.#rates.set(task, rate === null ? null : { rate, rule: toRateRule(task, rate) });
+  }
+
+  /** To what a rate was changed; `undefined` when it was not. */
+  rateOf(task: string): string | RateLimitOptions | null | undefined {
+    const changed = this.#rates.get(task);
+    return changed && changed.rate;
   }
 
   /** Whether a task has limits at all. */
@@ -150,7 +163,7 @@ export class RunLimits {
   #chooseRules(task: string, rules: readonly LimitRule[]): readonly LimitRule[] {
     const rate = this.#rates.get(task);
     if (rate === undefined) return rules;
-    return [...rules.filter(({ kind }) => kind !== "rate"), ...(rate ? [rate] : [])];
+    return [...rules.filter(({ kind }) => kind !== "rate"), ...(rate ? [rate.rule] : [])];
   }
 
   async #admitTo(

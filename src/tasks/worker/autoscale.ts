@@ -16,21 +16,33 @@ const IDLE_MS = 30_000;
  * It grows at once to as many as have something to do, and shrinks when for 30 to 60 seconds fewer ran.
  */
 export class Autoscale {
-  readonly bounds: AutoscaleBounds;
   readonly #pool: TaskPool;
+  #bounds: AutoscaleBounds;
   /** The most that ran at the same time, in this period and in the one before. */
   #peaks: readonly [now: number, before: number] = [0, Infinity];
   #periodEndsAt: number;
 
   constructor(bounds: AutoscaleBounds, pool: TaskPool) {
-    this.bounds = bounds;
+    this.#bounds = bounds;
     this.#pool = pool;
     this.#periodEndsAt = performance.now() + IDLE_MS;
   }
 
+  get bounds(): AutoscaleBounds {
+    return this.#bounds;
+  }
+
+  /** Changes the bounds; a pool beyond them is resized at once. */
+  change(bounds: AutoscaleBounds): void {
+    this.#bounds = assertBounds(bounds);
+    const { max, min } = bounds;
+    const size = Math.min(Math.max(this.#pool.size, min), max);
+    if (size !== this.#pool.size) this.#pool.resize(size);
+  }
+
   /** Adjusts the pool; called every second. `countWaiting` is asked only while all are busy. */
   async check(running: number, countWaiting: () => Promise<number>): Promise<void> {
-    const { max } = this.bounds;
+    const { max } = this.#bounds;
     const { size } = this.#pool;
     const [now, before] = this.#peaks;
     this.#peaks = [Math.max(now, running), before];
@@ -43,7 +55,7 @@ export class Autoscale {
 
   #endPeriod(running: number): void {
     const { size } = this.#pool;
-    const needed = Math.max(this.bounds.min, ...this.#peaks);
+    const needed = Math.max(this.#bounds.min, ...this.#peaks);
     if (needed < size) this.#pool.resize(needed);
     this.#peaks = [running, this.#peaks[0]];
     this.#periodEndsAt = performance.now() + IDLE_MS;

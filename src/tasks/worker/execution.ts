@@ -24,12 +24,8 @@ import { WorkerLost } from "./pools/worker-lost.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { reportRunAgain } from "./report-outcome.ts";
 import { TaskReport } from "./report.ts";
-import {
-  timeLimitError,
-  toTimeLimits,
-  watchTimeLimits,
-  type TimeLimitOptions,
-} from "./time-limits.ts";
+import type { TaskTimeLimits } from "./task-time-limits.ts";
+import { timeLimitError, watchTimeLimits } from "./time-limits.ts";
 
 /** No task has a longer name. */
 const MAX_NAME_LENGTH = 255;
@@ -43,8 +39,7 @@ export interface ExecutionContext {
   readonly uniques: UniqueRuns;
   /** Where functions run. */
   readonly pool: TaskPool;
-  /** For tasks that have none of their own. */
-  readonly timeLimits: TimeLimitOptions;
+  readonly timeLimits: TaskTimeLimits;
   /** How many lost leases make a message a poisoned one. */
   readonly maxDeliveries: number;
 }
@@ -233,7 +228,7 @@ function run(execution: Execution): Execution | Promise<Execution> {
   const { context, delivery, message, definition, report, interruption } = execution;
   if (!message || !definition || !report) return execution;
   const { queue, runs, message: encoded } = delivery;
-  const limits = toTimeLimits(message.timeLimits, definition.options, context.timeLimits);
+  const limits = context.timeLimits.of(message, definition);
   const deadline = limits.hardMs === null ? null : Date.now() + limits.hardMs;
   const facts = { queue, runs, workerName: context.worker.name, deadline };
   const call = { definition, message, encoded, facts, report, interruption };

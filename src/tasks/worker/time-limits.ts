@@ -21,18 +21,6 @@ export function assertTimeLimits({ timeLimitMs, softTimeLimitMs }: TimeLimitOpti
   }
 }
 
-/** Returns the limits of a run: its message's, else its task's, else the worker's. */
-export function toTimeLimits(
-  { hardMs, softMs }: TimeLimits,
-  task: TimeLimitOptions,
-  worker: TimeLimitOptions,
-): TimeLimits {
-  return {
-    hardMs: hardMs ?? task.timeLimitMs ?? worker.timeLimitMs ?? null,
-    softMs: softMs ?? task.softTimeLimitMs ?? worker.softTimeLimitMs ?? null,
-  };
-}
-
 /** Watches the time of a run that has limits, until the function that it returns is called. */
 export function watchTimeLimits(
   interruption: Interruption,

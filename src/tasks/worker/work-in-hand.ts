@@ -50,6 +50,11 @@ export class WorkInHand {
     return [...this.#running];
   }
 
+  /** What it has taken, and not begun yet. */
+  get waiting(): readonly Delivery[] {
+    return [...this.#waiting];
+  }
+
   /** How many deliveries it has. */
   get size(): number {
     return this.#running.size + this.#waiting.size;

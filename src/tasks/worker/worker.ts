@@ -2,16 +2,14 @@ import { hostname } from "node:os";
 
 import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../../core/service.ts";
-import { cancelTask } from "../cancel-task.ts";
-import type { ControlledWorker } from "../control/commands.ts";
 import { ControlNode } from "../control/control-node.ts";
 import type { RateLimitOptions } from "../limits/limit-options.ts";
 import { RunLimits } from "../limits/run-limits.ts";
 import { UniqueRuns } from "../limits/unique-runs.ts";
 import { EXPIRE_LIMIT } from "../results/result-store.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
-import { assertName } from "../task.ts";
 import { assertBounds, Autoscale, type AutoscaleBounds } from "./autoscale.ts";
+import { ConsumedQueues } from "./consumed-queues.ts";
 import type { Execution, ExecutionContext } from "./execution.ts";
 import { Fetch, type FetchHealth } from "./fetch.ts";
 import { Leases } from "./leases.ts";
@@ -19,7 +17,9 @@ import { openPool } from "./pools/open-pool.ts";
 import { isPoolChild } from "./pools/pool-child.ts";
 import type { PoolKind, TaskPool } from "./pools/pool.ts";
 import { createSettle } from "./settle.ts";
+import { TaskTimeLimits } from "./task-time-limits.ts";
 import type { TimeLimitOptions } from "./time-limits.ts";
+import { toControlledWorker } from "./to-controlled-worker.ts";
 import { WorkInHand } from "./work-in-hand.ts";
 import { assertWorkerDefaults, type WorkerOptions } from "./worker-options.ts";
 
@@ -56,7 +56,7 @@ export class Worker implements Service {
   readonly #context: ExecutionContext;
   readonly #leases: Leases;
   readonly #pool: TaskPool;
-  readonly #queues: readonly string[] | undefined;
+  readonly #queues: ConsumedQueues;
   readonly #stopTimeoutMs: number;
   readonly #hand: WorkInHand;
   readonly #autoscale: Autoscale | undefined;
@@ -91,7 +91,6 @@ export class Worker implements Service {
       ...timeLimits
     }: WorkerOptions = {},
   ) {
-    if (queues?.length === 0) throw invalidOption("queues", "at least one name", queues);
     assertWorkerDefaults({
       ...timeLimits,
       prefetchMultiplier,
@@ -99,14 +98,13 @@ export class Worker implements Service {
       maxDeliveries,
       deafAfterMs,
     });
-    for (const queue of queues ?? []) assertName("a queue of a worker", queue);
+    this.#queues = new ConsumedQueues(runtime, queues);
     this.#runtime = { ...runtime, logger };
     this.name = name;
     if (autoscale && concurrency !== autoscale.min) {
       throw invalidOption("concurrency", "absent when `autoscale` is given", concurrency);
     }
     this.#pool = openPool(pool, { broker: runtime.broker, logger, concurrency });
-    this.#queues = queues;
     this.#stopTimeoutMs = assertPositiveInteger("stopTimeoutMs", stopTimeoutMs);
     this.#context = {
       runtime: this.#runtime,
@@ -118,7 +116,7 @@ export class Worker implements Service {
       worker: { name, pid: process.pid },
       settle: createSettle(runtime.broker, runtime.results),
       pool: this.#pool,
-      timeLimits,
+      timeLimits: new TaskTimeLimits(timeLimits),
       maxDeliveries,
     };
     this.#autoscale = autoscale && new Autoscale(autoscale, this.#pool);
@@ -143,7 +141,17 @@ export class Worker implements Service {
       room: () => this.#hand.room,
       launch: (delivery) => this.#hand.add(delivery),
     });
-    this.#control = new ControlNode(this.#toControlled(onShutdown), logger);
+    const controlled = toControlledWorker({
+      worker: this,
+      runtime: this.#runtime,
+      pool: this.#pool,
+      hand: this.#hand,
+      limits: this.#context.limits,
+      prefetchMultiplier,
+      totals: this.#totals,
+      shutDown: onShutdown,
+    });
+    this.#control = new ControlNode(controlled, logger);
   }
 
   get state(): ServiceState {
@@ -167,15 +175,12 @@ export class Worker implements Service {
 
   /** How long tasks may run that do not say so themselves. */
   get timeLimits(): TimeLimitOptions {
-    return this.#context.timeLimits;
+    return this.#context.timeLimits.defaults;
   }
 
   /** The queues it takes from now. */
   get queues(): readonly string[] {
-    if (this.#queues) return this.#queues;
-    const { definitions, defaultQueue } = this.#runtime;
-    const named = [...definitions.values()].map(({ options }) => options.queue ?? defaultQueue);
-    return [...new Set([defaultQueue, ...named])];
+    return this.#queues.names;
   }
 
   /**
@@ -218,6 +223,23 @@ export class Worker implements Service {
     this.#context.limits.setRate(task, rate);
   }
 
+  /** Changes how long runs of a task may take that begin from now on. */
+  setTimeLimits(task: string, limits: TimeLimitOptions): void {
+    this.#context.timeLimits.set(task, limits);
+  }
+
+  /** Takes from one more queue from now on. */
+  addQueue(name: string): void {
+    this.#queues.add(name);
+    this.#fetch.wake();
+  }
+
+  /** Takes from a queue no more; what it has taken goes on. */
+  removeQueue(name: string): void {
+    this.#queues.remove(name);
+    this.#fetch.wake();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -235,22 +257,15 @@ export class Worker implements Service {
     return this.#pool.size;
   }
 
-  /** What remote control may know of it, and do. */
-  #toControlled(shutDown: () => void): ControlledWorker {
-    const { broker, definitions } = this.#runtime;
-    return {
-      name: this.name,
-      broker,
-      runtime: this.#runtime,
-      concurrency: () => this.concurrency,
-      totals: this.#totals,
-      startedAt: Date.now(),
-      queues: () => this.queues,
-      taskNames: () => [...definitions.keys()],
-      running: () => this.#hand.running,
-      cancel: (id) => cancelTask(this.#runtime, id),
-      shutDown,
-    };
+  /**
+   * Changes the bounds between which it decides itself how many tasks run.
+   *
+   * @throws {TidingsError} OPTION_INVALID when they make no sense, or it does not decide itself.
+   */
+  setAutoscale(bounds: AutoscaleBounds): void {
+    if (!this.#autoscale) throw invalidOption("autoscale", "given to the worker", undefined);
+    this.#autoscale.change(bounds);
+    this.#onRoom();
   }
 
   #enter(state: ServiceState): void {

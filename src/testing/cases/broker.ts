@@ -119,6 +119,16 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
   {
+    name: "finds nothing when it is asked for no queue",
+    async run(make) {
+      await using broker = await make();
+      await broker.publish("celery", message("one"));
+      assert.deepEqual(await take(broker, { queues: [] }), []);
+      assert.equal(await broker.nextDueAt([]), null);
+      assert.deepEqual(ids(await take(broker)), ["one"]);
+    },
+  },
+  {
     name: "keeps queues apart, and serves every queue that is asked for",
     async run(make) {
       await using broker = await make();

@@ -1,7 +1,7 @@
 import { runAs } from "../../current-task.ts";
 import type { Interruption } from "../interruption.ts";
 import type { TaskReport } from "../report.ts";
-import type { PoolCall, TaskPool } from "./pool.ts";
+import type { PoolCall, PoolChild, TaskPool } from "./pool.ts";
 import { toCurrentTask, type TaskVoice } from "./to-current-task.ts";
 
 /**
@@ -23,6 +23,10 @@ export class AsyncPool implements TaskPool {
 
   get capacity(): number {
     return this.#size;
+  }
+
+  get children(): readonly PoolChild[] {
+    return [];
   }
 
   async start(): Promise<void> {}

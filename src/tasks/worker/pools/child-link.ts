@@ -9,6 +9,8 @@ import { isFromChild, toEnvelope, type FromChild, type ToChild } from "./child-m
 export interface ChildLink {
   /** `process 123`, `thread 4`. */
   readonly name: string;
+  /** The process that it is, or is in. */
+  readonly pid: number;
   post(message: ToChild): void;
   /** Ends it at once, whatever it does. */
   kill(): void;
@@ -46,6 +48,7 @@ export function startProcess(
   });
   return {
     name,
+    pid: child.pid ?? 0,
     ended,
     post(message) {
       if (child.connected) child.send(toEnvelope(message), () => {});
@@ -67,6 +70,7 @@ export function startThread(moduleUrl: string, onMessage: (message: FromChild) =
   });
   return {
     name,
+    pid: process.pid,
     ended,
     post: (message) => thread.postMessage(toEnvelope(message)),
     kill: () => void thread.terminate(),

@@ -35,6 +35,7 @@ function createPool(size: number, options: Bounds = {}) {
     children.push({ heard, say, end });
     return {
       name: `child ${children.length}`,
+      pid: children.length,
       ended,
       post(message) {
         heard.push(message);

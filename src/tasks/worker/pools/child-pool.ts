@@ -1,4 +1,4 @@
-import type { PoolCall, PoolKind, TaskPool } from "./pool.ts";
+import type { PoolCall, PoolChild, PoolKind, TaskPool } from "./pool.ts";
 import { Seat, type SeatOptions } from "./seat.ts";
 
 /** How to make a {@link ChildPool}. */
@@ -44,6 +44,10 @@ export class ChildPool implements TaskPool {
     let ready = 0;
     for (const seat of this.#seats) if (seat.isReady) ready++;
     return Math.min(ready, this.#size);
+  }
+
+  get children(): readonly PoolChild[] {
+    return [...this.#seats].flatMap(({ child }) => child ?? []);
   }
 
   /** Starts all children; when one cannot start, none is left. */

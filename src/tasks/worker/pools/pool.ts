@@ -22,6 +22,14 @@ export interface PoolCall {
   readonly interruption: Interruption;
 }
 
+/** A thread or process that runs tasks. */
+export interface PoolChild {
+  /** The process that it is, or is in. */
+  readonly pid: number;
+  /** The task that it runs, if it does. */
+  readonly taskId: string | null;
+}
+
 /**
  * Where the functions of tasks run.
  *
@@ -38,6 +46,8 @@ export interface TaskPool {
   readonly size: number;
   /** How many tasks it can run at the same time now: fewer, when something is being replaced. */
   readonly capacity: number;
+  /** Its threads or processes that are ready; none on the event loop. */
+  readonly children: readonly PoolChild[];
   /** Prepares what runs tasks; rejects when it cannot. Later changes of `capacity` are announced. */
   start(onChange: () => void): Promise<void>;
   run(call: PoolCall): unknown;

@@ -7,7 +7,7 @@ import { STRAY_REJECTION } from "../stray-errors.ts";
 import type { ChildLink, StartChild } from "./child-link.ts";
 import type { FromChild } from "./child-messages.ts";
 import { fromErrorMessage, toErrorMessage, type ErrorMessage } from "./error-message.ts";
-import type { PoolCall } from "./pool.ts";
+import type { PoolCall, PoolChild } from "./pool.ts";
 import { WorkerLost } from "./worker-lost.ts";
 
 /** What the seats of a pool have in common. */
@@ -83,6 +83,14 @@ export class Seat {
   /** Whether it has a child that runs tasks. */
   get isReady(): boolean {
     return this.#state.name === "idle" || this.#state.name === "busy";
+  }
+
+  /** Its child, if that is ready. */
+  get child(): PoolChild | undefined {
+    const state = this.#state;
+    if (state.name === "idle") return { pid: state.child.link.pid, taskId: null };
+    if (state.name !== "busy") return undefined;
+    return { pid: state.child.link.pid, taskId: state.running.call.message.id };
   }
 
   /** Starts the first child; rejects with what is wrong with it. */

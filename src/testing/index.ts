@@ -56,6 +56,7 @@ export { FragileHistory } from "./fragile-history.ts";
 export { VirtualClock } from "./virtual-clock.ts";
 export {
   resultsCases,
+  resultsAgeCases,
   resultsRemovalCases,
   type MakeResults,
   type ResultsCase,

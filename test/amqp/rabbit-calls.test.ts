@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AmqpBroker, createTasks, type Tasks } from "../../src/tasks/index.ts";
 import { CeleryCaller, CeleryWorker } from "../celery/celery-process.ts";
 import { describeCalls } from "../celery/describe-calls.ts";
+import { describeControl } from "../celery/describe-control.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   const place = { broker: server.url, results: "rpc://" };
   // The first one to declare a queue decides whether it knows priorities; Celery refuses what is otherwise.
   await using broker = new AmqpBroker(server.url, { maxPriority: 9 });
-  await broker.take({ queues: ["python"], limit: 1, leaseMs: 1_000 });
+  await broker.take({ queues: ["python", "extra"], limit: 1, leaseMs: 1_000 });
   caller = resources.use(CeleryCaller.start({ ...place, maxPriority: 9 }));
   resources.use(await CeleryWorker.start({ ...place, maxPriority: 9 }, { queue: "python" }));
   tasks = resources.use(createTasks(place));
@@ -25,6 +26,8 @@ beforeAll(async () => {
 afterAll(() => resources.disposeAsync());
 
 describeCalls(() => ({ tasks, caller, openBroker: () => new AmqpBroker(server.url) }));
+
+describeControl(() => ({ tasks, caller }));
 
 describe("a call of ours on RabbitMQ", () => {
   test("comes before others of a Python worker's queue when its priority does", async () => {

@@ -164,9 +164,15 @@ export class CeleryCaller extends CeleryProcess {
     await this.#call("revoke", id, terminate);
   }
 
-  /** Runs a command of Celery's, and returns what it says, which is JSON. */
-  async command(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-    return JSON.parse(String(await this.#call("command", ...words)));
+  /** Runs a command of Celery's with `--json`, and returns what workers answered by their names. */
+  async command(
+    command: "inspect" | "control",
+    ...words: readonly string[]
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const said = String(await this.#call("command", command, "--json", ...words));
+    const answers: object | readonly object[] = JSON.parse(said);
+    // `control` prints a list of answers, `inspect` one object.
+    return Object.assign({}, ...[answers].flat());
   }
 
   /** Declares an exchange and a queue that it finds by a routing key. */

@@ -5,6 +5,7 @@ import { createTasks, currentTask, type Tasks, type Worker } from "../../src/tas
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
 import { CeleryCaller, CeleryWorker } from "./celery-process.ts";
+import { describeControl } from "./describe-control.ts";
 
 const resources = new AsyncDisposableStack();
 let server: RedisServer;
@@ -39,7 +40,7 @@ function ask(method: string, timeoutMs?: number) {
 
 /** What Celery's `inspect` says. */
 function inspect(...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  return caller.command("inspect", "--json", ...words);
+  return caller.command("inspect", ...words);
 }
 
 /** Asks where no more connections can be made; returns what that leaves behind. */
@@ -86,6 +87,8 @@ describe("Celery's commands and our worker", () => {
     await tasks.cancel(sent.id);
   });
 });
+
+describeControl(() => ({ tasks, caller }));
 
 describe("our commands and Celery's worker", () => {
   test("have their answers in common", async () => {

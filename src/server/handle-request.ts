@@ -11,7 +11,7 @@ import type { LiveConnection } from "./live-connections.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { readRequest } from "./read-request.ts";
 import { passRoute } from "./route-request.ts";
-import { sendResponse, type Outgoing } from "./send-response.ts";
+import { sendResponse, type Answer, type Outgoing } from "./send-response.ts";
 import { respondWithConsumer } from "./serve-consumer.ts";
 import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -39,7 +39,7 @@ async function respond(
   server: ServerContext,
   incoming: NodeMessage,
   outgoing: Outgoing,
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   const { application, limits } = server;
   const received = readRequest(server, incoming, outgoing);
   const { request, url, match, origin, maxBodyBytes } = received;
@@ -91,7 +91,7 @@ interface FeedRequestInProgress {
 async function respondWithFeed(
   { sources, connections, limits, live, seats }: ServerContext,
   { match, definition, context, origin, outgoing }: FeedRequestInProgress,
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   const { request } = context;
   if (request.method !== "GET" && request.method !== "HEAD") return methodNotAllowed();
   const delivery = chooseDelivery(request.headers);

@@ -3,13 +3,16 @@ import type { Http2ServerResponse } from "node:http2";
 
 import { sendNodeResponse } from "srvx/node";
 
-import { SocketResponse } from "../transports/index.ts";
+import { SocketResponse, TextAnswer } from "../transports/index.ts";
 
 /** A response of Node, of HTTP/1.1 or HTTP/2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** Where a request is answered: a response of Node, or the socket of a stream. */
 export type Outgoing = NodeResponse | SocketResponse;
+
+/** What is answered to a request. */
+export type Answer = Response | TextAnswer;
 
 /**
  * "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields"
@@ -29,20 +32,21 @@ const CONNECTION_HEADERS = [
  * Returns what its body failed with, if it did: the connection has been cut then, which is all that a
  * client can be told after the head.
  */
-export async function sendResponse(
-  outgoing: Outgoing,
-  response: Response,
-): Promise<Error | undefined> {
+export async function sendResponse(outgoing: Outgoing, answer: Answer): Promise<Error | undefined> {
+  if (answer instanceof TextAnswer) {
+    answer.sendTo(outgoing);
+    return undefined;
+  }
   if (outgoing instanceof SocketResponse) {
-    await outgoing.answer(response);
+    await outgoing.answer(answer);
     return undefined;
   }
   if (!("stream" in outgoing)) {
-    await sendNodeResponse(outgoing, response);
+    await sendNodeResponse(outgoing, answer);
     return outgoing.errored ?? undefined;
   }
   const { stream } = outgoing;
-  await sendNodeResponse(outgoing, toHttp2(response));
+  await sendNodeResponse(outgoing, toHttp2(answer));
   return stream.errored ?? undefined;
 }
 

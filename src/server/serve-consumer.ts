@@ -17,7 +17,7 @@ import {
   type ReadConnection,
 } from "./hold-connection.ts";
 import { inTime } from "./in-time.ts";
-import type { Outgoing } from "./send-response.ts";
+import type { Answer, Outgoing } from "./send-response.ts";
 import type { ServerContext } from "./server-context.ts";
 import { toVisitor } from "./visitor.ts";
 
@@ -33,7 +33,7 @@ const MAX_ANSWER_MS = 55_000;
 export async function respondWithConsumer(
   server: ServerContext,
   asked: ConsumerRequest,
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   switch (asked.context.request.method) {
     case "GET":
       return await readConnection(server, asked);
@@ -54,7 +54,7 @@ export async function respondWithConsumer(
 async function readConnection(
   server: ServerContext,
   asked: ConsumerRequest,
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   const { request } = asked.context;
   // Whoever takes anything at all may be a crawler, and would begin a connection unawares.
   if (!/application\/|text\/event-stream/.test(request.headers.get("accept") ?? "")) {
@@ -72,7 +72,7 @@ async function goOn(
   { connections, seats }: ServerContext,
   { context, outgoing: response }: ConsumerRequest,
   { delivery, resumed }: { readonly delivery: Delivery; readonly resumed: ReadConnection },
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   // One that lives here has a seat already.
   const isCounted = resumed.reading.link.isLocal || delivery.kind === "poll";
   const seat = isCounted ? undefined : seats.take(context);
@@ -80,7 +80,7 @@ async function goOn(
   const { request } = context;
   const onOver = (): void => seat?.[Symbol.dispose]();
   const exchange = { request, response, connections, isResumed: true, onOver, ...resumed };
-  let answer: Response | undefined;
+  let answer: Answer | undefined;
   let isOpen = false;
   try {
     answer = await serveConsumerOverHttp(exchange, delivery, resumed.first);
@@ -95,7 +95,7 @@ async function begin(
   server: ServerContext,
   asked: ConsumerRequest,
   { delivery, reset }: { readonly delivery: Delivery; readonly reset: LossReason | undefined },
-): Promise<Response | undefined> {
+): Promise<Answer | undefined> {
   const { context, outgoing: response } = asked;
   const { connections, seats } = server;
   const seat = seats.take(context);

@@ -7,6 +7,7 @@ export interface FeedResponse extends OutboxSink {
   removeHeader(name: string): unknown;
   writeHead(status: number, headers: Readonly<Record<string, string>>): unknown;
   end(): unknown;
+  end(text: string): unknown;
   destroy(): unknown;
   once(event: "close", listener: () => void): unknown;
   off(event: "close", listener: () => void): unknown;

@@ -26,5 +26,6 @@ export { answerUpgrade } from "./refuse-upgrade.ts";
 export { serveFeed } from "./serve-feed.ts";
 export { openConsumerOverWebSocket } from "./websocket-consumer.ts";
 export { SocketResponse } from "./socket-response.ts";
+export { TextAnswer } from "./text-answer.ts";
 export { serveFeedOverWebSocket } from "./websocket-feed.ts";
 export { WebSocketTransport, type Upgrade } from "./websocket.ts";

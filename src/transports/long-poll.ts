@@ -1,5 +1,6 @@
 import { requestedCursor, type FeedExchange } from "./feed-exchange.ts";
 import { toBody } from "./poll.ts";
+import { TextAnswer } from "./text-answer.ts";
 
 /** Below the minute after which proxies give up. */
 export const MAX_WAIT_MS = 55_000;
@@ -15,7 +16,7 @@ export const MAX_WAIT_MS = 55_000;
 export async function serveLongPoll(
   { request, response, source, connections }: FeedExchange,
   waitMs: number,
-): Promise<Response> {
+): Promise<TextAnswer> {
   const waited = Math.min(waitMs, MAX_WAIT_MS);
   const abort = new AbortController();
   const stop = (): void => abort.abort();
@@ -27,12 +28,10 @@ export async function serveLongPoll(
       waitMs: waited,
       signal: abort.signal,
     });
-    return Response.json(toBody(page), {
-      headers: {
-        "cache-control": "no-store",
-        "preference-applied": `wait=${Math.floor(waited / 1000)}`,
-        vary: "accept, prefer",
-      },
+    return TextAnswer.json(toBody(page), {
+      "cache-control": "no-store",
+      "preference-applied": `wait=${Math.floor(waited / 1000)}`,
+      vary: "accept, prefer",
     });
   } finally {
     connections.remove(poll);

@@ -4,8 +4,6 @@ import type { Duplex } from "node:stream";
 import type { ConsumerResponse } from "./held/consumer-exchange.ts";
 import { answerUpgrade } from "./refuse-upgrade.ts";
 
-const NOTHING = Buffer.alloc(0);
-
 /**
  * A response that stays open, on a socket that Node's HTTP has let go of.
  *
@@ -70,8 +68,8 @@ export class SocketResponse implements ConsumerResponse {
     return this.#socket.write(Buffer.concat([head, bytes]));
   }
 
-  end(): void {
-    if (this.#head) this.write(NOTHING);
+  end(text = ""): void {
+    if (this.#head || text !== "") this.write(Buffer.from(text));
     // Nobody else would close the half that a client leaves open.
     this.#socket.once("finish", destroyItself);
     this.#socket.end();

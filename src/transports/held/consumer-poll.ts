@@ -1,19 +1,20 @@
 import { MAX_WAIT_MS } from "../long-poll.ts";
 import { matchesEtag } from "../poll.ts";
+import { TextAnswer } from "../text-answer.ts";
 import { formatPolledFrame } from "./connection-format.ts";
 import type { ReadAnswer } from "./connection-link.ts";
 import type { ConsumerExchange } from "./consumer-exchange.ts";
 
 /** Answers a poll of a consumer's connection with what it has been sent since the cursor. */
-export function answerConsumerPoll(exchange: ConsumerExchange, answer: ReadAnswer): Response {
+export function answerConsumerPoll(exchange: ConsumerExchange, answer: ReadAnswer): TextAnswer {
   const { request, headers } = exchange;
   const { body, cursor, isChanged } = toBody(exchange, answer);
   const etag = `"${cursor}"`;
   const all = { ...headers, etag, "cache-control": "no-cache", vary: "accept, prefer" };
   if (!isChanged && matchesEtag(request.headers.get("if-none-match"), etag)) {
-    return new Response(null, { status: 304, headers: all });
+    return TextAnswer.notModified(all);
   }
-  return new Response(body, { headers: { ...all, "content-type": "application/json" } });
+  return TextAnswer.json(body, all);
 }
 
 /**
@@ -26,17 +27,14 @@ export async function answerConsumerLongPoll(
   exchange: ConsumerExchange,
   first: ReadAnswer,
   waitMs: number,
-): Promise<Response> {
+): Promise<TextAnswer> {
   const waited = Math.min(waitMs, MAX_WAIT_MS);
   const answer = isNews(first) ? first : await waitFor(exchange, waited);
-  return new Response(toBody(exchange, answer).body, {
-    headers: {
-      ...exchange.headers,
-      "content-type": "application/json",
-      "cache-control": "no-store",
-      "preference-applied": `wait=${Math.floor(waited / 1000)}`,
-      vary: "accept, prefer",
-    },
+  return TextAnswer.json(toBody(exchange, answer).body, {
+    ...exchange.headers,
+    "cache-control": "no-store",
+    "preference-applied": `wait=${Math.floor(waited / 1000)}`,
+    vary: "accept, prefer",
   });
 }
 

@@ -20,6 +20,7 @@ export {
   backgroundConsumer,
   consumer,
   feed,
+  feedConnection,
   forward,
   httpConsumer,
   refresh,

@@ -1,6 +1,9 @@
 import type { HistoryBounds } from "../history/index.ts";
 import type { OutgoingMessage } from "../layers/index.ts";
+import type { ConnectionPort } from "./connection-port.ts";
+import type { FollowFeed } from "./follow-feed.ts";
 import type { Params } from "./path.ts";
+import type { RouteContext } from "./route-context.ts";
 import type { User } from "./user.ts";
 
 /** How to accept a connection. */
@@ -21,6 +24,14 @@ export interface GroupAddOptions {
 export interface KeepOptions {
   /** Keeps the message for those who come back, within bounds if given. @default the consumer's */
   readonly history?: boolean | HistoryBounds | undefined;
+}
+
+/** What a connection is made of. */
+export interface ConnectionParts {
+  readonly context: RouteContext;
+  readonly port: ConnectionPort;
+  /** Follows feeds for its client; there are none without a server. */
+  readonly followFeed?: FollowFeed | undefined;
 }
 
 /** Why a connection ended. */
@@ -50,6 +61,8 @@ export interface Connection<
   readonly channelName: string;
   /** The request that asked for the connection. */
   readonly request: Request;
+  /** @internal */
+  readonly parts: ConnectionParts;
   /** Fires when the connection ends; give it to what a handler waits for. */
   readonly signal: AbortSignal;
 

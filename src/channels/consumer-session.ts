@@ -6,6 +6,7 @@ import type { ClientFrame, ConnectionPort, Payload } from "./connection-port.ts"
 import type {
   AcceptOptions,
   Connection,
+  ConnectionParts,
   Disconnect,
   GroupAddOptions,
   KeepOptions,
@@ -23,12 +24,8 @@ import type { User } from "./user.ts";
 import { WaitingWork } from "./waiting-work.ts";
 
 /** What a session needs. */
-export interface ConsumerSessionOptions extends Omit<
-  SessionGroupsOptions,
-  "request" | "channelName" | "take"
-> {
-  readonly context: RouteContext;
-  readonly port: ConnectionPort;
+export interface ConsumerSessionOptions
+  extends ConnectionParts, Omit<SessionGroupsOptions, "request" | "channelName" | "take"> {
   readonly logger: Logger;
   /** Told once, as {@link ConsumerSession.whenOver}. */
   readonly onOver?: (() => void) | undefined;
@@ -85,6 +82,10 @@ export class ConsumerSession implements Connection {
 
   get request(): Request {
     return this.#context.request;
+  }
+
+  get parts(): ConnectionParts {
+    return this.#options;
   }
 
   get signal(): AbortSignal {

@@ -59,6 +59,7 @@ export {
   type MessageKinds,
 } from "./consumer.ts";
 export { EventDispatch, type Reaction } from "./event-dispatch.ts";
+export { feedConnection, type FeedConnectionOptions } from "./feed-connection.ts";
 export {
   FeedSource,
   type FeedPage,
@@ -76,6 +77,7 @@ export {
   type FeedRequest,
   type YieldedEvent,
 } from "./feed.ts";
+export type { AskedFeed, FeedListener, FollowFeed } from "./follow-feed.ts";
 export { forward, type Forward } from "./forward.ts";
 export { ChannelInbox } from "./channel-inbox.ts";
 export {

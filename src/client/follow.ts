@@ -7,9 +7,10 @@ import {
   type FeedEvent,
   type Reset,
 } from "../protocol/index.ts";
+import type { FeedsConnection } from "./connect-feeds.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
-import type { Closing, StatusListener } from "./status.ts";
+import type { AttemptChange, Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
 import type { Traffic, TrafficTotals } from "./traffic.ts";
 import { overTransports } from "./transports/over-transports.ts";
@@ -29,6 +30,11 @@ export interface FollowOptions {
    * @default websocket, sse, long-poll, poll
    */
   readonly transport?: TransportChoice | undefined;
+  /**
+   * One connection for all that a page follows, which {@link connectFeeds} makes. `transport`, `pollMs` and
+   * `token` are those of the connection then, and `onTraffic` tells nothing.
+   */
+  readonly over?: FeedsConnection | undefined;
   /** How long plain polling rests between two requests, in milliseconds. @default 5_000 */
   readonly pollMs?: number | undefined;
   /** Where to go on: the cursor of the last event that is known. Without it, the state now. */
@@ -97,6 +103,16 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   return events as AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void>;
 }
 
+/** A feed that is to be heard over a connection which it shares. */
+export interface FollowRequest {
+  readonly url: URL;
+  readonly place: Place;
+  readonly maxBuffered: number;
+  readonly onTransport: (name: TransportName) => void;
+  /** Told how the connection is doing, while an attempt lasts. */
+  readonly onChange: (change: AttemptChange) => void;
+}
+
 interface Following extends FollowOptions {
   readonly url: URL;
   readonly names: readonly TransportName[];
@@ -106,6 +122,7 @@ interface Following extends FollowOptions {
 
 async function* run({
   names,
+  over,
   onStatus,
   onTraffic,
   ...options
@@ -117,10 +134,12 @@ async function* run({
   const traffic = onTraffic && (await countTraffic(onTraffic));
   const request = { ...options, place, traffic };
   let [transport = "websocket"] = names;
-  const events = reconnecting(
-    untilEnd(overTransports(names, request, (name) => (transport = name))),
-    { signal, onStatus: (change) => onStatus?.({ ...change, transport }) },
-  );
+  const onTransport = (name: TransportName): void => void (transport = name);
+  const onChange = (change: AttemptChange): void => onStatus?.({ ...change, transport });
+  const attempt = over
+    ? over.attempt({ ...request, onTransport, onChange })
+    : overTransports(names, request, onTransport);
+  const events = reconnecting(untilEnd(attempt), { signal, onStatus: onChange });
   try {
     for await (const event of events) {
       if (signal.aborted) return;

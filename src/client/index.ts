@@ -9,6 +9,7 @@
  * @module
  */
 export { isTidingsError, TidingsError, type ErrorCode } from "../core/errors.ts";
+export { connectFeeds, type ConnectFeedsOptions, type FeedsConnection } from "./connect-feeds.ts";
 export { connect, type ConnectOptions } from "./connect.ts";
 export type {
   ClientConnection,

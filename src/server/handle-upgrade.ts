@@ -116,7 +116,7 @@ function serveConsumer(
   upgrade: Upgrade,
   { match, context, definition }: AcceptedConsumer,
 ): void {
-  const { application, dispatches, live, logger, sessions, websockets } = server;
+  const { application, dispatches, followFeed, live, logger, sessions, websockets } = server;
   const dispatch = dispatches.get(definition);
   if (!dispatch) throw new Error(`no dispatch for ${definition.path.path}`);
   const layer = application.app.getLayer(definition.layer);
@@ -125,7 +125,8 @@ function serveConsumer(
     sessions.delete(session);
   };
   const getRecorded = () => application.app.getRecordedGroups(definition.layer);
-  const options = { definition, dispatch, context, layer, getRecorded, logger, onOver };
+  const own = { definition, dispatch, context, layer };
+  const options = { ...own, getRecorded, followFeed, logger, onOver };
   const session = openConsumerOverWebSocket(websockets, upgrade, options);
   const leave = live.add(match, context, session);
   sessions.add(session);

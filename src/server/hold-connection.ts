@@ -75,7 +75,7 @@ export async function beginConnection(
 }
 
 async function open(
-  { application, dispatches, held, live, logger, sessions }: ServerContext,
+  { application, dispatches, followFeed, held, live, logger, sessions }: ServerContext,
   { match, context, definition }: AcceptedConsumer,
   seat: Disposable,
 ): Promise<HeldConnection> {
@@ -87,7 +87,7 @@ async function open(
   try {
     return await held.open({
       visitor: toVisitor(match, context),
-      session: { definition, dispatch, context, layer, getRecorded, logger },
+      session: { definition, dispatch, context, layer, getRecorded, followFeed, logger },
       onBegin(session) {
         sessions.add(session);
         leave = live.add(match, context, session);

@@ -4,6 +4,7 @@ import {
   FeedSources,
   type ConsumerDefinition,
   type ConsumerSession,
+  type FollowFeed,
   type RouteMatch,
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
@@ -16,6 +17,7 @@ import {
 } from "../transports/index.ts";
 import { driverChecks } from "./driver-checks.ts";
 import { toFailure } from "./failure.ts";
+import { followFeedOn } from "./follow-feed.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Health, type HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -37,6 +39,8 @@ export interface ServerContext {
   /** The consumers' connections that requests carry. */
   readonly held: HeldConnections;
   readonly sources: FeedSources;
+  /** Follows feeds over connections that are open already. */
+  readonly followFeed: FollowFeed;
   readonly dispatches: ReadonlyMap<ConsumerDefinition, EventDispatch>;
   /** Those that have credentials which may end. */
   readonly live: LiveConnections;
@@ -71,6 +75,16 @@ export function createContext(
       dispatches.set(definition, new EventDispatch(definition, logger));
     }
   }
+  const sources = new FeedSources({
+    getLayer: (name) => app.getLayer(name),
+    getRecordedGroups: (name) => app.getRecordedGroups(name),
+    logger,
+  });
+  const live = new LiveConnections(app.layer, logger);
+  const match = (pathname: string): RouteMatch | undefined => {
+    if (!pathname.startsWith(`${prefix}/`)) return undefined;
+    return application.router.match(pathname.slice(prefix.length));
+  };
   return {
     application,
     logger,
@@ -91,17 +105,11 @@ export function createContext(
     proxies: new ProxyTrust(proxies),
     health: new Health(health, driverChecks(application)),
     sessions: new Set(),
-    sources: new FeedSources({
-      getLayer: (name) => app.getLayer(name),
-      getRecordedGroups: (name) => app.getRecordedGroups(name),
-      logger,
-    }),
-    live: new LiveConnections(app.layer, logger),
+    sources,
+    live,
+    followFeed: followFeedOn({ limits, live, logger, sources, match }),
     websockets,
     held: new HeldConnections({ limits, rate, losses, connections, logger }),
-    match(pathname) {
-      if (!pathname.startsWith(`${prefix}/`)) return undefined;
-      return application.router.match(pathname.slice(prefix.length));
-    },
+    match,
   };
 }

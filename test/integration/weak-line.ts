@@ -48,6 +48,11 @@ export class WeakLine implements AsyncDisposable {
     return `http://127.0.0.1:${address.port}`;
   }
 
+  /** How many connections go over it now. */
+  get lines(): number {
+    return this.#sockets.size / 2;
+  }
+
   /** Breaks everything that goes over it; what comes later gets through again. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();

@@ -23,6 +23,12 @@ export interface RequestOptions {
 
 /** "408 Request Timeout" and "429 Too Many Requests" ask to come back, as every 5xx does. */
 const COME_BACK = new Set([408, 425, 429]);
+
+/** Whether what is refused with this status may be let through later. */
+export function isTemporary(status: number): boolean {
+  return status >= 500 || COME_BACK.has(status);
+}
+
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
@@ -39,7 +45,7 @@ export async function request(url: URL, options: RequestOptions): Promise<Respon
   traffic?.response(response);
   const { status } = response;
   if (response.ok || status === 304) return response;
-  if (status < 500 && !COME_BACK.has(status)) throw await toRefusal(response, options);
+  if (!isTemporary(status)) throw await toRefusal(response, options);
   await response.body?.cancel();
   throw new Interruption(`answered with ${status}`, {
     retryAfterMs: Number(response.headers.get("retry-after") ?? 0) * 1000 || 0,

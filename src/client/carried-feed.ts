@@ -1,0 +1,126 @@
+import { isErrorBody } from "../protocol/index.ts";
+import type { FollowRequest } from "./follow.ts";
+import { Interruption } from "./interruption.ts";
+import type { AttemptOptions } from "./reconnecting.ts";
+import { Refusal } from "./refusal.ts";
+import type { Closing, Status, StatusChange } from "./status.ts";
+import { isTemporary } from "./transports/request.ts";
+import { ENDED } from "./transports/transport.ts";
+
+/** What a connection brings for one of its feeds (PROTOCOL.md 11.3). */
+export interface FeedFrame {
+  readonly feed: number;
+  readonly open?: true;
+  /** The HTTP status with which a request for the feed would be refused. */
+  readonly status?: number;
+}
+
+/** Whether a message is about a feed. */
+export function isFeedFrame(message: unknown): message is FeedFrame {
+  return typeof message === "object" && message !== null && "feed" in message;
+}
+
+/** How one feed is heard over a connection that it shares. */
+export type CarriedFeedOptions = FollowRequest & AttemptOptions;
+
+/**
+ * One feed over a connection that it shares, from when it is followed until that breaks, ends or is refused.
+ *
+ * Bound: at `maxBuffered` waiting events it is left, and followed again behind the last one that was read.
+ */
+export class CarriedFeed {
+  /** Whether the server has been asked for it, over the connection that there is now. */
+  isAsked = false;
+  /** Of the last event that has come. */
+  cursor: string | undefined;
+  readonly #options: CarriedFeedOptions;
+  readonly #frames: unknown[] = [];
+  /** Whether it was said to be open, and whether the server has answered over this connection. */
+  #wasOpen = false;
+  #isAnswered = false;
+  #told: Status = "connecting";
+  #isEnded = false;
+  #error: Error | undefined;
+  #wake = (): void => {};
+
+  constructor(options: CarriedFeedOptions) {
+    this.#options = options;
+    this.cursor = options.place.cursor;
+  }
+
+  /** Where it is, as the server sees it. */
+  get path(): string {
+    const { pathname, search } = this.#options.url;
+    return pathname + search;
+  }
+
+  /** Whether it needs nothing more of the connection. */
+  get isOver(): boolean {
+    return this.#isEnded || this.#error !== undefined || this.#options.signal.aborted;
+  }
+
+  /** Its frames, as a transport yields them. */
+  async *frames(): AsyncGenerator<unknown, Closing> {
+    const { signal } = this.#options;
+    const onAbort = (): void => this.#wake();
+    signal.addEventListener("abort", onAbort);
+    try {
+      for (;;) {
+        if (signal.aborted) return ENDED;
+        const frame = this.#frames.shift();
+        if (frame !== undefined) yield frame;
+        else if (this.#error) throw this.#error;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Takes what the connection brings for it. */
+  take({ feed: _feed, open, status = 0, ...frame }: FeedFrame, change: StatusChange): void {
+    if (this.isOver) return;
+    this.#isEnded = "error" in frame || "end" in frame;
+    // The server has left it, too.
+    if (this.#isEnded) this.isAsked = false;
+    if (isErrorBody(frame)) {
+      const { code, message } = frame.error;
+      return this.fail(
+        isTemporary(status) ? new Interruption(message) : new Refusal(4000 + status, message, code),
+      );
+    }
+    this.#isAnswered = true;
+    this.enter(change);
+    if (open) return;
+    if (this.#frames.length >= this.#options.maxBuffered) {
+      return this.fail(new Interruption("the reader was too slow", { isOurs: true }));
+    }
+    if ("cursor" in frame && typeof frame.cursor === "string") this.cursor = frame.cursor;
+    this.#frames.push(frame);
+    this.#wake();
+  }
+
+  /** The connection is another one than before, of which nobody has asked for it. */
+  forget(): void {
+    this.isAsked = false;
+    this.#isAnswered = false;
+  }
+
+  /** Takes note of how the connection is doing. */
+  enter(change: StatusChange): void {
+    const { status, transport } = change;
+    const isNews = status !== this.#told || status === "waiting";
+    if (status === "closed" || !isNews || (status === "open" && !this.#isAnswered)) return;
+    this.#told = status;
+    this.#options.onTransport(transport);
+    if (status !== "open" || this.#wasOpen) return this.#options.onChange(change);
+    this.#wasOpen = true;
+    this.#options.opened();
+  }
+
+  /** Ends it, behind what waits. An {@link Interruption} is followed by another attempt. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+}

@@ -14,9 +14,8 @@ export const checkSteps = [
 
 /** What `npm test` adds: servers, processes and browsers. */
 export const processSteps = [
-  // They wait more than they work: two files at a time.
-  testStep("integration tests", ["integration"], ["--fileParallelism", "--maxWorkers=2"]),
-  testStep("browser tests", ["browser"]),
+  // They wait more than they work: more files at a time than most machines have cores.
+  testStep("integration and browser tests", ["integration", "browser"], ["--maxWorkers=4"]),
   // RabbitMQ is left out as long as delayed tasks can be lost there when it is killed again and again.
   check("torture", "npm", "run", "--silent", "torture", "--", "--broker", "redis,sqlite"),
 ];

@@ -6,11 +6,12 @@ import type { Application } from "../app/index.ts";
 import type { Logger } from "../core/logger.ts";
 import { MemoryLayer } from "../layers/index.ts";
 import { printServerBanner } from "./banner.ts";
+import { findFreePort } from "./find-free-port.ts";
 import { createLogger } from "./logger.ts";
 import { integer } from "./options.ts";
 import { runUntilStopped } from "./run-until-stopped.ts";
 import type { ListenOptions } from "./server-options.ts";
-import { findFreePort, WorkerGroup } from "./worker-group.ts";
+import { WorkerGroup } from "./worker-group.ts";
 
 /** Beyond its own stop timeout, a worker gets this long to cut off what is left. */
 const CUT_OFF_SECONDS = 3;

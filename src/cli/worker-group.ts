@@ -1,7 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import cluster from "node:cluster";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
@@ -113,21 +112,6 @@ export class WorkerGroup {
     this.#isUp = true;
     onStarted({ ...server, workers: count });
   }
-}
-
-/**
- * Finds a free port of an address: workers that ask for any each take another one.
- *
- * Returns 0 when there is none; the worker that then tries says what is wrong with the address.
- */
-export async function findFreePort(host: string): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.once("error", () => resolve()).listen({ port: 0, host }, resolve);
-  await promise;
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 function isAnnouncement(value: unknown): value is Announcement {

@@ -172,6 +172,7 @@ test("without signing in the chat says so, with a way to do it", async () => {
   await guest.page.getByRole("button", { name: "Sign in", exact: true }).click();
   await guest.page.waitForURL("**/chat");
   await guest.page.getByText("Connected").first().waitFor();
+  await guest.page.getByText("grace (you)").first().waitFor();
   expect(await guest.page.getByText("grace (you)").count()).toBe(1);
 });
 

@@ -14,8 +14,6 @@ export interface Square extends AsyncDisposable {
   kill(name: "server" | "worker"): void;
 }
 
-const START_MS = 30_000;
-
 /** Starts a square on a free port, with a data folder of its own. */
 export async function startSquare(): Promise<Square> {
   const dataFolder = await mkdtemp(join(tmpdir(), "square-"));
@@ -23,14 +21,15 @@ export async function startSquare(): Promise<Square> {
   const child = spawnDev(new URL(url).port, dataFolder);
   const pids = new Map<string, number>();
   const output: string[] = [];
+  const { promise: started, resolve, reject } = Promise.withResolvers<void>();
   readLines(child, (line) => {
     output.push(line);
-    const { process, childPid } = parseLine(line);
+    const { process, childPid, msg } = parseLine(line);
     if (process !== undefined && childPid !== undefined) pids.set(process, childPid);
+    if (msg === "server started") resolve();
   });
-  await waitUntilReady(url, () => {
-    if (child.exitCode !== null) throw new Error(`the square has stopped:\n${output.join("\n")}`);
-  });
+  child.once("exit", () => reject(new Error(`the square has stopped:\n${output.join("\n")}`)));
+  await started;
   return {
     url,
     kill(name) {
@@ -62,24 +61,18 @@ function readLines({ stdout, stderr }: ChildProcess, onLine: (line: string) => v
   for (const input of [stdout, stderr]) if (input) createInterface({ input }).on("line", onLine);
 }
 
+interface LogLine {
+  readonly msg?: string;
+  readonly process?: string;
+  readonly childPid?: number;
+}
+
 /** Logs are JSON when they do not go to a terminal; everything else has no fields. */
-function parseLine(line: string): { readonly process?: string; readonly childPid?: number } {
+function parseLine(line: string): LogLine {
   try {
-    const fields: { readonly process?: string; readonly childPid?: number } = JSON.parse(line);
+    const fields: LogLine = JSON.parse(line);
     return fields;
   } catch {
     return {}; // a line of the banner
-  }
-}
-
-async function waitUntilReady(url: string, check: () => void): Promise<void> {
-  const signal = AbortSignal.timeout(START_MS);
-  while (true) {
-    check();
-    const response = await fetch(url, { signal }).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return error;
-    });
-    if (response instanceof Response && response.ok) return;
   }
 }

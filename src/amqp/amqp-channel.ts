@@ -52,6 +52,7 @@ export interface FirstMessage {
 export class AmqpChannel implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #acknowledgements: Acknowledgements;
+  #prefetch = 0;
   #isOpen = true;
 
   /** @internal Use `AmqpSession.openChannel`. */
@@ -112,7 +113,15 @@ export class AmqpChannel implements AsyncDisposable {
 
   /** How many deliveries each consumer may have out that begins after this. */
   async prefetch(count: number): Promise<void> {
+    this.#prefetch = count;
     await this.#ask((channel) => channel.prefetch(count));
+  }
+
+  /** Resolves when RabbitMQ has done what was said on this channel; rejects when that has ended before. */
+  async settled(): Promise<void> {
+    this.#acknowledgements.flush();
+    // Any question would do, and this one changes nothing: a channel is served in order.
+    await this.prefetch(this.#prefetch);
   }
 
   /** Calls the listener with what comes to a queue; returns the consumer's tag. */

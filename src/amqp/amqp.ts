@@ -55,6 +55,11 @@ export class Amqp implements AsyncDisposable {
     this.#sessionTimeoutMs = assertPositiveInteger("sessionTimeoutMs", sessionTimeoutMs);
   }
 
+  /** Whether it is closed, for good. */
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   /**
    * Returns the connection, once there is one.
    *
@@ -78,7 +83,7 @@ export class Amqp implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+    if (this.isClosed) return;
     this.#closing.abort();
     this.#listeners.clear();
     try {

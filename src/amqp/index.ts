@@ -8,7 +8,12 @@
  */
 export { Amqp, type AmqpOptions } from "./amqp.ts";
 export { AmqpChannel, type ExchangeOptions } from "./amqp-channel.ts";
-export { isAmqpRefusal, type AmqpRefusal, type AmqpRefusalReason } from "./amqp-errors.ts";
+export {
+  AmqpUnavailable,
+  isAmqpRefusal,
+  type AmqpRefusal,
+  type AmqpRefusalReason,
+} from "./amqp-errors.ts";
 export type { AmqpDelivery, AmqpProperties, AmqpPublication } from "./amqp-message.ts";
 export { AmqpSession } from "./amqp-session.ts";
 export { closePolitely } from "./close-politely.ts";

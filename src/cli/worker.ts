@@ -67,7 +67,7 @@ async function work(path: string, options: WorkerCommandOptions): Promise<void> 
         logger.info({ url: server.url }, "worker health");
       }
       await worker.start();
-      printWorkerBanner(application, worker, logger);
+      void worker.reached.then(() => printWorkerBanner(application, worker, logger));
     },
     stop: (signal) => worker.stop({ signal }),
     abort: () => worker.abort(),

@@ -10,6 +10,7 @@ import {
 } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
 import { RedisServer } from "../redis/redis-server.ts";
+import { Proxy } from "../torture/proxy.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
 let server: RabbitServer;
@@ -46,11 +47,14 @@ async function takeOne(broker: AmqpBroker, queue: string): Promise<Delivery> {
   return taken;
 }
 
-test("what its worker gives up comes again at once, and counts as lost", async () => {
+test("what its worker gives up comes again when it is told to, and counts as lost", async () => {
   await using broker = new AmqpBroker(server.url);
   await broker.publish("given-up", message("given-up"));
-  await broker.loseLease(await takeOne(broker, "given-up"));
+  const delivery = await takeOne(broker, "given-up");
+  const lostAt = Date.now();
+  await broker.loseLease(delivery, 300);
   expect(await takeOne(broker, "given-up")).toMatchObject({ runs: 2, lostLeases: 1 });
+  expect(Date.now() - lostAt).toBeGreaterThanOrEqual(300);
 });
 
 test("the first delayed message ever comes in its time, too, although its queues are made first", async () => {
@@ -148,6 +152,24 @@ test("a queue that is removed while somebody takes from it is made again", async
   await cancelled;
   expect(await broker.take({ queues: ["removed"], limit: 1, leaseMs: 10_000 })).toEqual([]);
   expect(await channel.countMessages("removed")).toBe(0);
+});
+
+test("a worker that dies with what came again leaves one message, not two", async () => {
+  await using proxy = await Proxy.start(server.port);
+  await using lost = new AmqpBroker(server.url);
+  await lost.publish("again", message("one"));
+  await takeOne(lost, "again");
+  await lost.close();
+  await using dying = new AmqpBroker(`amqp://127.0.0.1:${proxy.port}`);
+  const request = { queues: ["again"], limit: 2, leaseMs: 10_000 };
+  await eventually(async () => {
+    const taken = await dying.take(request);
+    if (taken.length > 0) proxy.cut();
+    return taken.length > 0;
+  });
+  await using broker = new AmqpBroker(server.url);
+  expect(await takeOne(broker, "again")).toMatchObject({ runs: 3, lostLeases: 2 });
+  expect(await broker.take(request)).toEqual([]);
 });
 
 test("what nobody takes goes back, for a worker that is free", async () => {

@@ -51,6 +51,9 @@ test("a task that kills its worker again and again ends as a failure that says s
   await using tasks = createTasks(place);
   const sent = await tasks.sendTask("shared.crash");
   for (let deaths = 0; deaths < 2; deaths++) await (await OwnWorker.start(place)).ended();
+  // Each of them has left the one message, with its death counted.
+  await eventually(async () => (await countWaiting(tasks)) > 0);
+  expect(await countWaiting(tasks)).toBe(1);
   tasks.task("shared.crash", () => "never runs");
   await using worker = tasks.createWorker({ maxDeliveries: 2 });
   await worker.start();

@@ -28,8 +28,8 @@ describe("tidings worker --health-port", () => {
     const broker = `redis://127.0.0.1:${port}`;
     await using worker = startWorker(broker);
     const [, url = ""] = await worker.until(/"url":"(http:[^"]+)"/);
-    await worker.until(/"worker started"/);
     await worker.until(/"messages could not be taken; it is tried again"/);
+    expect(worker.output).not.toContain('"worker started"');
     const down = await ask(`${url}/readyz`);
     expect(down).toMatchObject({ status: 503, body: { status: "unavailable" } });
     expect(String(down.body["reasons"])).toContain("broker: ");
@@ -37,6 +37,7 @@ describe("tidings worker --health-port", () => {
 
     await using server = await RedisServer.start([], port);
     await eventually(async () => (await ask(`${url}/readyz`)).status === 200);
+    await worker.until(/"worker started"/);
     await worker.until(/"messages can be taken again"/);
 
     server.signal("SIGSTOP");

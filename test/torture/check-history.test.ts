@@ -50,6 +50,7 @@ const settled = (runs: number, at: number, attempt = 0): HistoryEvent => ({
   id: "t",
   attempt,
   runs,
+  final: false,
   pid: runs,
 });
 const killed = (pid: number, at: number): HistoryEvent => ({
@@ -114,7 +115,8 @@ test("a run may start when nobody could reach the broker for long", () => {
 
 test("where copies of a message may be left, both may run only if something was out of order before", () => {
   const copies = { leavesCopies: true, leaseEndsWithConnection: true };
-  const first = run(1, [1_000, 9_000]);
+  const sent: HistoryEvent = { ...accepted, at: 950 };
+  const first = [sent, outcome(1), ...run(1, [1_000, 9_000])];
   const both = [...first, ...run(2, [8_000, 8_500]), settled(2, 8_500), settled(1, 9_000)];
   const broken = ["an attempt was completed twice", "a run started while an older lease held"];
   const suspended: HistoryEvent = {
@@ -124,17 +126,30 @@ test("where copies of a message may be left, both may run only if something was 
     until: 4_000,
   } as HistoryEvent;
   expect(rules(both, copies)).toEqual(broken);
+  // It is no worker.
   expect(rules([...both, killed(7, 3_000)], copies)).toEqual(broken);
   expect(rules([...both, { kind: "unreachable", at: 100, until: 900 }], copies)).toEqual(broken);
   expect(rules([...both, suspended], copies)).toEqual([]);
   expect(rules([...both, suspended])).toEqual(broken);
-  expect(rules([...both, killed(1, 8_200)], copies)).toEqual(broken);
+  expect(rules([...both, killed(2, 8_600)], copies)).toEqual(broken);
   const unreachable: HistoryEvent = { kind: "unreachable", at: 2_000, until: 3_000 };
   expect(rules([...both, unreachable], copies)).toEqual([]);
-  expect(rules([...both, unreachable, accepted], copies)).toEqual(["an accepted task never ended"]);
-  // Who left the copies was the one before both.
-  const older = run(1, [500, null], { run: "run-0", pid: 9 });
-  expect(rules([...older, killed(9, 600), ...both], copies)).toEqual([]);
+  // Who left the copies has not run it.
+  const passedOn: HistoryEvent = { kind: "unreachable", at: 960, until: 970 };
+  expect(rules([...both, passedOn], copies)).toEqual([]);
+});
+
+test("of two copies one ends the task", () => {
+  const copies = { leavesCopies: true, leaseEndsWithConnection: true };
+  const ending = (runs: number, at: number): HistoryEvent =>
+    ({ ...settled(runs, at), final: true }) as HistoryEvent;
+  const both = [...run(1, [1_000, 9_000]), ...run(2, [8_000, 8_500]), killed(1, 2_000)];
+  expect(rules([...both, ending(2, 8_500), settled(1, 9_000)], copies)).toEqual([]);
+  expect(rules([...both, ending(2, 8_500), ending(1, 9_000)], copies)).toEqual([
+    "an attempt was completed twice",
+  ]);
+  const inOne = [...both, ending(2, 8_500), { ...ending(1, 9_000), pid: 2 } as HistoryEvent];
+  expect(rules(inOne, copies)).toEqual([]);
 });
 
 test("no more runs of a key than its limit", () => {

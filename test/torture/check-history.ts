@@ -6,7 +6,7 @@ export interface Promises {
   readonly leaseMs: number;
   /** Whether the broker itself ends a lease as soon as it cannot reach the worker. */
   readonly leaseEndsWithConnection: boolean;
-  /** Whether who is harmed or cut off may leave two copies of a message, which both run. */
+  /** Whether who is harmed or cut off may leave two copies of a message, which both run; one of them ends the task. */
   readonly leavesCopies: boolean;
   /** For each limited task, how many of one key may run at the same time. */
   readonly limits: Readonly<Record<string, number>>;
@@ -39,6 +39,8 @@ interface Disorder {
 /** What the events say, sorted by what the rules ask. */
 interface History {
   readonly events: readonly HistoryEvent[];
+  /** When the producer knew of it, for each task. */
+  readonly acceptedAt: ReadonlyMap<string, number>;
   readonly runs: readonly Run[];
   readonly harmed: ReadonlyMap<number, readonly Disorder[]>;
   readonly unreachable: readonly Disorder[];
@@ -61,10 +63,12 @@ export function checkHistory(
 }
 
 function toHistory(events: readonly HistoryEvent[], promises: Promises): History {
+  const acceptedAt = new Map<string, number>();
   const ends = new Map<string, number>();
   const harmed = new Map<number, Disorder[]>();
   const unreachable: Disorder[] = [];
   for (const event of events) {
+    if (event.kind === "accepted") acceptedAt.set(event.id, event.at);
     if (event.kind === "ended") ends.set(event.run, event.at);
     if (event.kind === "unreachable") unreachable.push({ from: event.at, until: event.until });
     if (event.kind === "harmed") {
@@ -79,7 +83,7 @@ function toHistory(events: readonly HistoryEvent[], promises: Promises): History
       startedAt: event.at,
       endedAt: ends.get(event.run) ?? Infinity,
     }));
-  return { events, runs, harmed, unreachable, promises };
+  return { events, acceptedAt, runs, harmed, unreachable, promises };
 }
 
 function findUnended({ events }: History): readonly Violation[] {
@@ -109,7 +113,7 @@ function findCompletedTwice(history: History): readonly Violation[] {
     seen.set(name, event);
     if (!earlier) continue;
     const bothRanAt = Math.max(startOf(history, earlier), startOf(history, event));
-    if (couldBeCopied(history, id, bothRanAt)) continue;
+    if (!areBothEnds(earlier, event) && couldBeCopied(history, id, bothRanAt)) continue;
     const detail = `attempt ${attempt} was settled under lease ${earlier.runs} and under lease ${runs}`;
     violations.push({ rule: "an attempt was completed twice", id, detail });
   }
@@ -117,6 +121,11 @@ function findCompletedTwice(history: History): readonly Violation[] {
 }
 
 type Settled = Extract<HistoryEvent, { kind: "settled" }>;
+
+/** Of copies one ends the task. Two that one process ends at the same time look like one that it stores again. */
+function areBothEnds(one: Settled, other: Settled): boolean {
+  return one.final && other.final && one.pid !== other.pid;
+}
 
 /** When the run that was settled began; one that failed before it could begin did so just then. */
 function startOf(history: History, { id, attempt, runs, pid, at }: Settled): number {
@@ -126,16 +135,21 @@ function startOf(history: History, { id, attempt, runs, pid, at }: Settled): num
   return own?.startedAt ?? at;
 }
 
-/** Whether, from the first run of a task to a later one, a process that ran it or the broker was out of order. */
+/**
+ * Whether a worker or the broker was out of order between the acceptance of a task and a run.
+ *
+ * Any worker: who passes a message on, because it is early or comes again, does not run it.
+ */
 function couldBeCopied(
-  { runs, harmed, unreachable, promises }: History,
+  { acceptedAt, runs, harmed, unreachable, promises }: History,
   id: string,
   until: number,
 ): boolean {
   if (!promises.leavesCopies) return false;
-  const own = runs.filter((run) => run.id === id && run.startedAt <= until);
-  const from = Math.min(...own.map(({ startedAt }) => startedAt), until);
-  const disorders = [...unreachable, ...own.flatMap(({ pid }) => harmed.get(pid) ?? [])];
+  // What nobody knows to be accepted may have been for long.
+  const from = acceptedAt.get(id) ?? 0;
+  const workers = new Set(runs.map(({ pid }) => pid));
+  const disorders = [...unreachable, ...[...workers].flatMap((pid) => harmed.get(pid) ?? [])];
   return disorders.some((disorder) => disorder.until >= from && disorder.from <= until);
 }
 

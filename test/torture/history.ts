@@ -13,6 +13,8 @@ export type HistoryEvent =
       readonly attempt: number;
       /** The number of the lease. */
       readonly runs: number;
+      /** Whether that ended the task; it is tried again otherwise. */
+      readonly final: boolean;
       readonly pid: number;
     })
   /** A process was harmed: it is gone, or does nothing from `at` to `until`. */

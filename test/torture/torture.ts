@@ -48,6 +48,8 @@ const { values } = parseArgs({
 
 /** After the last fault: long enough for leases, retries, countdowns, and the slowest task. */
 const DRAIN_MS = 90_000;
+/** How much is said of troubles, and of broken promises. */
+const MAX_LINES = 5;
 const WORKERS = 3;
 const PRODUCERS = 2;
 
@@ -84,7 +86,10 @@ async function main(): Promise<void> {
       return await torture(place, seed, minutes * 60_000);
     }),
   );
-  for (const report of reports) print(report);
+  const isBroken = ({ violations }: Report): number => Number(violations.length > 0);
+  for (const report of reports.toSorted((one, other) => isBroken(one) - isBroken(other))) {
+    print(report);
+  }
   if (reports.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
 }
 
@@ -192,6 +197,7 @@ function tell(place: Place, folder: string): void {
   console.log(`${place.name.padEnd(8)} accepted ${accepted}, runs ${runs}, faults ${harm}`);
 }
 
+/** What a report says in the end is what was broken. */
 function print({ folder, ...report }: Report): void {
   const isKept = report.violations.length > 0;
   if (!isKept) rmSync(folder, { recursive: true });
@@ -200,16 +206,27 @@ function print({ folder, ...report }: Report): void {
     return;
   }
   const { broker, seed, accepted, runs, faults, troubles, violations } = report;
-  const list = Object.entries(faults).map(([name, count]) => `${count} ${name}`);
   console.log(`\n${broker}: seed ${seed}, ${accepted} tasks accepted, ${runs} runs`);
-  console.log(`  ${list.join(", ")}`);
-  for (const [message, count] of Object.entries(troubles)) console.log(`  ${count} x ${message}`);
-  for (const { rule, id, detail } of violations.slice(0, 20)) {
+  console.log(`  ${listCounts(faults)}`);
+  const commonest = Object.entries(troubles).toSorted(([, one], [, other]) => other - one);
+  for (const [message, count] of commonest.slice(0, MAX_LINES)) {
+    console.log(`  ${count} x ${message}`);
+  }
+  if (!isKept) {
+    console.log("  every promise was kept");
+    return;
+  }
+  for (const { rule, id, detail } of violations.slice(0, MAX_LINES)) {
     console.log(`  BROKEN ${rule}: ${id}, ${detail}`);
   }
-  console.log(
-    isKept
-      ? `  ${violations.length} promises broken; the journals are in ${folder}`
-      : "  every promise was kept",
-  );
+  const rules = Object.groupBy(violations, ({ rule }) => rule);
+  const counts = Object.entries(rules).map(([rule, broken]) => [rule, broken.length] as const);
+  console.log(`  BROKEN on ${broker}: ${listCounts(Object.fromEntries(counts))}`);
+  console.log(`  the journals are in ${folder}; again with --broker ${broker} --seed ${seed}`);
+}
+
+function listCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} x ${name}`)
+    .join(", ");
 }

@@ -43,17 +43,18 @@ for (const { task, options } of [LIMITED, UNIQUE]) {
 }
 
 /** What a worker records is told by its log: each line below follows an outcome that was not refused. */
-const SETTLED: ReadonlySet<string> = new Set([
-  "task succeeded",
-  "task failed",
-  "task failed and will be tried again",
+const SETTLED: ReadonlyMap<string, { readonly final: boolean }> = new Map([
+  ["task succeeded", { final: true }],
+  ["task failed", { final: true }],
+  ["task failed and will be tried again", { final: false }],
 ]);
 
 function hear(fields: object, message: string): void {
-  if (!SETTLED.has(message)) return;
+  const settled = SETTLED.get(message);
+  if (!settled) return;
   if (!("id" in fields && "runs" in fields && "retries" in fields)) return;
   const [id, runs, attempt] = [String(fields.id), Number(fields.runs), Number(fields.retries)];
-  journal.write({ kind: "settled", id, attempt, runs, pid: process.pid });
+  journal.write({ kind: "settled", id, attempt, runs, ...settled, pid: process.pid });
 }
 
 const logger: Logger = { debug: hear, info: hear, warn: hear, error: hear };

@@ -148,10 +148,10 @@ export class AmqpBroker implements Broker {
   }
 
   /** What a dead worker leaves, RabbitMQ gives to the next one: here its worker lives. */
-  async loseLease(delivery: Delivery): Promise<void> {
+  async loseLease(delivery: Delivery, waitMs: number): Promise<void> {
     if (!this.#isHeld(delivery)) return;
     const { queue, runs, lostLeases, message } = delivery;
-    const marks = { runs, lostLeases: lostLeases + 1, dueAt: Date.now() };
+    const marks = { runs, lostLeases: lostLeases + 1, dueAt: Date.now() + waitMs };
     await this.#run((link) => link.publish(queue, message, marks));
     await this.acknowledge(delivery);
     this.#changes.announce();

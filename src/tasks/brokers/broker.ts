@@ -137,11 +137,11 @@ export interface Broker extends AsyncDisposable {
   /** Extends leases; returns those that are lost. */
   renew(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly Delivery[]>;
   /**
-   * Ends a lease as if its worker had died: the message can be taken again, and the loss is counted.
+   * Ends a lease as if its worker had died: the message can be taken again after `waitMs`, and the loss is counted.
    *
-   * For brokers whose leases have no time; elsewhere a lease that is renewed for no time does it.
+   * For brokers whose leases have no time; elsewhere a lease that is renewed for so long does it.
    */
-  loseLease?(delivery: Delivery): Promise<void>;
+  loseLease?(delivery: Delivery, waitMs: number): Promise<void>;
   /** Ends the leases that ran out; returns how many. */
   reclaim(): Promise<number>;
   /** Removes a message that is done. */

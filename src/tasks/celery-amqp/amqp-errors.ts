@@ -1,10 +1,12 @@
-import { isAmqpRefusal, type AmqpRefusal } from "../../amqp/index.ts";
+import { AmqpUnavailable, isAmqpRefusal, type AmqpRefusal } from "../../amqp/index.ts";
 import { TidingsError, toError } from "../../core/errors.ts";
 
 /** RabbitMQ that cannot be reached, or refuses, is a storage that is not there for now. */
 export function toStorageError(error: unknown): TidingsError {
-  const { message } = toError(error);
-  return new TidingsError("STORAGE_UNAVAILABLE", message, { cause: error });
+  const { message, cause } = toError(error);
+  // What says the same is no cause.
+  const isSame = error instanceof AmqpUnavailable;
+  return new TidingsError("STORAGE_UNAVAILABLE", message, { cause: isSame ? cause : error });
 }
 
 /** Whether no queue got a message, or its exchange is not there. */

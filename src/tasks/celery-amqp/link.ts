@@ -27,6 +27,8 @@ export class Link {
   readonly #delayed: DelayedDelivery;
   readonly #options: LinkOptions;
   readonly #early = new Map<NodeJS.Timeout, Arrival>();
+  /** The ids of those whose death is being counted. */
+  readonly #counting = new Map<string, Promise<void>>();
 
   constructor(options: LinkOptions) {
     const { session, queues, onChange } = options;
@@ -92,9 +94,13 @@ export class Link {
    */
   #accept(arrival: Arrival): boolean {
     const { message, marks, isRedelivered } = arrival;
+    const counting = this.#counting.get(message.id);
+    if (counting) {
+      void counting.then(() => this.#acceptLate(arrival));
+      return false;
+    }
     if (isRedelivered) {
-      const { runs, lostLeases } = marks;
-      void this.#sendOn(arrival, { ...marks, runs: runs + 1, lostLeases: lostLeases + 1 });
+      this.#counting.set(message.id, this.#countDeath(arrival));
       return false;
     }
     const dueAt = dueTimeOf(message, marks);
@@ -103,6 +109,28 @@ export class Link {
     if (waitMs > SHORT_WAIT_MS) void this.#sendOn(arrival, { ...marks, dueAt });
     else this.#hold(arrival, waitMs);
     return false;
+  }
+
+  #acceptLate(arrival: Arrival): void {
+    if (arrival.channel.isOpen && this.#accept(arrival)) this.inbox.add(arrival);
+  }
+
+  /**
+   * Puts a message into the place of one whose worker has died; never rejects.
+   *
+   * Until the old one is gone for certain, the new one does not run here: it may kill this worker too, and
+   * both would be left.
+   */
+  async #countDeath(arrival: Arrival): Promise<void> {
+    const { message, marks, channel } = arrival;
+    const { runs, lostLeases } = marks;
+    await this.#sendOn(arrival, { ...marks, runs: runs + 1, lostLeases: lostLeases + 1 });
+    try {
+      await channel.settled();
+    } catch {
+      // The channel has ended, and with it all that came over it.
+    }
+    this.#counting.delete(message.id);
   }
 
   /** Somebody has removed it. */

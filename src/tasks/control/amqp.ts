@@ -106,9 +106,9 @@ export class AmqpControl implements ControlChannel {
     });
   }
 
-  /** Listens on, as long as somebody wants to hear. */
+  /** Listens on, as long as somebody wants to hear and the connection is not closed for good. */
   async #hearAgain(): Promise<void> {
-    for (let failures = 0; this.#requests.size > 0; failures++) {
+    for (let failures = 0; this.#requests.size > 0 && !this.#amqp.isClosed; failures++) {
       try {
         await this.#hear();
         return;

@@ -325,8 +325,9 @@ const LOST_AGAIN = { baseMs: 500, maxMs: 10_000, jitter: false };
 async function loseLease(execution: Execution): Promise<Execution> {
   const { context, delivery } = execution;
   const { broker } = context.runtime;
-  if (broker.loseLease) await broker.loseLease(delivery);
-  else await broker.renew([delivery], backoffMs(delivery.lostLeases, LOST_AGAIN));
+  const waitMs = backoffMs(delivery.lostLeases, LOST_AGAIN);
+  if (broker.loseLease) await broker.loseLease(delivery, waitMs);
+  else await broker.renew([delivery], waitMs);
   return execution;
 }
 

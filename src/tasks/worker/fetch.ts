@@ -56,6 +56,7 @@ interface Round {
 export class Fetch {
   readonly #options: FetchOptions;
   readonly #wakeup = new Wakeup();
+  readonly #reached = Promise.withResolvers<void>();
   #round: Round | undefined;
   #loop: Promise<void> = Promise.resolve();
   #dueTimer: NodeJS.Timeout | undefined;
@@ -104,6 +105,11 @@ export class Fetch {
     const giveUp = setTimeout(() => round?.giveUp(), this.#options.deafAfterMs);
     await this.#loop;
     clearTimeout(giveUp);
+  }
+
+  /** Resolves when the broker has answered for the first time. */
+  get reached(): Promise<void> {
+    return this.#reached.promise;
   }
 
   get health(): FetchHealth {
@@ -166,6 +172,7 @@ export class Fetch {
       return;
     }
     this.#answeredAt = Date.now();
+    this.#reached.resolve();
     this.#isFull = deliveries.length === limit;
     if (deliveries.length > 0) this.#hear();
     for (const delivery of deliveries) launch(delivery);

@@ -112,3 +112,19 @@ describe.each(["in one transaction", "in steps"] as const)("settling %s", (how) 
     expect(await results.get("one")).toMatchObject({ result: 2 });
   });
 });
+
+test("of two copies of a message one outcome counts, and one that is stored twice counts as one", async () => {
+  await using stores = makeStores["in steps"]();
+  const { broker, results } = stores;
+  const settle = createSettle(broker, results);
+  const settleCopy = async (by: Partial<TaskRecord>): Promise<boolean> => {
+    await broker.publish("celery", encodeMessage({ id: "one", task: "t" }));
+    const copy = await takeOne(broker);
+    return await settle(copy, { record: { ...ended(copy), ...by }, retry: null });
+  };
+  const worker = { name: "w", pid: 1 };
+  expect(await settleCopy({ worker })).toBe(true);
+  expect(await settleCopy({ worker })).toBe(true);
+  expect(await settleCopy({ worker: { ...worker, pid: 2 } })).toBe(false);
+  expect(await settleCopy({ worker, finishedAt: 2 })).toBe(false);
+});

@@ -59,7 +59,14 @@ function inSteps(broker: Broker, results: ResultStore): Settle {
   };
 }
 
-/** Whether what is stored already is of the same run: it died, or was cut off, after that. */
-async function isOwn(results: ResultStore, { id, runs }: TaskRecord): Promise<boolean> {
-  return (await results.get(id))?.runs === runs;
+/** Whether what is stored already is this very record: whoever stored it was cut off before it knew. */
+async function isOwn(results: ResultStore, record: TaskRecord): Promise<boolean> {
+  const stored = await results.get(record.id);
+  // A copy of the message runs under a lease of the same number.
+  return (
+    stored?.runs === record.runs &&
+    stored.finishedAt === record.finishedAt &&
+    stored.worker?.name === record.worker?.name &&
+    stored.worker?.pid === record.worker?.pid
+  );
 }

@@ -193,6 +193,11 @@ export class Worker implements Service {
     return this.#started;
   }
 
+  /** Resolves when its broker has answered for the first time; until then it goes on trying. */
+  get reached(): Promise<void> {
+    return this.#fetch.reached;
+  }
+
   /** How it is. */
   health(): WorkerHealth {
     return {

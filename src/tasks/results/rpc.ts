@@ -168,7 +168,9 @@ export class RpcResults implements ResultStore {
     const known = await this.#records.get(id);
     // Python does not count runs: whatever it sends is of the latest.
     const runs = record.runs === 0 ? (known?.runs ?? 0) : record.runs;
-    await this.#records.store({ ...record, runs });
+    // Nor does it always say when a task has ended.
+    const finishedAt = record.finishedAt === 0 ? Date.now() : record.finishedAt;
+    await this.#records.store({ ...record, runs, finishedAt });
   }
 }
 

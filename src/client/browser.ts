@@ -1,10 +1,7 @@
 /** The part of a browser that other runtimes lack. A worker has no document, Node.js none of it. */
-interface Browser extends Events {
+interface Browser {
   readonly location: { readonly href: string };
-  readonly document?: (Events & { readonly visibilityState: string }) | undefined;
-}
-
-interface Events {
+  readonly document?: { readonly visibilityState: string } | undefined;
   addEventListener(type: string, listener: (event: Event) => void): void;
   removeEventListener(type: string, listener: (event: Event) => void): void;
 }
@@ -26,18 +23,9 @@ export function pageAddress(): string | undefined {
 
 /** Calls back when the network or the tab comes back, until the returned function is called. */
 export function onReturn(listener: () => void): () => void {
-  const page = browser();
-  const onVisibility = (): void => {
-    if (page?.document?.visibilityState === "visible") listener();
-  };
-  page?.addEventListener("online", listener);
-  page?.addEventListener("pageshow", listener);
-  page?.document?.addEventListener("visibilitychange", onVisibility);
-  return () => {
-    page?.removeEventListener("online", listener);
-    page?.removeEventListener("pageshow", listener);
-    page?.document?.removeEventListener("visibilitychange", onVisibility);
-  };
+  return listen(["online", "pageshow", "visibilitychange"], ({ type }) => {
+    if (type !== "visibilitychange" || !isHidden()) listener();
+  });
 }
 
 /** Whether nobody sees the page: its tab is behind another one. */
@@ -48,18 +36,31 @@ export function isHidden(): boolean {
 /**
  * Calls back when the network goes, or the page is put aside, until the returned function is called.
  *
- * A browser keeps a page that is left for the way back only if nothing of it is connected. With a page
- * that it does not keep, it ends everything by itself.
+ * A browser keeps a page that is left for the way back only if nothing of it is connected.
  */
 export function onAway(listener: () => void): () => void {
+  return listen(["offline", "pagehide"], (event) => {
+    if (!isEndOfPage(event)) listener();
+  });
+}
+
+/** Calls back when the page is left for good, until the returned function is called. */
+export function onEndOfPage(listener: () => void): () => void {
+  return listen(["pagehide"], (event) => {
+    if (isEndOfPage(event)) listener();
+  });
+}
+
+/** Of a page that a browser does not keep, it ends everything by itself. */
+function isEndOfPage(event: Event): boolean {
+  return "persisted" in event && event.persisted === false;
+}
+
+/** The document's events come by the window as well. */
+function listen(types: readonly string[], listener: (event: Event) => void): () => void {
   const page = browser();
-  const onPageHide = (event: Event): void => {
-    if (!("persisted" in event) || event.persisted === true) listener();
-  };
-  page?.addEventListener("offline", listener);
-  page?.addEventListener("pagehide", onPageHide);
+  for (const type of types) page?.addEventListener(type, listener);
   return () => {
-    page?.removeEventListener("offline", listener);
-    page?.removeEventListener("pagehide", onPageHide);
+    for (const type of types) page?.removeEventListener(type, listener);
   };
 }

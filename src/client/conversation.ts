@@ -1,6 +1,7 @@
 import { TidingsError } from "../core/errors.ts";
 import { assertPositiveInteger } from "../core/options.ts";
 import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
+import { onEndOfPage } from "./browser.ts";
 import { overPlainSocket, overPost, overSocket } from "./carriers.ts";
 import { Outgoing, type Carrier } from "./outgoing.ts";
 import { reconnecting, type Attempt, type AttemptOptions } from "./reconnecting.ts";
@@ -86,6 +87,7 @@ export class Conversation {
         this.#socket = socket;
       },
     };
+    const stopListening = onEndOfPage(() => this.#sayGoodbye());
     const attempt = overTransports(this.#names, heard, (name) => (this.#transport = name));
     try {
       const messages = reconnecting((options) => this.#hear(attempt, options), {
@@ -96,6 +98,7 @@ export class Conversation {
     } catch {
       // The status has said why, to everybody who listens.
     }
+    stopListening();
   }
 
   get #isPlain(): boolean {
@@ -182,10 +185,14 @@ export class Conversation {
     return withParameter(this.#url, "connection", this.#id);
   }
 
-  /** A WebSocket says by its close that it is over; else a request does, which outlives the page. */
   #end(): void {
     this.outgoing.close();
-    if (this.#socket || this.#id === undefined || !this.#options.signal.aborted) return;
+    if (this.#options.signal.aborted) this.#sayGoodbye();
+  }
+
+  /** A WebSocket says by its close that it is over; else a request does, which outlives the page. */
+  #sayGoodbye(): void {
+    if (this.#socket || this.#id === undefined) return;
     const signal = AbortSignal.timeout(GOODBYE_MS);
     const options = { ...this.#requests, headers: {}, method: "DELETE", keepalive: true, signal };
     // Nobody is left to hear of it; the connection ends by itself after a while.

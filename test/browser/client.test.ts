@@ -1,7 +1,6 @@
 import { gzipSync } from "node:zlib";
 
 import type { Browser, Page } from "playwright-core";
-import { rolldown } from "rolldown";
 import { consumer, feed, forward, refresh } from "tidings";
 import type * as client from "tidings/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -9,10 +8,10 @@ import { z } from "zod";
 
 import { serve, type TestServer } from "../integration/serve.ts";
 import { launchBrowser } from "./browser.ts";
+import { bundleClient, clientSite } from "./client-site.ts";
 
 declare global {
-  /** The client in the page, and what it has heard. */
-  var tidings: typeof client;
+  /** What the page has heard. */
   var heard: Record<string, (readonly string[])[]>;
   var room: client.ClientConnection;
 }
@@ -21,36 +20,12 @@ const TRANSPORTS = ["websocket", "sse", "ndjson", "long-poll", "poll"] as const;
 const MAX_GZIP_BYTES = 8 * 1024;
 
 let browser: Browser;
-let script: string;
+let site: (request: Request) => Response;
 beforeAll(async () => {
   browser = await launchBrowser();
-  script = await bundle(
-    `export { connect, follow, followShared, followTask } from "tidings/client";`,
-  );
+  site = await clientSite();
 });
 afterAll(() => browser.close());
-
-/** What a browser loads that uses these exports; files that are `left` are loaded when they are needed. */
-async function bundle(source: string, left: RegExp | null = null): Promise<string> {
-  const build = await rolldown({
-    input: "entry",
-    ...(left && { external: (id: string) => left.test(id) }),
-    resolve: { conditionNames: ["tidings-source"] },
-    plugins: [
-      {
-        name: "entry",
-        resolveId: (id) => (id === "entry" ? `${import.meta.dirname}/entry.js` : undefined),
-        load: (id) => (id.endsWith("/entry.js") ? source : undefined),
-      },
-    ],
-  });
-  const { output } = await build.generate({
-    format: "esm",
-    minify: true,
-    codeSplitting: false,
-  });
-  return output[0].code;
-}
 
 /** What a page knows of the list: the type of what its events carry. */
 interface List {
@@ -85,20 +60,6 @@ function makeParts() {
       await server.app.layer.groupSend("list", { type: "list.changed" });
     },
   };
-}
-
-const PAGE = `<!doctype html><title>client</title><link rel="icon" href="data:,"><script type="module">
-import * as client from "/client.js";
-globalThis.heard = {};
-globalThis.tidings = client;
-</script>`;
-
-/** The pages of the test: the client's script, and a page that loads it. */
-function site(request: Request): Response {
-  const isScript = new URL(request.url).pathname === "/client.js";
-  return new Response(isScript ? script : PAGE, {
-    headers: { "content-type": isScript ? "text/javascript" : "text/html" },
-  });
 }
 
 async function openPage(server: TestServer): Promise<Page> {
@@ -216,7 +177,7 @@ test("the client talks with a consumer in a browser, and is told why it may not"
 });
 
 test("the client is small, and brings no validator and no server with it", async () => {
-  const code = await bundle(
+  const code = await bundleClient(
     `export { connect, follow } from "tidings/client";`,
     /(?:ndjson|long-poll|poll|traffic-counter)\.ts$/,
   );

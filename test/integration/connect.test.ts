@@ -1,6 +1,6 @@
 import { consumer, forward } from "tidings";
 import { connect, TRANSPORTS, type StatusChange } from "tidings/client";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 
 import { serve } from "./serve.ts";
@@ -90,6 +90,41 @@ describe.each(TRANSPORTS)("connect over %s", (transport) => {
     room.close();
   });
 });
+
+describe.each(TRANSPORTS)("connect over %s from a page", (transport) => {
+  test("ends the server's connection when the page is left for good, not when it is put aside", async () => {
+    const { counter, happened } = makeCounter();
+    await using server = await serve(() => ({ routes: [counter] }));
+    const page = stubPage(server.url);
+    const statuses: string[] = [];
+    const room = connect<typeof counter>("/counter", {
+      transport,
+      pollMs: 10,
+      onStatus: ({ status }) => statuses.push(status),
+    });
+    onTestFinished(() => room.close());
+    await room.send({ add: 1 });
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
+    page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+    await room.send({ add: 2 });
+    expect(statuses).toContain("waiting");
+    expect(happened).toEqual([1, 2]);
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
+    // A browser closes a WebSocket by itself; here nobody does.
+    const end = transport === "websocket" ? [] : ["disconnect 1000"];
+    await expect.poll(() => happened).toEqual([1, 2, ...end]);
+  });
+});
+
+/** Puts a browser's page in place, as far as the client looks at it. */
+function stubPage(href: string): EventTarget {
+  const page = new EventTarget();
+  vi.stubGlobal("location", { href });
+  vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+  vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+  onTestFinished(() => void vi.unstubAllGlobals());
+  return page;
+}
 
 describe("connect", () => {
   test("takes server-sent events and POST where no WebSocket gets through", async () => {

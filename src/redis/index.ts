@@ -1,5 +1,5 @@
 /**
- * The only folder that knows a Redis client.
+ * The only folder that speaks with Redis.
  *
  * One interface over a server, sentinels, a cluster, and a client that the application already has.
  * Must never know what the commands are for.

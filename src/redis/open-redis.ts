@@ -1,4 +1,3 @@
-import { dialClient } from "./client-link.ts";
 import { ClusterRedis } from "./cluster-redis.ts";
 import { dialFirst } from "./failover.ts";
 import { dialIoredis, isIoredisCluster, nodesOf, type IoredisClient } from "./ioredis-link.ts";
@@ -6,6 +5,7 @@ import { toBounds, type RedisOptions } from "./redis-options.ts";
 import { parseRedisUrls, type RedisAddress, type RedisUrl } from "./redis-url.ts";
 import type { Redis } from "./redis.ts";
 import { assertMaster, dialMaster, type SentinelOptions } from "./sentinel.ts";
+import { dialLink } from "./server-link.ts";
 import { ServerRedis } from "./server-redis.ts";
 
 /** Which Redis, and how to speak with it. */
@@ -55,9 +55,9 @@ function createDials(
   const credentials = { username: sentinelUsername, password: sentinelPassword };
   return {
     dialServer: (address) => async (events) =>
-      await dialClient({ ...common, address, username, password, database }, events),
+      await dialLink({ ...common, address, username, password, database }, events),
     dialSentinel: async (address) =>
-      await dialClient({ ...common, ...credentials, address }, silentEvents),
+      await dialLink({ ...common, ...credentials, address }, silentEvents),
   };
 }
 

@@ -41,11 +41,14 @@ interface UnavailableOptions {
 export function toLinkError(error: unknown): RedisRefusal | RedisUnavailable {
   if (error instanceof RedisRefusal) return error;
   const { name, message } = toError(error);
-  if (name === "ReplyError" || /^[A-Z]{2,}(?: |$)/.test(message)) return new RedisRefusal(message);
-  return new RedisUnavailable("the connection to Redis broke while a command was under way", {
-    wasSent: true,
-    cause: error,
-  });
+  const isRefusal = name === "ReplyError" || /^[A-Z]{2,}(?: |$)/.test(message);
+  return isRefusal ? new RedisRefusal(message) : brokenError(error);
+}
+
+/** What becomes of commands whose replies have not come. */
+export function brokenError(cause: unknown): RedisUnavailable {
+  const message = "the connection to Redis broke while a command was under way";
+  return new RedisUnavailable(message, { wasSent: true, cause });
 }
 
 /** The replies of MULTI, its commands and EXEC: what EXEC answered, or the first refusal. */
@@ -58,7 +61,5 @@ export async function toTransactionReplies(
   const last = settled.at(-1);
   const replies = last?.status === "fulfilled" ? last.value : null;
   if (!Array.isArray(replies)) throw new RedisRefusal("EXECABORT the transaction did not run");
-  const list: readonly RedisReply[] = replies;
-  for (const item of list) if (item instanceof Error) throw toLinkError(item);
-  return list;
+  return replies;
 }

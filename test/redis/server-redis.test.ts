@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:tls";
 import { inspect } from "node:util";
 
 import { expect, test } from "vitest";
@@ -271,6 +273,27 @@ test("says that the password is wrong, and never what it is", async () => {
   expect(refused).toMatchObject({ code: "REDIS_UNAVAILABLE" });
   expect(String(refused)).toContain("WRONGPASS");
   expect(inspect(refused, { depth: 9 })).not.toContain("wr0ng");
+});
+
+test("tells a server by its name which of those at one address is meant", async () => {
+  using certificate = new Certificate();
+  const { pem: cert, keyFile } = certificate;
+  const names: unknown[] = [];
+  await using server = createServer({ cert, key: readFileSync(keyFile) }, (socket) => {
+    names.push(socket.servername);
+    socket.on("data", () => socket.write("+PONG\r\n"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const tls = { rejectUnauthorized: false };
+  {
+    await using named = openRedis({ ...quick, url: `rediss://localhost:${port}`, tls });
+    expect(String(await named.command(["PING"]))).toBe("PONG");
+    await using numbered = openRedis({ ...quick, url: `rediss://127.0.0.1:${port}`, tls });
+    expect(String(await numbered.command(["PING"]))).toBe("PONG");
+  }
+  expect(names).toEqual(["localhost", false]);
 });
 
 test("trusts no certificate but those it is told to", async () => {

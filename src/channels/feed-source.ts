@@ -9,7 +9,6 @@ import { joinRecovery } from "./feed-recovery.ts";
 import type { FeedDefinition } from "./feed.ts";
 import { toJsonValue } from "./json-value.ts";
 import type { Params } from "./path.ts";
-import { waitFor } from "./wait-for.ts";
 
 /** Somebody who follows a feed. The calls are synchronous, in order, and MUST NOT throw. */
 export interface Follower {
@@ -27,13 +26,6 @@ export interface FeedPage {
 }
 
 type Events = readonly FeedEvent[];
-
-/** How long a poll may wait, and what ends its waiting. */
-export interface ReadOptions {
-  /** How long to wait when nothing has come yet. @default 0 */
-  readonly waitMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What a source needs of the process that it runs in. */
 export interface FeedSourceOptions {
@@ -125,23 +117,13 @@ export class FeedSource {
     };
   }
 
-  /** Returns what came since a cursor; without one, the state now. */
-  async read(cursor?: string, { waitMs = 0, signal }: ReadOptions = {}): Promise<FeedPage> {
-    const isFirst = cursor === undefined && this.#log.offset === 0;
-    const events: FeedEvent[] = [];
-    const { promise: arrived, resolve } = Promise.withResolvers<void>();
-    const leave = await this.follow(
-      {
-        deliver(event) {
-          events.push(event);
-          setImmediate(resolve); // what else this tick brings belongs to the same answer
-        },
-        end: () => resolve(),
-      },
-      cursor,
-    );
-    if (events.length === 0) await waitFor(arrived, isFirst ? FIRST_EVENT_MS : waitMs, signal);
-    leave();
+  /** How long somebody waits who polls: a generator that has just started gets a moment for a first event. */
+  patienceMs(cursor: string | undefined, waitMs: number): number {
+    return cursor === undefined && this.#log.offset === 0 ? FIRST_EVENT_MS : waitMs;
+  }
+
+  /** What somebody is answered who has polled with a cursor, and has been delivered these events. */
+  pageSince(cursor: string | undefined, events: Events): FeedPage {
     const isAhead = cursor !== undefined && this.#log.seenBy(cursor) > this.#log.offset;
     return { cursor: isAhead ? cursor : this.#log.cursor, events, end: this.#state === "ended" };
   }

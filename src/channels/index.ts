@@ -60,13 +60,7 @@ export {
 } from "./consumer.ts";
 export { EventDispatch, type Reaction } from "./event-dispatch.ts";
 export { feedConnection, type FeedConnectionOptions } from "./feed-connection.ts";
-export {
-  FeedSource,
-  type FeedPage,
-  type FeedSourceOptions,
-  type Follower,
-  type ReadOptions,
-} from "./feed-source.ts";
+export { FeedSource, type FeedPage, type FeedSourceOptions, type Follower } from "./feed-source.ts";
 export { FeedSources, type FeedSourcesOptions } from "./feed-sources.ts";
 export {
   feed,

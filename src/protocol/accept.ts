@@ -29,6 +29,8 @@ interface Wish {
  */
 export function chooseMediaType(header: string | null): MediaType | undefined {
   if (header === null || header.trim() === "") return MEDIA_TYPES[0];
+  const named = MEDIA_TYPES.find((mediaType) => mediaType === header);
+  if (named) return named;
   const ranges = header.split(",").map(parseRange);
   let best: Wish | undefined;
   for (const mediaType of MEDIA_TYPES) {

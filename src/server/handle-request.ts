@@ -10,7 +10,7 @@ import { inTime } from "./in-time.ts";
 import type { LiveConnection } from "./live-connections.ts";
 import type { NodeMessage } from "./node-message.ts";
 import { readRequest } from "./read-request.ts";
-import { passRoute } from "./route-request.ts";
+import { isGuarded, passRoute } from "./route-request.ts";
 import { sendResponse, type Answer, type Outgoing } from "./send-response.ts";
 import { respondWithConsumer } from "./serve-consumer.ts";
 import { respondWithHttpConsumer } from "./serve-http-consumer.ts";
@@ -49,8 +49,10 @@ async function respond(
   if (!match) return await respondWithPage(server, request, url.pathname);
   const { params } = match;
   const context = new RouteContext({ request, params, isUpgrade: false, address: origin });
-  const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
-  if (refusal) return refusal;
+  if (isGuarded(match)) {
+    const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
+    if (refusal) return refusal;
+  }
   const { definition } = match;
   switch (definition.kind) {
     case "consumer":
@@ -108,10 +110,9 @@ async function respondWithFeed(
   try {
     const excess = seat?.claim(context.user);
     if (excess) return toErrorResponse(excess);
-    return await serveFeed(
-      { request, response: outgoing, source, connections, maxOutboxBytes, onOpen },
-      delivery,
-    );
+    const exchange = { request, response: outgoing, source, connections, maxOutboxBytes, onOpen };
+    await serveFeed(exchange, delivery);
+    return undefined;
   } finally {
     // What stays open has its seat until it is over.
     if (!isOpen) seat?.[Symbol.dispose]();

@@ -7,7 +7,7 @@ import {
 
 /** Whether anybody has to be asked before a route is passed: nothing needs waiting for otherwise. */
 export function isGuarded({ middleware, definition }: RouteMatch): boolean {
-  return middleware.length > 0 || definition.kind === "feed";
+  return middleware.length > 0 || (definition.kind === "feed" && !!definition.authorize);
 }
 
 /**

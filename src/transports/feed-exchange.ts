@@ -23,7 +23,7 @@ export function isGone({ destroyed, stream }: FeedResponse): boolean {
   return destroyed ?? stream?.destroyed ?? false;
 }
 
-/** An open stream, to be ended from elsewhere; whoever comes back is asked for credentials again. */
+/** What stays open, to be ended from elsewhere; whoever comes back is asked for credentials again. */
 export interface ClosableStream {
   close(code: number, reason: string): void;
 }
@@ -36,12 +36,15 @@ export interface FeedExchange {
   readonly connections: OpenConnections;
   /** How many bytes may wait for a slow client; beyond it, the stream is cut off. */
   readonly maxOutboxBytes: number;
-  /** Told of the stream once it is open, which a poll never is; returns what is called when it is over. */
+  /** Told of what stays open, be it a stream or a poll that waits; returns what is called when it is over. */
   onOpen?(stream: ClosableStream): () => void;
 }
 
 /** Where a client wants to go on: `?cursor=`, or the header that `EventSource` sends by itself. */
-export function requestedCursor(request: Request): string | undefined {
-  const header = request.headers.get("last-event-id");
-  return header ?? new URL(request.url).searchParams.get("cursor") ?? undefined;
+export function requestedCursor({ headers, url }: Request): string | undefined {
+  const header = headers.get("last-event-id");
+  if (header !== null) return header;
+  const query = url.indexOf("?");
+  if (query === -1) return undefined;
+  return new URLSearchParams(url.slice(query)).get("cursor") ?? undefined;
 }

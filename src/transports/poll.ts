@@ -1,38 +1,38 @@
 import type { FeedPage } from "../channels/index.ts";
-import { requestedCursor, type FeedExchange } from "./feed-exchange.ts";
 import { TextAnswer } from "./text-answer.ts";
 
-/**
- * Answers a plain poll: what came since the cursor, or the state now, at once.
- *
- * The `ETag` is the position, so that an unchanged feed costs a 304 without a body (RFC 9110 §13.1.2).
- */
-export async function servePoll({ request, source }: FeedExchange): Promise<TextAnswer> {
-  const page = await source.read(requestedCursor(request));
+/** Below the minute after which proxies give up. */
+export const MAX_WAIT_MS = 55_000;
+
+/** Answers a poll; its `ETag` is the position, so that nothing new costs a 304 (RFC 9110 §13.1.2). */
+export function answerPoll(page: FeedPage, knownEtag: string | null): TextAnswer {
   const etag = `"${page.cursor}"`;
   const headers = { etag, "cache-control": "no-cache", vary: "accept, prefer" };
   // The end is news, even when no event came with it.
-  if (!page.end && matchesEtag(request.headers.get("if-none-match"), etag)) {
-    return TextAnswer.notModified(headers);
-  }
-  return TextAnswer.json(toBody(page), headers);
+  if (!page.end && matchesEtag(knownEtag, etag)) return TextAnswer.notModified(headers);
+  return TextAnswer.json(formatPage(page), headers);
+}
+
+/** Answers a long poll, which would have waited for so long. */
+export function answerLongPoll(page: FeedPage, waitedMs: number): TextAnswer {
+  return TextAnswer.json(formatPage(page), {
+    "cache-control": "no-store",
+    "preference-applied": `wait=${Math.floor(waitedMs / 1000)}`,
+    vary: "accept, prefer",
+  });
 }
 
 let last: FeedPage = { cursor: "", events: [], end: false };
-let lastBody = "";
+let lastText = "";
 
-/**
- * The JSON that both kinds of polls answer with.
- *
- * What one event brings to all that wait for it is the very same, so it is enough to remember the last.
- */
-export function toBody(page: FeedPage): string {
-  if (!isSame(page, last) || lastBody === "") {
+/** What one event brings to all that wait for it is the very same, so it is enough to remember the last. */
+function formatPage(page: FeedPage): string {
+  if (!isSame(page, last)) {
     const { cursor, events, end } = page;
-    lastBody = JSON.stringify(end ? { cursor, events, end } : { cursor, events });
+    lastText = JSON.stringify(end ? { cursor, events, end } : { cursor, events });
     last = page;
   }
-  return lastBody;
+  return lastText;
 }
 
 function isSame({ cursor, events, end }: FeedPage, other: FeedPage): boolean {

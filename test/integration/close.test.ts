@@ -97,13 +97,20 @@ describe("a connection", () => {
     const stream = await fetch(`${server.url}/ticks?name=ada`, {
       headers: { accept: "text/event-stream" },
     });
+    const { cursor } = (await (await fetch(`${server.url}/ticks`)).json()) as { cursor: string };
+    const waiting = fetch(`${server.url}/ticks?name=ada&cursor=${cursor}`, {
+      headers: { prefer: "wait=50" },
+    });
     await Promise.all([ada, adaAgain, grace, feedOfAda].map((socket) => socket.next()));
+    await expect.poll(() => server.server.connectionCount).toBe(6);
     ended.length = 0;
     await server.app.closeUser("ada", { reason: "signed out" });
     for (const socket of [ada, adaAgain, feedOfAda]) {
       expect(await socket.closed).toEqual({ code: 3000, reason: "signed out" });
     }
     await expect(stream.text()).resolves.toContain("data: 0");
+    // Whoever asks again is asked who they are.
+    expect(await (await waiting).json()).toEqual({ cursor, events: [] });
     expect(grace.raw.readyState).toBe(grace.raw.OPEN);
     await expect.poll(() => ended).toHaveLength(2);
     expect(ended).toContainEqual(["ada", 3000, "signed out"]);

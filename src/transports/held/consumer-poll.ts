@@ -1,5 +1,4 @@
-import { MAX_WAIT_MS } from "../long-poll.ts";
-import { matchesEtag } from "../poll.ts";
+import { matchesEtag, MAX_WAIT_MS } from "../poll.ts";
 import { TextAnswer } from "../text-answer.ts";
 import { formatPolledFrame } from "./connection-format.ts";
 import type { ReadAnswer } from "./connection-link.ts";

@@ -29,7 +29,7 @@ export const printPaper = app.task("square.print-paper", async () => {
   return `Printed with ${listTopics().length} notes from the board`;
 });
 
-const LIMIT = 30_000_000;
+const LIMIT = 20_000_000;
 
 /** A job that needs a whole core: it gets a thread, so that the worker's own loop stays free. */
 export const countPrimes = app.task("square.count-primes", async () => {

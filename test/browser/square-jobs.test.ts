@@ -81,7 +81,7 @@ test("a heavy job leaves the rest of the square free", async () => {
   const primes = ada.page.locator(".job").nth(1);
   expect(await primes.locator(".tag").textContent()).toBe("running");
   await primes
-    .getByText("There are 1,857,859 primes below 30,000,000")
+    .getByText("There are 1,270,607 primes below 20,000,000")
     .waitFor({ timeout: 50_000 });
 });
 

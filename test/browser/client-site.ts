@@ -37,7 +37,7 @@ globalThis.tidings = client;
 /** The pages of a test: the client's script, and a page that loads it. */
 export async function clientSite(): Promise<(request: Request) => Response> {
   const script = await bundleClient(
-    `export { connect, follow, followShared, followTask } from "tidings/client";`,
+    `export { connect, connectFeeds, follow, followShared, followTask } from "tidings/client";`,
   );
   return (request) => {
     const isScript = new URL(request.url).pathname === "/client.js";

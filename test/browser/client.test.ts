@@ -1,12 +1,13 @@
 import { gzipSync } from "node:zlib";
 
 import type { Browser, Page } from "playwright-core";
-import { consumer, feed, forward, refresh } from "tidings";
+import { consumer, feed, feedConnection, forward, refresh } from "tidings";
 import type * as client from "tidings/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 
 import { serve, type TestServer } from "../integration/serve.ts";
+import { WeakLine } from "../integration/weak-line.ts";
 import { launchBrowser } from "./browser.ts";
 import { bundleClient, clientSite } from "./client-site.ts";
 
@@ -140,6 +141,115 @@ test("several tabs follow over one connection, and the next goes on when the fir
   await expect.poll(() => server.server.connectionCount).toBe(1);
   const lists = await second.evaluate(() => heard["shared"]?.map(({ length }) => length));
   expect(lists).toEqual([1, 2, 3]);
+  await context.close();
+});
+
+const FIVE = ["a", "b", "c", "d", "e"];
+
+/** What a page knows of the numbers that it follows. */
+interface Numbers {
+  readonly types?: { readonly data: string };
+}
+
+function makeNumbers() {
+  const numbers = feed({
+    path: "/numbers/:name",
+    group: ({ name }) => name,
+    snapshot: () => "0",
+    on: { number: forward(({ number }) => String(number)) },
+  });
+  return {
+    routes: [numbers, feedConnection()],
+    async tell(server: TestServer, number: number): Promise<void> {
+      for (const name of FIVE) await server.app.groupSend(name, { type: "number", number });
+    },
+  };
+}
+
+/** Waits until each of five feeds has brought these numbers, each once and in order. */
+async function fiveHeard(page: Page, numbers: string): Promise<void> {
+  await page.waitForFunction(
+    (all) => {
+      const each = Object.values(heard).map((values) => values.flat().join(""));
+      return each.length === 5 && each.every((text) => text === all);
+    },
+    numbers,
+    { timeout: 10_000 },
+  );
+}
+
+test.each(["websocket", "sse"] as const)(
+  "five feeds come over one connection of a browser, over %s, also after a cut",
+  async (transport) => {
+    const { routes, tell } = makeNumbers();
+    await using server = await serve(() => ({ routes, http: site }));
+    await using line = await WeakLine.to(server.server.port);
+    const page = await browser.newPage();
+    await page.goto(line.url);
+    await page.waitForFunction(() => "tidings" in globalThis);
+    await page.evaluate(
+      ([names, over]) => {
+        const connection = tidings.connectFeeds("/feeds", { transport: over });
+        for (const name of names) {
+          const values: (readonly string[])[] = (globalThis.heard[name] = []);
+          void (async () => {
+            const options = { over: connection };
+            for await (const { data } of tidings.follow<Numbers>(`/numbers/${name}`, options)) {
+              values.push([data]);
+            }
+          })();
+        }
+      },
+      [FIVE, transport] as const,
+    );
+    await fiveHeard(page, "0");
+    await tell(server, 1);
+    await fiveHeard(page, "01");
+    expect(server.server.connectionCount).toBe(1);
+    line.isDeaf = true;
+    await tell(server, 2);
+    line.cut();
+    await tell(server, 3);
+    await fiveHeard(page, "0123");
+    await tell(server, 4);
+    await fiveHeard(page, "01234");
+    expect(server.server.connectionCount).toBe(1);
+    // The page's own, one that posted, and this one.
+    expect(line.lines).toBeLessThanOrEqual(3);
+    await page.close();
+  },
+);
+
+test("one tab holds one connection for five feeds of all tabs", async () => {
+  const { routes, tell } = makeNumbers();
+  await using server = await serve(() => ({ routes, http: site }));
+  const context = await browser.newContext();
+  const openTab = async (): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto(server.url);
+    await page.waitForFunction(() => "tidings" in globalThis);
+    await page.evaluate((names) => {
+      const over = tidings.connectFeeds();
+      for (const name of names) {
+        const values: (readonly string[])[] = (globalThis.heard[name] = []);
+        void (async () => {
+          const events = tidings.followShared<Numbers>(`/numbers/${name}`, { over });
+          for await (const { data } of events) values.push([data]);
+        })();
+      }
+    }, FIVE);
+    await fiveHeard(page, "0");
+    return page;
+  };
+  const first = await openTab();
+  const second = await openTab();
+  await tell(server, 1);
+  await Promise.all([first, second].map((page) => fiveHeard(page, "01")));
+  expect(server.server.connectionCount).toBe(1);
+  await first.close();
+  await tell(server, 2);
+  await fiveHeard(second, "012");
+  await expect.poll(() => server.server.connectionCount).toBe(1);
   await context.close();
 });
 

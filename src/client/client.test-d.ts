@@ -1,6 +1,6 @@
 import { describe, expectTypeOf, test } from "vitest";
 
-import { connect, follow, followTask, type FollowedTask } from "./index.ts";
+import { connect, connectFeeds, follow, followTask, type FollowedTask } from "./index.ts";
 
 interface Chat {
   readonly kind: "consumer";
@@ -59,6 +59,9 @@ describe("follow", () => {
     expectTypeOf<Data<typeof topics>>().toEqualTypeOf<readonly string[]>();
     expectTypeOf<Data<typeof either>>().toEqualTypeOf<readonly string[] | number>();
     expectTypeOf<Data<typeof unknown>>().toEqualTypeOf<unknown>();
+    follow("/t", { over: connectFeeds("/feeds", { transport: ["sse", "poll"] }) });
+    // @ts-expect-error a consumer's connection has no feeds
+    follow("/t", { over: connect("/ws/chat") });
     // @ts-expect-error there is no such transport
     follow("/t", { transport: "pigeon" });
     // @ts-expect-error a consumer is no feed

@@ -1,5 +1,6 @@
 import { createElement, StrictMode, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
+import { connectFeeds } from "tidings/client";
 import { useConnection, useFeed, useTask } from "tidings/react";
 
 import type { chat, list } from "./react-parts.ts";
@@ -16,10 +17,12 @@ function Page(): ReactNode {
   );
 }
 
+const over = connectFeeds();
+
 function Live(): ReactNode {
   const { value: items, status } = useFeed<typeof list>("/list");
   const { value: count } = useFeed<typeof list, number>("/list", {
-    transport: "sse",
+    over,
     reduce: (sum) => sum + 1,
     initial: 0,
   });
@@ -27,7 +30,7 @@ function Live(): ReactNode {
   const room = useConnection<typeof chat>("/chat", {
     on: { said: ({ text }) => setSaid([...said, text]) },
   });
-  const { value: task } = useTask("t1");
+  const { value: task } = useTask("t1", { over });
   const say = (): void => void room.connection?.send({ text: `hello ${said.length + 1}` });
   return createElement(
     "section",

@@ -1,7 +1,7 @@
 import { createElement } from "react";
 import { renderToString } from "react-dom/server";
 import { rolldown } from "rolldown";
-import { taskFeed } from "tidings";
+import { feedConnection, taskFeed } from "tidings";
 import { useConnection, useFeed, useTask } from "tidings/react";
 import { expect, test } from "vitest";
 
@@ -28,7 +28,10 @@ test("hooks follow, connect and clean up in a page under strict mode", async () 
       headers: { "content-type": isScript ? "text/javascript" : "text/html" },
     });
   };
-  await using server = await serve((app) => ({ routes: [list, chat, taskFeed(app)], http: site }));
+  await using server = await serve((app) => ({
+    routes: [list, chat, taskFeed(app), feedConnection()],
+    http: site,
+  }));
   await using browser = { instance: await launchBrowser(), [Symbol.asyncDispose]: () => close() };
   const close = (): Promise<void> => browser.instance.close();
   const page = await browser.instance.newPage();
@@ -58,6 +61,8 @@ test("hooks follow, connect and clean up in a page under strict mode", async () 
   await shows("count", "2 events");
   // Mounted twice, connected once.
   expect(connections).toEqual({ opened: 1, closed: 0 });
+  // The list, the chat, and one for the count and the task.
+  expect(server.server.connectionCount).toBe(3);
 
   await page.click("#toggle");
   await expect.poll(() => connections.closed, { timeout: 5_000 }).toBe(1);

@@ -1,4 +1,4 @@
-import { feed, feedConnection, forward, taskFeed, type App } from "tidings";
+import { feed, feedConnection, forward, taskFeed, use, type App } from "tidings";
 import {
   connectFeeds,
   follow,
@@ -108,7 +108,12 @@ describe("feeds over one connection", () => {
   });
 
   test("a slow reader holds nobody up, and loses nothing", async () => {
-    await using server = await serve(routes);
+    let asked = 0;
+    const guard = () => void (asked += 1);
+    await using server = await serve(() => ({
+      // So that a feed which is followed anew has been left before.
+      routes: [use([guard], [numbers]), feedConnection({ maxFeeds: 2 })],
+    }));
     const over = connectFeeds(`${server.url}/feeds`);
     const slow = follow(`${server.url}/numbers/a`, { over, maxBuffered: 2 });
     onTestFinished(async () => void (await slow.return()));
@@ -120,6 +125,8 @@ describe("feeds over one connection", () => {
     for (let number = 1; number <= 9; number++) {
       expect((await slow.next()).value).toMatchObject({ data: number });
     }
+    // What did not fit was asked for again.
+    expect(asked).toBeGreaterThan(2);
   });
 
   test("begin a connection with fresh credentials when those of the old one are refused", async () => {

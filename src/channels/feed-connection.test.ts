@@ -1,0 +1,91 @@
+import { setImmediate as endOfTurn } from "node:timers/promises";
+
+import { expect, onTestFinished, test } from "vitest";
+
+import { silentLogger } from "../core/logger.ts";
+import { MemoryLayer } from "../layers/index.ts";
+import { TestConnection } from "../testing/index.ts";
+import { ConsumerSession } from "./consumer-session.ts";
+import { EventDispatch } from "./event-dispatch.ts";
+import { feedConnection } from "./feed-connection.ts";
+import { FeedSources } from "./feed-sources.ts";
+import { feed } from "./feed.ts";
+import type { FollowFeed } from "./follow-feed.ts";
+import { RouteContext } from "./route-context.ts";
+
+const board = feed({ path: "/board", group: "board", snapshot: () => "now" });
+
+test("leaves a feed that the client leaves, and all of them when the connection ends", async () => {
+  const { source, followFeed } = runBoard();
+  const client = await open(followFeed);
+  client.send({ type: "follow", feed: 1, url: "/board" });
+  expect(await client.receive()).toMatchObject({ feed: 1, data: "now" });
+  expect(await client.receive()).toEqual({ feed: 1, open: true });
+  expect(source.isAlone).toBe(false);
+  client.send({ type: "leave", feed: 1 });
+  expect(source.isAlone).toBe(true);
+  client.send({ type: "follow", feed: 2, url: "/board" });
+  await client.receive();
+  expect(source.isAlone).toBe(false);
+  await client.disconnect(1006);
+  expect(source.isAlone).toBe(true);
+});
+
+test("does not stay behind in a feed that is left while it is being joined", async () => {
+  const { source, followFeed } = runBoard();
+  const gate = Promise.withResolvers<void>();
+  const client = await open(async (...asked) => {
+    const leave = await followFeed(...asked);
+    await gate.promise;
+    return leave;
+  });
+  client.send({ type: "follow", feed: 1, url: "/board" });
+  await client.receive();
+  client.send({ type: "leave", feed: 1 });
+  gate.resolve();
+  await endOfTurn();
+  expect(source.isAlone).toBe(true);
+  await client.receiveNothing({ withinMs: 1 });
+  await client.disconnect();
+});
+
+test("has no feeds without a server", async () => {
+  const client = await open(undefined);
+  client.send({ type: "follow", feed: 1, url: "/board" });
+  expect(await client.receive()).toMatchObject({ feed: 1, status: 404 });
+  await client.disconnect();
+});
+
+test.each([{ maxFeeds: 0 }, { maxFeeds: 1.5 }])("refuses %j", (options) => {
+  expect(() => feedConnection(options)).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID" }),
+  );
+});
+
+/** A feed that runs, and what follows it. */
+function runBoard() {
+  const layer = new MemoryLayer();
+  const sources = new FeedSources({ getLayer: () => layer, logger: silentLogger });
+  onTestFinished(() => sources.stop());
+  const source = sources.get(board, {});
+  const followFeed: FollowFeed = (_context, { cursor }, listener) =>
+    source.follow(listener, cursor);
+  return { source, followFeed };
+}
+
+async function open(followFeed: FollowFeed | undefined): Promise<TestConnection> {
+  const definition = feedConnection();
+  const request = new Request("http://localhost/feeds");
+  return await TestConnection.open(
+    (port) =>
+      new ConsumerSession({
+        definition,
+        dispatch: new EventDispatch(definition, silentLogger),
+        context: new RouteContext({ request, params: {}, isUpgrade: true, address: "::1" }),
+        layer: new MemoryLayer(),
+        logger: silentLogger,
+        port,
+        followFeed,
+      }),
+  );
+}

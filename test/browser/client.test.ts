@@ -156,7 +156,7 @@ function makeNumbers() {
     path: "/numbers/:name",
     group: ({ name }) => name,
     snapshot: () => "0",
-    on: { number: forward(({ number }) => String(number)) },
+    on: { number: forward(({ number }) => `${Number(number)}`) },
   });
   return {
     routes: [numbers, feedConnection()],

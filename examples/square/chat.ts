@@ -82,6 +82,7 @@ export const chat = consumer({
 // Told once, however many servers there are: the rooms hear who comes and goes.
 app.presence.onChange(({ kind, group, member }) => {
   if (group === EVERYBODY) return;
+  if (kind === "updated") return;
   const change = kind === "joined" ? "arrived" : "left";
   void announce(group, String(member.data), change);
 });

@@ -38,6 +38,7 @@ export class MemoryPresence implements PresenceStore {
     const members = this.#open(group);
     const known = members.get(key);
     const member = { key, data, since: known?.member.since ?? this.#now() };
+    const isSame = known && JSON.stringify(known.member.data) === JSON.stringify(data);
     if (known) {
       known.member = member;
       known.leavesAt = Infinity;
@@ -46,7 +47,8 @@ export class MemoryPresence implements PresenceStore {
       members.set(key, { member, sessions: new Set([session]), leavesAt: Infinity });
       this.#groups.set(group, members);
     }
-    return { hasJoined: !known, member, count: members.size };
+    const kind = known ? "updated" : "joined";
+    return { kind: isSame ? null : kind, member, count: members.size };
   }
 
   async leave({ group, key, session }: PresenceSession, graceMs: number): Promise<void> {

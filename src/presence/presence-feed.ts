@@ -1,6 +1,7 @@
 import {
   feed,
   forward,
+  refresh,
   type FeedDefinition,
   type FeedRequest,
   type PathParams,
@@ -12,7 +13,11 @@ import { toPresenceGroup, type Presence } from "./presence.ts";
 /** What a {@link presenceFeed} tells: who is there, then what changes. Of a large group, only the count. */
 export type PresenceEvent =
   | ({ readonly kind: "state" } & Attendance)
-  | { readonly kind: "joined" | "left"; readonly member: Member; readonly count: number }
+  | {
+      readonly kind: "joined" | "updated" | "left";
+      readonly member: Member;
+      readonly count: number;
+    }
   | { readonly kind: "count"; readonly count: number };
 
 /** Which group a feed of presence is about, and who may follow it. */
@@ -28,7 +33,8 @@ export interface PresenceFeedOptions<TPath extends string> {
 /**
  * A feed of who is in a group, for a page to show.
  *
- * The state may tell of a change before the change itself comes: joining twice is joining once.
+ * The state may tell of a change before the change itself comes: joining twice is joining once. Of a large
+ * group only the count is told, until it is small again: then comes a new state.
  */
 export function presenceFeed<const TPath extends string>(
   app: { readonly presence: Presence },
@@ -44,7 +50,7 @@ export function presenceFeed<const TPath extends string>(
       kind: "state",
       ...(await app.presence.read(groupOf(params))),
     }),
-    on: { "presence.changed": forward(toEvent) },
+    on: { "presence.changed": forward(toEvent), "presence.listed": refresh() },
   });
 }
 
@@ -52,5 +58,9 @@ function toEvent({ kind, count, member }: LayerMessage): PresenceEvent {
   const now = Number(count);
   if (now > MAX_LISTED) return { kind: "count", count: now };
   const changed: Member = JSON.parse(typeof member === "string" ? member : "{}");
-  return { kind: kind === "left" ? "left" : "joined", member: changed, count: now };
+  return {
+    kind: kind === "left" || kind === "updated" ? kind : "joined",
+    member: changed,
+    count: now,
+  };
 }

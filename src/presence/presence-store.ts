@@ -18,8 +18,8 @@ export interface PresenceSession {
 
 /** What entering has changed. */
 export interface Entrance {
-  /** Whether the member was not there before. */
-  readonly hasJoined: boolean;
+  /** Whether the member was not there before, or was and says something else now; `null` when neither. */
+  readonly kind: "joined" | "updated" | null;
   readonly member: Member;
   /** How many members the group has now. */
   readonly count: number;

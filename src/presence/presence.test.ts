@@ -58,13 +58,13 @@ describe("presence", () => {
     ]);
   });
 
-  test("makes no noise for a blink, a second tab, or new data", async () => {
+  test("makes no noise for a blink, a second tab, or what is known", async () => {
     const { first, second, told } = await startTwo();
     const ada = connect("ada");
-    await first.track(ada.connection, "room", 1);
-    await first.track(ada.connection, "room", 2);
+    await first.track(ada.connection, "room", 4);
+    await first.track(ada.connection, "room", 4);
     const tab = connect("ada");
-    await second.track(tab.connection, "room", 3);
+    await second.track(tab.connection, "room", 4);
     ada.end();
     tab.end();
     await first.track(connect("ada").connection, "room", 4);
@@ -75,6 +75,20 @@ describe("presence", () => {
     await vi.waitFor(() => expect(told).toContain("left name:bob 1"));
     expect(told).toEqual(["joined name:ada 1", "joined name:bob 2", "left name:bob 1"]);
     expect((await first.read("room")).members).toMatchObject([{ key: "name:ada", data: 4 }]);
+  });
+
+  test("tells what somebody says of themselves now", async () => {
+    const { first, second, told, heard } = await startTwo();
+    const ada = connect("ada");
+    await first.track(ada.connection, "room", { mood: "glad" });
+    await first.track(ada.connection, "room", { mood: "sad" });
+    await second.track(connect("ada").connection, "room", { mood: "gone" });
+    expect(told).toEqual(["joined name:ada 1", "updated name:ada 1", "updated name:ada 1"]);
+    expect(heard).toMatchObject([
+      { kind: "joined", member: expect.stringContaining('"glad"') },
+      { kind: "updated", member: expect.stringContaining('"sad"') },
+      { kind: "updated", member: expect.stringContaining('"gone"') },
+    ]);
   });
 
   test("takes each connection without a user for somebody else, and forgets one that has ended", async () => {

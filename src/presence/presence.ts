@@ -2,17 +2,18 @@ import { userKey, type Connection } from "../channels/index.ts";
 import { TidingsError, toError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
-import type {
-  Attendance,
-  Departure,
-  Member,
-  PresenceSession,
-  PresenceStore,
+import {
+  MAX_LISTED,
+  type Attendance,
+  type Departure,
+  type Member,
+  type PresenceSession,
+  type PresenceStore,
 } from "./presence-store.ts";
 
-/** Somebody has joined a group, or left it. */
+/** Somebody has joined a group, says something else there, or has left it. */
 export interface PresenceChange {
-  readonly kind: "joined" | "left";
+  readonly kind: "joined" | "updated" | "left";
   readonly group: string;
   readonly member: Member;
   /** How many members the group has now. */
@@ -49,8 +50,9 @@ const MAX_SWEEPS = 50;
  * Who is in which group, across processes.
  *
  * Somebody is there while one of their sessions is, in whatever process, and `graceMs` longer: a blink
- * makes no noise. Each joining and each leaving is told to the listeners of one process, once for all of
- * them, and to the layer's group `presence.<group>` as `presence.changed`. When a process dies, those who
+ * makes no noise. Each change is told to the listeners of one process, once for all of
+ * them, and to the layer's group `presence.<group>` as `presence.changed`; `presence.listed`
+ * follows when a large group has become small enough to say who is in it. When a process dies, those who
  * were there through it alone leave after `leaseMs` and `graceMs`.
  *
  * Delivery: a change whose process dies before it has told it is told nobody; who is there is right all the same.
@@ -126,7 +128,7 @@ export class Presence {
     return await this.#options.store.read(group);
   }
 
-  /** Calls back when somebody joins or leaves any group; of all processes, one is called. */
+  /** Calls back when somebody joins any group, says something else there, or leaves; of all processes, one is called. */
   onChange(listener: (change: PresenceChange) => void): () => void {
     this.#listeners.add(listener);
     // Whoever listens may be the only one who looks.
@@ -167,8 +169,8 @@ export class Presence {
 
   async #enter(session: PresenceSession, data: unknown): Promise<void> {
     const { store, leaseMs } = this.#options;
-    const { hasJoined, member, count } = await store.enter(session, data, leaseMs);
-    if (hasJoined) await this.#tell({ kind: "joined", group: session.group, member, count });
+    const { kind, member, count } = await store.enter(session, data, leaseMs);
+    if (kind) await this.#tell({ kind, group: session.group, member, count });
   }
 
   /** After a lapse all sessions of this process enter anew. Never rejects. */
@@ -215,6 +217,9 @@ export class Presence {
     const { kind, group, member, count } = change;
     const message = { type: "presence.changed", kind, count, member: JSON.stringify(member) };
     await layer.groupSend(toPresenceGroup(group), message);
+    if (kind === "left" && count === MAX_LISTED) {
+      await layer.groupSend(toPresenceGroup(group), { type: "presence.listed" });
+    }
   }
 }
 

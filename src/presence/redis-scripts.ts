@@ -22,7 +22,7 @@ local function gone(group, key, grace)
 end
 `;
 
-/** ARGV: prefix, process, lease, group, key, session, data as JSON. Returns whether it joined, since when, the count. */
+/** ARGV: prefix, process, lease, group, key, session, data as JSON. Returns "joined", "updated" or "", since when, the count. */
 export const ENTER: RedisScript = {
   source: `${OPEN}
 local process, group, key = ARGV[2], ARGV[4], ARGV[5]
@@ -34,8 +34,10 @@ redis.call("ZREM", KEYS[2], cjson.encode({ group, key }))
 local members = prefix .. "members:" .. group
 local known = redis.call("HGET", members, key)
 local since = known and string.match(known, '^{"since":(%d+)') or text(now)
-redis.call("HSET", members, key, '{"since":' .. since .. ',"data":' .. ARGV[7] .. "}")
-return { known and 0 or 1, since, redis.call("HLEN", members) }
+local member = '{"since":' .. since .. ',"data":' .. ARGV[7] .. "}"
+if member ~= known then redis.call("HSET", members, key, member) end
+local kind = not known and "joined" or member ~= known and "updated" or ""
+return { kind, since, redis.call("HLEN", members) }
 `,
 };
 

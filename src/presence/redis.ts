@@ -43,9 +43,14 @@ export class RedisPresence implements PresenceStore {
     leaseMs: number,
   ): Promise<Entrance> {
     const args = [this.#process, String(leaseMs), group, key, session, toJson(data)];
-    const [joined, since, count] = await this.#run(ENTER, args);
+    const [news, since, count] = await this.#run(ENTER, args);
     const member = { key, data, since: Number(since) };
-    return { hasJoined: Number(joined) === 1, member, count: Number(count) };
+    const kind = Buffer.isBuffer(news) ? news.toString() : "";
+    return {
+      kind: kind === "joined" || kind === "updated" ? kind : null,
+      member,
+      count: Number(count),
+    };
   }
 
   async leave({ group, key, session }: PresenceSession, graceMs: number): Promise<void> {

@@ -85,7 +85,12 @@ export class SqlitePresence implements PresenceStore {
       const since = Number(known?.["since"] ?? now);
       put.run(group, key, text, since);
       const member = { key, data, since };
-      return { hasJoined: !known, member, count: Number(count.get(group)?.["count"]) };
+      const kind = known ? "updated" : "joined";
+      return {
+        kind: known?.["data"] === text ? null : kind,
+        member,
+        count: Number(count.get(group)?.["count"]),
+      };
     });
   }
 
@@ -191,7 +196,7 @@ function prepare(database: SqliteDatabase<never>) {
       INSERT OR REPLACE INTO ${sessions} (group_name, key, session, process) VALUES (?, ?, ?, ?)`),
     removeSession: sql(`DELETE FROM ${sessions} WHERE group_name = ? AND key = ? AND session = ?`),
     hasSession: sql(`SELECT 1 FROM ${sessions} WHERE group_name = ? AND key = ? LIMIT 1`),
-    find: sql(`SELECT since FROM ${members} WHERE group_name = ? AND key = ?`),
+    find: sql(`SELECT since, data FROM ${members} WHERE group_name = ? AND key = ?`),
     put: sql(`
       INSERT INTO ${members} (group_name, key, data, since) VALUES (?, ?, ?, ?)
       ON CONFLICT (group_name, key) DO UPDATE SET data = excluded.data, leaves_at = NULL`),

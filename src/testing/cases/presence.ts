@@ -31,11 +31,12 @@ export const presenceCases: readonly PresenceCase[] = [
     name: "knows who is in a group, since when, and what they said last",
     async run({ open }) {
       await using store = open();
-      const { member, hasJoined, count } = await store.enter(ada, { mood: "glad" }, LEASE_MS);
-      assert.deepEqual([hasJoined, count], [true, 1]);
+      const { member, kind, count } = await store.enter(ada, { mood: "glad" }, LEASE_MS);
+      assert.deepEqual([kind, count], ["joined", 1]);
       assert.ok(member.since > 0);
       const again = await store.enter(ada, ["ü", null, 1.5], LEASE_MS);
-      assert.deepEqual([again.hasJoined, again.count], [false, 1]);
+      assert.deepEqual([again.kind, again.count], ["updated", 1]);
+      assert.equal((await store.enter(ada, ["ü", null, 1.5], LEASE_MS)).kind, null);
       assert.deepEqual(await store.read("room"), {
         count: 1,
         members: [{ key: "id:ada", data: ["ü", null, 1.5], since: member.since }],
@@ -48,7 +49,9 @@ export const presenceCases: readonly PresenceCase[] = [
     async run({ open }) {
       await using store = open();
       await store.enter(ada, 1, LEASE_MS);
-      assert.equal((await store.enter({ ...ada, session: "tab 2" }, 2, LEASE_MS)).hasJoined, false);
+      assert.equal((await store.enter({ ...ada, session: "tab 2" }, 1, LEASE_MS)).kind, null);
+      const { kind } = await store.enter({ ...ada, session: "tab 2" }, 2, LEASE_MS);
+      assert.equal(kind, "updated");
       await store.leave(ada, 0);
       assert.deepEqual(await store.sweep(0), []);
       await store.leave(ada, 0);
@@ -71,7 +74,7 @@ export const presenceCases: readonly PresenceCase[] = [
       await store.leave(ada, 50);
       assert.equal((await store.read("room")).count, 1);
       const back = await store.enter({ ...ada, session: "tab 2" }, null, LEASE_MS);
-      assert.equal(back.hasJoined, false);
+      assert.equal(back.kind, null);
       assert.equal(back.member.since, member.since);
       await setTimeout(60);
       assert.deepEqual(await store.sweep(0), []);

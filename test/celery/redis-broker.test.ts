@@ -1,27 +1,20 @@
-import { readFileSync } from "node:fs";
-
 import { describe, expect, test } from "vitest";
 
 import { createTasks, pendingRecord, RedisBroker, RedisResults } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
 import { useRedis } from "../redis/use-redis.ts";
+import { CAPTURED, captured } from "./captured.ts";
 
 const { server, redis } = await useRedis();
 
-interface Vector {
-  readonly name: string;
-  readonly queue?: string;
-  readonly envelope?: string;
-}
-
 /** Messages as Celery sent them. */
-const vectors = (
-  JSON.parse(readFileSync(new URL("vectors.json", import.meta.url), "utf8")) as readonly Vector[]
-).flatMap(({ name, envelope }) => (envelope === undefined ? [] : [{ name, envelope }]));
+const vectors = CAPTURED.flatMap(({ name, envelope }) =>
+  envelope === undefined ? [] : [{ name, envelope }],
+);
 
 /** A plain call, as Celery 5.6.3 sent it. */
 function capturedMessage(): string {
-  return vectors.find(({ name }) => name === "task-simple")?.envelope ?? "";
+  return captured("task-simple").envelope ?? "";
 }
 
 const one = { queues: ["celery"], limit: 10, leaseMs: 10_000 };

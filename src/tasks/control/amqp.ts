@@ -19,7 +19,7 @@ import {
   REPLY_PIDBOX,
   writeReply,
   writeRequest,
-  type PidboxMessage,
+  type SentPidboxMessage,
 } from "./pidbox.ts";
 
 /** What is longer is not read. */
@@ -151,11 +151,11 @@ export class AmqpControl implements ControlChannel {
   async #publish({
     exchange,
     routingKey,
-    message: { body, headers },
+    message: { body, headers, deliveryMode },
   }: {
     readonly exchange: string;
     readonly routingKey: string;
-    readonly message: PidboxMessage;
+    readonly message: SentPidboxMessage;
   }): Promise<void> {
     try {
       await this.#declareExchanges();
@@ -170,7 +170,7 @@ export class AmqpControl implements ControlChannel {
           contentType,
           contentEncoding: "utf-8",
           headers,
-          deliveryMode: 2,
+          deliveryMode,
           priority: 0,
         },
       });

@@ -1,6 +1,7 @@
 import { toCelerySettings, toReport, type WorkerConfiguration } from "./configuration.ts";
 import { addConsumer, cancelConsumer } from "./consumer-commands.ts";
 import type { ControlCommand, ControlledWorker } from "./controlled-worker.ts";
+import { errorAnswer } from "./error-answer.ts";
 import { hello, listRevoked } from "./hello-command.ts";
 import { processClock } from "./lamport-clock.ts";
 import { changeRateLimit, changeTimeLimits } from "./limit-commands.ts";
@@ -24,6 +25,8 @@ export const CONTROL_COMMANDS: Readonly<Record<string, ControlCommand>> = {
   report: (worker) => ({ ok: toReport(toConfiguration(worker)) }),
   memsample: sampleMemory,
   memdump: dumpMemory,
+  // As where Python has none installed.
+  objgraph: () => errorAnswer("ImportError", "Requires the objgraph library"),
   registered: listRegistered,
   dump_tasks: listRegistered,
   active: listActive,

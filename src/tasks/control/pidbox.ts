@@ -14,11 +14,17 @@ export interface PidboxMessage {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
+/** One that is sent. */
+export interface SentPidboxMessage extends PidboxMessage {
+  /** Celery has requests survive a restart of the broker, and answers not. */
+  readonly deliveryMode: 1 | 2;
+}
+
 /** An answer is no longer than this; what is longer is answered by an error that says so. */
 const MAX_REPLY_LENGTH = 1_048_576;
 
 /** Writes a request as Celery's control does. */
-export function writeRequest(request: ControlRequest): PidboxMessage {
+export function writeRequest(request: ControlRequest): SentPidboxMessage {
   const { replyTo, expiresAt, ...words } = request;
   const { method, arguments: args, destination, pattern, matcher } = words;
   const reply = replyTo && {
@@ -34,6 +40,7 @@ export function writeRequest(request: ControlRequest): PidboxMessage {
       clock: processClock.forward(),
       expires: expiresAt === null ? 0 : expiresAt / 1_000,
     },
+    deliveryMode: 2,
   };
 }
 
@@ -56,8 +63,9 @@ export function readRequest(text: string, headers: unknown): ControlRequest | nu
 }
 
 /** Writes an answer as Celery's workers do. */
-export function writeReply({ ticket }: ReplyAddress, reply: ControlReply): PidboxMessage {
-  return { body: writeAnswer(reply), headers: { ticket, clock: processClock.forward() } };
+export function writeReply({ ticket }: ReplyAddress, reply: ControlReply): SentPidboxMessage {
+  const headers = { ticket, clock: processClock.forward() };
+  return { body: writeAnswer(reply), headers, deliveryMode: 1 };
 }
 
 /** Reads an answer; `null` for what is none, or belongs to another ticket. */

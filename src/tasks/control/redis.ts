@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { Notifier } from "../../core/notifier.ts";
+import { writeControlEnvelope } from "../celery-redis/control-envelope.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
 import type { TaskRedis } from "../celery-redis/task-redis.ts";
 import type {
@@ -17,7 +18,6 @@ import {
   REPLY_PIDBOX,
   writeReply,
   writeRequest,
-  type PidboxMessage,
 } from "./pidbox.ts";
 
 /** What is longer is not read. */
@@ -80,7 +80,11 @@ export class RedisControl implements ControlChannel {
   }
 
   async send(request: ControlRequest): Promise<void> {
-    const text = toEnvelope(writeRequest(request), PIDBOX, "");
+    const text = writeControlEnvelope({
+      ...writeRequest(request),
+      exchange: PIDBOX,
+      routingKey: "",
+    });
     await this.#redis.run((redis) => redis.command(["PUBLISH", this.#channel, text]));
   }
 
@@ -131,7 +135,7 @@ export class RedisControl implements ControlChannel {
   async reply(address: ReplyAddress, reply: ControlReply): Promise<void> {
     const { list, bindings, note } = placeOf(address);
     const { exchange, routingKey } = address;
-    const text = toEnvelope(writeReply(address, reply), exchange, routingKey);
+    const text = writeControlEnvelope({ ...writeReply(address, reply), exchange, routingKey });
     const words = [note, text, String(REPLY_TTL_SECONDS)];
     await this.#redis.run((redis) => redis.script(REPLY, [bindings, list], words));
   }
@@ -155,25 +159,4 @@ function placeOf({ exchange, routingKey }: ReplyAddress) {
   const list = `${routingKey}.${exchange}`;
   const note = `${routingKey}\u0006\u0016\u0006\u0016${list}`;
   return { list, note, bindings: `_kombu.binding.${exchange}` };
-}
-
-/** An envelope as kombu writes it. */
-function toEnvelope(
-  { body, headers }: PidboxMessage,
-  exchange: string,
-  routingKey: string,
-): string {
-  return JSON.stringify({
-    body: Buffer.from(body).toString("base64"),
-    "content-encoding": "utf-8",
-    "content-type": "application/json",
-    headers,
-    properties: {
-      delivery_mode: 2,
-      delivery_info: { exchange, routing_key: routingKey },
-      priority: 0,
-      body_encoding: "base64",
-      delivery_tag: randomUUID(),
-    },
-  });
 }

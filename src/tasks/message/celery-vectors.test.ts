@@ -7,6 +7,7 @@ import { encodeMessage } from "./encode.ts";
 import { isRecord } from "./is-record.ts";
 import type { EncodedMessage, TaskMessage } from "./message.ts";
 import { readProperties } from "./properties.ts";
+import { writePythonJson } from "./python-json.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -23,6 +24,7 @@ describe("messages that Celery sent", () => {
     const again = encodeMessage(decoded, compressionOf(message));
     expect(decodeMessage(again)).toEqual({ ...decoded, priority: decoded.priority ?? 0 });
     expect({ ...fieldsOf(again.headers), lang: "py" }).toEqual(asOurs(message.headers));
+    expect(textOf(again)).toBe(textOf(message));
     expect(again.contentType).toBe(message.contentType);
     expect(again.contentEncoding).toBe(message.contentEncoding);
     // It counts from when the message was sent.
@@ -72,6 +74,13 @@ describe("messages that Celery sent", () => {
     expect(find("amqp-amqp-2")).toMatchObject({ args: [2, 3], priority: 7 });
   });
 });
+
+/** A body with Python's spaces and escapes. What compressed bytes are depends on who compresses. */
+function textOf(message: EncodedMessage): string {
+  const isPlain = compressionOf(message).compression === undefined;
+  const text = Buffer.from(message.body).toString();
+  return isPlain ? writePythonJson(JSON.parse(text), "a body") : "";
+}
 
 function find(name: string): TaskMessage {
   const found = captured.find(([known]) => known === name);

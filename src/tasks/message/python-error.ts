@@ -27,6 +27,8 @@ export function toPythonError(
       return celeryError("TaskRevokedError", revokedReason(message));
     case "ChordError":
     case "MaxRetriesExceededError":
+    case "NotRegistered":
+    case "TaskRevokedError":
       return celeryError(type, message);
     case "TASK_NOT_REGISTERED":
       return celeryError("NotRegistered", taskName ?? message);

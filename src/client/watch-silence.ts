@@ -1,6 +1,6 @@
 /** Of a server that shows every 15 s at the latest that it lives, by PROTOCOL.md 4.4, 5.2 and 6.1. */
 export const SILENT_MS = 35_000;
-const TICK_MS = 5_000;
+const TICK_MS = 2_000;
 
 /** Waits for somebody to go silent. */
 export interface SilenceWatch {

@@ -1,10 +1,12 @@
 // A server of its own, which dies of a signal: `node numbers-main.ts REDIS_URL PORT`.
 import { application, createApp, createServer } from "tidings";
 
-import { numbers } from "./numbers-feed.ts";
+import { counting, numbers } from "./numbers.ts";
 
 const [, , layer, port] = process.argv;
 const app = createApp({ name: "numbers", broker: "memory:", layer });
-const server = createServer(application({ app, routes: [numbers] }), { port: Number(port) });
+const server = createServer(application({ app, routes: [numbers, counting] }), {
+  port: Number(port),
+});
 await server.start();
 process.stdout.write(`${server.url}\n`);

@@ -1,8 +1,12 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/** Who says something. */
+type Side = "client" | "server";
+
 /** What comes from one socket goes to the other. */
 interface Direction {
+  readonly side: Side;
   readonly from: Socket;
   readonly to: Socket;
 }
@@ -16,8 +20,8 @@ export class Proxy implements AsyncDisposable {
   private constructor(targetPort: number) {
     this.#server = createServer((inside) => {
       const outside = connect(targetPort, "127.0.0.1");
-      this.#join({ from: inside, to: outside });
-      this.#join({ from: outside, to: inside });
+      this.#join({ side: "client", from: inside, to: outside });
+      this.#join({ side: "server", from: outside, to: inside });
     });
   }
 
@@ -45,10 +49,11 @@ export class Proxy implements AsyncDisposable {
     for (const { from, to } of this.#directions) from.unpipe(to);
   }
 
-  /** The connections that are open let nothing through any more; new ones work. */
-  deafen(): void {
-    this.freeze();
-    this.#isFrozen = false;
+  /** The connections that are open let nothing through any more, of one side or of both; new ones work. */
+  deafen(side?: Side): void {
+    for (const direction of this.#directions) {
+      if (side === undefined || direction.side === side) direction.from.unpipe(direction.to);
+    }
   }
 
   thaw(): void {

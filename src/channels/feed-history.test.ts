@@ -100,7 +100,7 @@ test("a poll that has seen more than this process has heard gets nothing twice",
   const elsewhere = await follow(place.open(counter), start?.cursor);
   const cursor = elsewhere.events[1]?.cursor;
   const polling = await follow(source, cursor);
-  expect(source.pageSince(cursor, polling.events)).toEqual({ cursor, events: [], end: false });
+  expect(polling.page()).toEqual({ cursor, events: [], end: false });
   const ahead = await follow(source, cursor);
   await place.send(3);
   await expect.poll(() => here.data).toEqual(["now", 1, 2, 3]);
@@ -176,6 +176,54 @@ test("a history out of reach is an error to who comes back, and the others go on
   expect((await follow(source, one.events[0]?.cursor)).data).toEqual([1, 2, 3]);
 });
 
+test("a history that begins anew further back is told on from there, to streams and to polls", async () => {
+  const place = new Place();
+  const source = place.open(counter);
+  await place.send(1, 2, 3);
+  const one = await follow(source);
+  const polling = await follow(source, one.events.at(-1)?.cursor);
+  place.history.beginAnew();
+  await place.send(4);
+  await expect.poll(() => one.events.at(-1)).toMatchObject({ reset: { reason: "epoch-changed" } });
+  const known = one.events.length;
+  const { cursor } = polling.page();
+  expect(polling.events).toEqual([one.events.at(-1)]);
+  await place.send(5, 6, 7);
+  expect(one.data.slice(known)).toEqual([5, 6, 7]);
+  expect((await follow(source, cursor)).events).toEqual(one.events.slice(known));
+});
+
+test.each([
+  ["a change", () => {}],
+  ["a loss of the history", (place: Place) => place.history.beginAnew()],
+])("a poll that ends while the state after %s is loading stays where it was", async (_, change) => {
+  const place = new Place();
+  let gate = Promise.resolve(0);
+  const source = place.open(make({ on: { number: refresh() }, snapshot: () => gate }));
+  const { cursor } = (await follow(source)).page();
+  const polling = await follow(source, cursor);
+  const { promise, resolve: release } = Promise.withResolvers<number>();
+  gate = promise;
+  change(place);
+  await place.send(1);
+  await setImmediate();
+  expect(polling.page()).toEqual({ cursor, events: [], end: false });
+  const next = follow(source, cursor);
+  release(1);
+  expect((await next).events).toMatchObject([{ data: 1 }]);
+});
+
+test("a cursor beyond the history is a reset, and what comes after it is told", async () => {
+  const place = new Place();
+  const source = place.open(counter);
+  const { cursor } = (await follow(source)).page();
+  const one = await follow(source, cursor.replace(/\d+$/, "99999"));
+  expect(one.events).toMatchObject([{ data: "now", reset: { reason: "epoch-changed" } }]);
+  expect(one.page()).toMatchObject({ cursor });
+  await place.send(1);
+  expect(one.data).toEqual(["now", 1]);
+});
+
 test("a feed with history needs a group", () => {
   expect(() => feed({ path: "/x", history: true, snapshot: () => 1 })).toThrow(
     expect.objectContaining({ code: "APP_INVALID_DEFINITION" }),
@@ -193,6 +241,8 @@ async function follow(source: FeedSource, cursor?: string) {
     get data() {
       return events.map(({ data }) => data);
     },
+    /** What a poll would have answered by now. */
+    page: () => source.pageSince(cursor, events),
   };
 }
 

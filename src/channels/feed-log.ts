@@ -110,9 +110,9 @@ export class FeedLog {
     return isOurs ? "evicted" : "epoch-changed";
   }
 
-  /** Up to which offset somebody with a cursor has seen everything, here or in another process. */
-  seenBy(cursor: string | undefined): number {
-    const position = cursor === undefined ? undefined : parseCursor(cursor);
+  /** Up to which offset somebody with a good cursor has seen everything, here or in another process. */
+  seenBy(cursor: string): number {
+    const position = parseCursor(cursor);
     return position?.epoch === this.#epoch ? Math.max(position.offset, this.#offset) : this.#offset;
   }
 

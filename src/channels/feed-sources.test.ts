@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { silentLogger } from "../core/logger.ts";
 import { MemoryLayer } from "../layers/index.ts";
+import type { FeedEvent } from "../protocol/index.ts";
 import { FeedSource, type Follower } from "./feed-source.ts";
 import { FeedSources } from "./feed-sources.ts";
 import { feed } from "./feed.ts";
@@ -81,6 +82,57 @@ describe("FeedSource", () => {
     await following;
     expect(heard).toEqual(["state", { type: "added", n: 1 }]);
     source.stop();
+  });
+
+  test("answers a cursor of the future with the state and where it is now", async () => {
+    const params = { id: "1" };
+    const source = new FeedSource({
+      ...options,
+      layer: memory,
+      definition: item,
+      params,
+      onStop() {},
+    });
+    const { cursor } = source.pageSince(undefined, []);
+    const forged = cursor.replace(/\d+$/, "99999");
+    const events: FeedEvent[] = [];
+    await source.follow({ ...nobody, deliver: (event) => events.push(event) }, forged);
+    expect(events).toEqual([{ cursor, data: "1", reset: { reason: "epoch-changed" } }]);
+    expect(source.pageSince(forged, events)).toEqual({ cursor, events, end: false });
+    source.stop();
+  });
+
+  test("fails, and logs why, when its state or an event is nothing that JSON can say", async () => {
+    const nothing = feed({ path: "/nothing", snapshot: () => undefined });
+    const strange = feed({
+      path: "/strange",
+      async *events() {
+        yield { data: () => {} };
+      },
+    });
+    for (const [definition, type] of [
+      [nothing, "undefined"],
+      [strange, "function"],
+    ] as const) {
+      const logged: unknown[] = [];
+      const logger = { ...silentLogger, error: (fields: unknown) => logged.push(fields) };
+      const ended = Promise.withResolvers<Error | undefined>();
+      const follower: Follower = { deliver() {}, end: ended.resolve };
+      const source = new FeedSource({
+        ...options,
+        logger,
+        layer: memory,
+        definition,
+        params: {},
+        onStop() {},
+      });
+      source.follow(follower).catch(ended.resolve);
+      expect(await ended.promise).toMatchObject({
+        code: "FEED_FAILED",
+        cause: { code: "APP_INVALID_DEFINITION", message: expect.stringContaining(type) },
+      });
+      expect(logged).toHaveLength(1);
+    }
   });
 
   test("leaves its group when it is stopped while it joins", async () => {

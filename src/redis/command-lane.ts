@@ -21,6 +21,23 @@ export interface CommandLaneOptions {
   readonly onTrouble?: ((error: Error) => void) | undefined;
 }
 
+/** A command that waits for the link, or for its reply. */
+interface Pending {
+  readonly bytes: number;
+  readonly run: (link: RedisLink) => void;
+  readonly reject: (error: Error) => void;
+  /** Whether it says itself how long it may take. */
+  readonly hasLimit: boolean;
+  /** How to hear no more of its signal. */
+  readonly leave: (() => void) | undefined;
+  /** When it fails, by `performance.now`. */
+  deadline: number;
+  /** What it was sent on, and when. */
+  link: RedisLink | undefined;
+  sentAt: number;
+  place: number;
+}
+
 /**
  * Runs commands over a link that is made anew after it broke.
  *
@@ -35,7 +52,9 @@ export class CommandLane implements RedisConnection {
   readonly #probe: (link: RedisLink) => Promise<unknown>;
   readonly #onTrouble: ((error: Error) => void) | undefined;
   /** Those that wait for the link, in their order. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Pending>();
+  /** Those that wait for the link or a reply. */
+  readonly #pending = new Roster<Pending>();
   #link: RedisLink | undefined;
   #isConnecting = false;
   #failures = 0;
@@ -44,10 +63,11 @@ export class CommandLane implements RedisConnection {
   #ping: NodeJS.Timeout | undefined;
   /** When something came of a command last. */
   #heardAt = 0;
-  #pendingCount = 0;
   #pendingBytes = 0;
+  /** Looks for commands that have waited for too long, at the first time when there may be one. */
+  #watch: NodeJS.Timeout | undefined;
+  #watchAt = Infinity;
   #isClosed = false;
-  readonly #closing = new Roster<(error: Error) => void>();
 
   constructor({ dial, bounds, isBlocking = false, probe = ping, onTrouble }: CommandLaneOptions) {
     this.#dial = dial;
@@ -57,86 +77,123 @@ export class CommandLane implements RedisConnection {
     this.#onTrouble = onTrouble;
   }
 
-  async command(
-    args: readonly RedisArgument[],
-    options?: RedisCommandOptions,
-  ): Promise<RedisReply> {
-    return await this.run((link) => link.command(args), sizeOf(args), options);
+  command(args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply> {
+    return this.run((link) => link.command(args), sizeOf(args), options);
   }
 
   /** Runs a task on the link; `bytes` is what it will write. */
-  async run<T>(
+  run<T>(
     task: LaneTask<T>,
     bytes: number,
     { signal, timeoutMs }: RedisCommandOptions = {},
   ): Promise<T> {
-    signal?.throwIfAborted();
-    this.#assertRoom(bytes);
-    this.#pendingCount++;
-    this.#pendingBytes += bytes;
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    let isWaiting = true;
-    let link: RedisLink | undefined;
-    let sentAt = 0;
-    const release = (): void => {
-      this.#pendingCount--;
-      this.#pendingBytes -= bytes;
-    };
-    const fail = (error: Error): void => {
-      if (isWaiting && this.#waiting.delete(start)) release();
-      reject(error);
-    };
-    const onTimeout = (): void => {
-      fail(this.#timeoutError(!isWaiting));
-      if (link) this.#suspect(link, sentAt);
-    };
-    const timer = setTimeout(onTimeout, timeoutMs ?? this.#bounds.commandTimeoutMs);
-    const onAbort = (): void => fail(toError(signal?.reason));
-    const start = (): void => {
-      isWaiting = false;
-      if (this.#isBlocking && timeoutMs === undefined) clearTimeout(timer);
-      const used = this.#link;
-      if (!used) return fail(this.#unavailable());
-      link = used;
-      sentAt = performance.now();
-      task(used)
-        .then(resolve, (error: unknown) => {
-          if (error instanceof RedisRefusal && error.is("READONLY")) this.#cut(used, error);
-          reject(toError(error));
-        })
-        .finally(() => {
-          this.#heardAt = performance.now();
-          release();
-        });
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const place = this.#closing.add(fail);
-    try {
-      if (this.#link && this.#waiting.size === 0) start();
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.#assertRoom(bytes);
+      const onAbort = (): void => this.#giveUp(pending, toError(signal?.reason));
+      const pending: Pending = {
+        bytes,
+        run: (link) => {
+          task(link).then(
+            (result) => {
+              this.#hear(pending);
+              resolve(result);
+            },
+            (error: unknown) => this.#refuse(pending, toError(error)),
+          );
+        },
+        reject,
+        hasLimit: timeoutMs !== undefined,
+        leave: signal && (() => signal.removeEventListener("abort", onAbort)),
+        deadline: performance.now() + (timeoutMs ?? this.#bounds.commandTimeoutMs),
+        link: undefined,
+        sentAt: 0,
+        place: -1,
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      pending.place = this.#pending.add(pending);
+      this.#pendingBytes += bytes;
+      this.#watchFrom(pending.deadline);
+      if (this.#link && this.#waiting.size === 0) this.#start(pending, this.#link);
       else {
-        this.#waiting.add(start);
+        this.#waiting.add(pending);
         this.#connect();
       }
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#closing.remove(place);
-      signal?.removeEventListener("abort", onAbort);
-    }
+    });
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#watch);
     clearInterval(this.#ping);
     const link = this.#link;
     this.#link = undefined;
-    for (const fail of this.#closing) fail(this.#unavailable());
+    for (const pending of this.#pending) this.#giveUp(pending, this.#unavailable());
     link?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #start(pending: Pending, link: RedisLink): void {
+    pending.link = link;
+    pending.sentAt = performance.now();
+    if (this.#isBlocking && !pending.hasLimit) pending.deadline = Infinity;
+    pending.run(link);
+  }
+
+  #refuse(pending: Pending, error: Error): void {
+    const { link } = pending;
+    if (link && error instanceof RedisRefusal && error.is("READONLY")) this.#cut(link, error);
+    this.#hear(pending);
+    pending.reject(error);
+  }
+
+  /** Something came of it. */
+  #hear(pending: Pending): void {
+    this.#heardAt = performance.now();
+    this.#release(pending);
+  }
+
+  #release(pending: Pending): void {
+    this.#pending.remove(pending.place);
+    this.#pendingBytes -= pending.bytes;
+    pending.leave?.();
+  }
+
+  /** It is waited for no longer; what was sent counts until something comes of it. */
+  #giveUp(pending: Pending, error: Error): void {
+    if (this.#waiting.delete(pending)) this.#release(pending);
+    pending.deadline = Infinity;
+    pending.reject(error);
+  }
+
+  /** One timer for all: most commands are answered long before. */
+  #watchFrom(deadline: number): void {
+    if (deadline >= this.#watchAt) return;
+    clearTimeout(this.#watch);
+    this.#watchAt = deadline;
+    this.#watch = setTimeout(() => this.#expire(), deadline - performance.now());
+    // The connection, or the wait for it, keeps the process alive.
+    this.#watch.unref();
+  }
+
+  #expire(): void {
+    this.#watchAt = Infinity;
+    const now = performance.now();
+    let next = Infinity;
+    for (const pending of this.#pending) {
+      const { deadline, link, sentAt } = pending;
+      if (deadline > now) {
+        next = Math.min(next, deadline);
+        continue;
+      }
+      this.#giveUp(pending, this.#timeoutError(link !== undefined));
+      if (link) this.#suspect(link, sentAt);
+    }
+    this.#watchFrom(next);
   }
 
   #connect(): void {
@@ -171,9 +228,9 @@ export class CommandLane implements RedisConnection {
       this.#ping = setInterval(() => this.#check(link), this.#bounds.pingIntervalMs);
       this.#ping.unref();
     }
-    for (const start of this.#waiting) {
-      this.#waiting.delete(start);
-      start();
+    for (const pending of this.#waiting) {
+      this.#waiting.delete(pending);
+      this.#start(pending, link);
     }
   }
 
@@ -213,10 +270,10 @@ export class CommandLane implements RedisConnection {
   #assertRoom(bytes: number): void {
     if (this.#isClosed) throw this.#unavailable();
     const { maxPendingCommands, maxPendingBytes } = this.#bounds;
-    if (this.#pendingCount >= maxPendingCommands) {
+    if (this.#pending.size >= maxPendingCommands) {
       throw new RedisUnavailable(`${maxPendingCommands} commands wait for Redis already`);
     }
-    if (this.#pendingCount > 0 && this.#pendingBytes + bytes > maxPendingBytes) {
+    if (this.#pending.size > 0 && this.#pendingBytes + bytes > maxPendingBytes) {
       throw new RedisUnavailable(`${maxPendingBytes} bytes of commands wait for Redis already`);
     }
   }

@@ -48,11 +48,8 @@ export class ServerRedis implements Redis {
     });
   }
 
-  async command(
-    args: readonly RedisArgument[],
-    options?: RedisCommandOptions,
-  ): Promise<RedisReply> {
-    return await this.#lane.command(args, options);
+  command(args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply> {
+    return this.#lane.command(args, options);
   }
 
   async transaction(

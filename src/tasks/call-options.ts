@@ -61,11 +61,13 @@ const DESTINATION = ["queue", "exchange", "routingKey"] as const;
  */
 export function withDefaults<T extends CallOptions>(options: T, defaults: CallOptions): T;
 export function withDefaults(options: CallOptions, defaults: CallOptions): CallOptions {
+  const entries = Object.entries(options);
+  if (entries.length === 0) return defaults;
   const merged: Record<string, unknown> = { ...defaults };
   if (options.queue !== undefined || options.exchange !== undefined) {
     for (const name of DESTINATION) delete merged[name];
   }
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of entries) {
     if (value !== undefined) merged[name] = value;
   }
   return merged;

@@ -37,8 +37,8 @@ export function writeEnvelope(
     "content-type": message.contentType,
     headers: isRedelivered && isRecord(headers) ? { ...headers, redelivered: true } : headers,
     properties: {
-      priority: 0,
       ...writeProperties(message.properties),
+      priority: message.properties.priority ?? 0,
       delivery_info: {
         exchange: "",
         routing_key: queue,

@@ -19,10 +19,10 @@ export function readProperties(stored: unknown): MessageProperties {
   };
 }
 
-/** Writes properties as brokers store them; those that are absent are left out. */
+/** Writes properties as brokers store them; those that are absent are `undefined`, which JSON leaves out. */
 export function writeProperties(properties: MessageProperties): Readonly<Record<string, unknown>> {
   const { correlationId, replyTo, deliveryMode, priority, expiration, others } = properties;
-  const fields = {
+  return {
     correlation_id: correlationId,
     reply_to: replyTo,
     ...others,
@@ -30,7 +30,6 @@ export function writeProperties(properties: MessageProperties): Readonly<Record<
     expiration,
     priority,
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, field]) => field !== undefined));
 }
 
 function isInteger(value: unknown): value is number {

@@ -95,10 +95,7 @@ export class CommandLane implements RedisConnection {
         bytes,
         run: (link) => {
           task(link).then(
-            (result) => {
-              this.#hear(pending);
-              resolve(result);
-            },
+            (result) => resolve(this.#hear(pending, result)),
             (error: unknown) => this.#refuse(pending, toError(error)),
           );
         },
@@ -147,14 +144,14 @@ export class CommandLane implements RedisConnection {
   #refuse(pending: Pending, error: Error): void {
     const { link } = pending;
     if (link && error instanceof RedisRefusal && error.is("READONLY")) this.#cut(link, error);
-    this.#hear(pending);
-    pending.reject(error);
+    pending.reject(this.#hear(pending, error));
   }
 
-  /** Something came of it. */
-  #hear(pending: Pending): void {
+  /** Something came of it, which is returned. */
+  #hear<T>(pending: Pending, outcome: T): T {
     this.#heardAt = performance.now();
     this.#release(pending);
+    return outcome;
   }
 
   #release(pending: Pending): void {

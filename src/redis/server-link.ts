@@ -1,4 +1,4 @@
-import { connect, isIP, type Socket } from "node:net";
+import { connect, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { BoundedQueue } from "../core/bounded-queue.ts";
@@ -17,6 +17,8 @@ import { ReplyReader } from "./reply-reader.ts";
 
 /** After this long without a byte the kernel asks whether the other side is there. */
 const KEEP_ALIVE_DELAY_MS = 5_000;
+/** The most that is read at once. */
+const READ_BYTES = 65_536;
 
 /** How to open one connection. */
 export interface LinkTarget {
@@ -31,7 +33,7 @@ export interface LinkTarget {
 /** Opens a connection to a server. */
 export async function dialLink(target: LinkTarget, events: RedisLinkEvents): Promise<RedisLink> {
   const { address, username, password, database = 0, connectTimeoutMs } = target;
-  const link = new ServerLink(openSocket(target), events);
+  const link = new ServerLink(target, events);
   const giveUp = (): void => link.fail(new Error(`no answer within ${connectTimeoutMs} ms`));
   const slow = setTimeout(giveUp, connectTimeoutMs);
   const greeting: string[][] = [];
@@ -81,13 +83,12 @@ class ServerLink implements RedisLink {
   /** Why it broke. */
   failure: Error | undefined;
 
-  constructor(socket: Socket, events: RedisLinkEvents) {
-    this.#socket = socket;
+  constructor(target: LinkTarget, events: RedisLinkEvents) {
     this.#events = events;
     this.#reader = new ReplyReader((reply) => this.#onReply(reply));
-    socket.on("data", (piece: Buffer) => this.#read(piece));
-    socket.on("error", (error) => this.fail(error));
-    socket.on("close", () => this.fail(new Error("the connection was closed")));
+    this.#socket = openSocket(target, (piece) => this.#read(piece));
+    this.#socket.on("error", (error) => this.fail(error));
+    this.#socket.on("close", () => this.fail(new Error("the connection was closed")));
   }
 
   open(): void {
@@ -214,11 +215,20 @@ class ServerLink implements RedisLink {
 
 const NOTHING = Buffer.alloc(0);
 
-function openSocket({ address, tls }: LinkTarget): Socket {
+function openSocket({ address, tls }: LinkTarget, onPiece: (piece: Buffer) => void): Socket {
   const socket = tls
-    ? connectTls({ ...address, ...nameOf(address), ...definedOf(tls) })
-    : connect(address);
+    ? connectTls({ ...address, ...nameOf(address), ...definedOf(tls) }).on("data", onPiece)
+    : connect({ ...address, onread: readInto(Buffer.allocUnsafe(READ_BYTES), onPiece) });
   return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+}
+
+/** Reads into one memory: to make another for each read takes longer than to copy what has come. */
+function readInto(buffer: Buffer, onPiece: (piece: Buffer) => void): OnReadOpts {
+  const callback = (length: number): boolean => {
+    onPiece(Buffer.from(buffer.subarray(0, length)));
+    return true;
+  };
+  return { buffer, callback };
 }
 
 /** Servers behind one address tell by the name which of them is meant. An address is none. */

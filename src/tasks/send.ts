@@ -30,11 +30,11 @@ export async function sendPrepared(
   prepared: PreparedCall,
 ): Promise<PreparedCall> {
   const { id, unique } = prepared;
-  const send = (): Promise<void> => sendAnyway(runtime, prepared);
   if (!unique) {
-    await send();
+    await sendAnyway(runtime, prepared);
     return prepared;
   }
+  const send = (): Promise<void> => sendAnyway(runtime, prepared);
   return { ...prepared, id: await sendUnique(runtime, { id, unique, send }) };
 }
 
@@ -48,18 +48,15 @@ async function sendAnyway(runtime: TaskRuntime, prepared: PreparedCall): Promise
   const isNew = await retryPublish({
     publish: async (failures) => {
       if (results.replies) await results.replies.open();
-      return await (failures === 0 ? publish(broker, first) : publishAgain(broker, prepared));
+      if (failures === 0) return await publish(broker, first);
+      // What the broker has of an id of ours by now came from a try before.
+      return (await publish(broker, asRepeated(prepared))) || !hasOwnId;
     },
     retry,
     signal,
   });
   if (!isNew) throw takenId(id, "waits or runs");
   findCurrentTask()?.noteChild?.(id);
-}
-
-/** What the broker has of an id of ours by now came from a try before. */
-async function publishAgain(broker: Broker, prepared: PreparedCall): Promise<boolean> {
-  return (await publish(broker, asRepeated(prepared))) || !prepared.hasOwnId;
 }
 
 function asRepeated(prepared: PreparedCall): PreparedCall {

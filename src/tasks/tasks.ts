@@ -303,7 +303,7 @@ export class Tasks implements AsyncDisposable {
       options: SendOptions = NO_OPTIONS,
     ): Promise<AsyncResult> => {
       if (definition.checkArguments) await definition.checkArguments(args);
-      return this.#send({ task: name, args, options });
+      return this.#toResult(await sendCall(this.#runtime, { task: name, args, options }));
     };
     const applyMany = async (
       calls: readonly (readonly unknown[])[],

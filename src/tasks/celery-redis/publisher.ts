@@ -57,12 +57,10 @@ export class Publisher {
     const [first] = batch;
     if (!first) return;
     try {
-      await this.#redis.run((redis) =>
-        Promise.all([
-          this.declare(first.queue),
-          redis.command(["LPUSH", first.key, ...batch.map(({ text }) => text)]),
-        ]),
-      );
+      const push = ["LPUSH", first.key, ...batch.map(({ text }) => text)];
+      const declared = this.#declared.has(first.queue) ? undefined : this.declare(first.queue);
+      const pushed = this.#redis.run((redis) => redis.command(push));
+      await (declared ? Promise.all([declared, pushed]) : pushed);
       for (const { resolve } of batch) resolve();
     } catch (error) {
       // A Redis that comes back may be an empty one.

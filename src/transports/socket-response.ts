@@ -61,15 +61,20 @@ export class SocketResponse implements ConsumerResponse {
     this.#isBegun = true;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(data: Uint8Array | string, encoding: "latin1" | "utf8" = "utf8"): boolean {
     const head = this.#head;
-    if (!head) return this.#socket.write(bytes);
+    if (!head) {
+      return typeof data === "string"
+        ? this.#socket.write(data, encoding)
+        : this.#socket.write(data);
+    }
     this.#head = undefined;
-    return this.#socket.write(Buffer.concat([head, bytes]));
+    const first = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    return this.#socket.write(Buffer.concat([head, first]));
   }
 
   end(text = ""): void {
-    if (this.#head || text !== "") this.write(Buffer.from(text));
+    if (this.#head || text !== "") this.write(text);
     // Nobody else would close the half that a client leaves open.
     this.#socket.once("finish", destroyItself);
     this.#socket.end();

@@ -10,6 +10,13 @@ export interface ConnectionHello {
   readonly reset?: { readonly reason: LossReason } | undefined;
 }
 
+/** A payload as a stream writes it. */
+export interface PayloadText {
+  readonly text: string;
+  /** All ASCII, as most are: in Latin-1 it is the same bytes, and needs no conversion. */
+  readonly isAscii: boolean;
+}
+
 /** How a kind of stream writes what a consumer sends. */
 export interface ConnectionFormat {
   readonly contentType: string;
@@ -20,9 +27,9 @@ export interface ConnectionFormat {
   hello(hello: ConnectionHello): Uint8Array;
   /** What stands before a frame's payload, all in ASCII. */
   before(cursor: string): string;
-  /** A payload: the same bytes for every connection. */
-  payload(payload: Payload): Uint8Array;
-  close(cursor: string, close: ConnectionClose): Uint8Array;
+  /** A payload: the same text for every connection. */
+  payload(payload: Payload): PayloadText;
+  close(cursor: string, close: ConnectionClose): string;
   /** Tells the client after how many milliseconds to come back, if that can be said. */
   retry(retryMs: number): Uint8Array | undefined;
 }
@@ -48,7 +55,7 @@ export const sseFormat: ConnectionFormat = {
   close: (cursor, close) => {
     const { retryMs } = close;
     const fields = { event: "close", id: cursor, retryMs, data: JSON.stringify(close) };
-    return Buffer.from(formatSseEvent(fields));
+    return formatSseEvent(fields);
   },
   retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
 };
@@ -61,8 +68,7 @@ export const ndjsonFormat: ConnectionFormat = {
   hello: (hello) => Buffer.from(formatNdjson(hello)),
   before: (cursor) => `{"cursor":"${cursor}"`,
   payload: oncePerPayload((payload) => `${toField(payload)}}\n`),
-  close: (cursor, close) =>
-    Buffer.from(formatNdjson(cursor === "" ? { close } : { cursor, close })),
+  close: (cursor, close) => formatNdjson(cursor === "" ? { close } : { cursor, close }),
   retry: () => undefined,
 };
 
@@ -86,11 +92,15 @@ function toBase64(bytes: Uint8Array): string {
 }
 
 /** The members of a group are sent the very same payloads, several of them in one tick. */
-function oncePerPayload(encode: (payload: Payload) => string): (payload: Payload) => Uint8Array {
-  const encoded = new WeakMap<Payload, Uint8Array>();
+function oncePerPayload(encode: (payload: Payload) => string): (payload: Payload) => PayloadText {
+  const encoded = new WeakMap<Payload, PayloadText>();
   return (payload) => {
-    let bytes = encoded.get(payload);
-    if (!bytes) encoded.set(payload, (bytes = Buffer.from(encode(payload))));
-    return bytes;
+    let known = encoded.get(payload);
+    if (!known) {
+      const text = encode(payload);
+      known = { text, isAscii: Buffer.byteLength(text) === text.length };
+      encoded.set(payload, known);
+    }
+    return known;
   };
 }

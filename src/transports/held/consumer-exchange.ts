@@ -22,6 +22,8 @@ import type { Frame } from "./frame-log.ts";
 export interface ConsumerResponse extends FeedResponse {
   /** Whether it holds as much as it likes; `drain` says that it is empty again. */
   readonly writableNeedDrain: boolean;
+  write(bytes: Uint8Array): unknown;
+  write(text: string, encoding: "latin1" | "utf8"): unknown;
   once(event: "close" | "drain", listener: () => void): unknown;
   off(event: "close" | "drain", listener: () => void): unknown;
 }

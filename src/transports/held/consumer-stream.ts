@@ -97,14 +97,19 @@ class ConsumerStream implements OpenConnection {
     return false;
   };
 
+  /** One text for all: pieces that differ for each connection are put together best by the engine. */
   #write(frames: readonly Frame[], close: ConnectionClose | undefined): boolean {
-    const parts = frames.map((frame) =>
-      join(this.#format.before(this.#reading.pass(frame)), this.#format.payload(frame.payload)),
-    );
-    if (close) parts.push(this.#format.close(this.#reading.cursorAfter(close), close));
-    const [first] = parts;
-    if (first && !isGone(this.#response)) {
-      this.#response.write(parts.length === 1 ? first : Buffer.concat(parts));
+    const format = this.#format;
+    let text = "";
+    let isAscii = close === undefined;
+    for (const frame of frames) {
+      const payload = format.payload(frame.payload);
+      text += format.before(this.#reading.pass(frame)) + payload.text;
+      isAscii &&= payload.isAscii;
+    }
+    if (close) text += format.close(this.#reading.cursorAfter(close), close);
+    if (text !== "" && !isGone(this.#response)) {
+      this.#response.write(text, isAscii ? "latin1" : "utf8");
     }
     return close === undefined;
   }
@@ -118,11 +123,4 @@ class ConsumerStream implements OpenConnection {
     this.#response.end();
     this.#onOver?.();
   };
-}
-
-function join(before: string, payload: Uint8Array): Uint8Array {
-  const bytes = Buffer.allocUnsafe(before.length + payload.length);
-  bytes.write(before, "latin1");
-  bytes.set(payload, before.length);
-  return bytes;
 }

@@ -52,7 +52,7 @@ describe("the frames of a connection", () => {
     time.now = 1_000;
     log.trim();
     expect(numbersAfter(log, 0)).toEqual([1, 2, 3]);
-    time.now = 1_001;
+    time.now = 1_100;
     log.trim();
     expect(numbersAfter(log, 0)).toBeUndefined();
     expect(numbersAfter(log, 2)).toEqual([3]);
@@ -103,5 +103,26 @@ describe("the frames of a connection", () => {
     for (const key of ["a", "b", "a", undefined, "b"]) log.push(payload(1), { key });
     expect(numbersAfter(log, 0)).toEqual([1, 4, 5, 6]);
     expect(time.dropped).toBe(2);
+  });
+
+  test("are what they were after thousands have come and gone", () => {
+    const { log, time } = makeLog();
+    for (let n = 1; n <= 5_000; n++) {
+      time.now = n;
+      expect(log.push({ text: `${n}` }, { positions: `${n}` })).toBe(true);
+      if (n % 7 === 0) log.readAfter(n - 7);
+      if (n % 50 === 0) log.acknowledge(n - 20);
+      if (n % 130 === 0) log.trim();
+    }
+    expect(numbersAfter(log, 4_979)).toBeUndefined();
+    expect(log.readAfter(4_998)).toEqual([
+      { sequence: 4_999, payload: { text: "4999" }, positions: "4999" },
+      { sequence: 5_000, payload: { text: "5000" }, positions: "5000" },
+    ]);
+    expect(numbersAfter(log, 4_980)).toHaveLength(20);
+    log.clear();
+    // All that is kept counts, and nothing else.
+    for (let n = 0; n < 9; n++) expect(log.push(payload(1_000))).toBe(true);
+    expect(log.push(payload(1_000))).toBe(false);
   });
 });

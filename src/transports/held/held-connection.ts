@@ -235,7 +235,9 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   send(payload: Payload, positions?: string): void {
     if (this.#phase !== "open") return;
-    if (!this.#log.push(payload, { key: this.#keyOf?.(payload), positions })) {
+    const key = this.#keyOf?.(payload);
+    const isPlain = key === undefined && positions === undefined;
+    if (!this.#log.push(payload, isPlain ? undefined : { key, positions })) {
       this.#options.losses.tooSlow += 1;
       this.#log.clear();
       this.#hangUp({ code: SLOW_CONSUMER, reason: "too slow" });

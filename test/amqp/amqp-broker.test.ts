@@ -57,6 +57,23 @@ test("what its worker gives up comes again when it is told to, and counts as los
   expect(Date.now() - lostAt).toBeGreaterThanOrEqual(300);
 });
 
+test("what has come from a queue that is no longer asked for goes back to it", async () => {
+  await using broker = new AmqpBroker(server.url);
+  await using other = new AmqpBroker(server.url);
+  const queues = ["asked-a", "asked-b"];
+  for (const queue of queues) await broker.publish(queue, message(queue));
+  const [first] = await broker.take({ queues, limit: 1, leaseMs: 10_000 });
+  const kept = first?.queue ?? "";
+  const left = queues.filter((queue) => queue !== kept);
+  let delivery: Delivery | undefined;
+  await eventually(async () => {
+    await broker.take({ queues: [kept], limit: 1, leaseMs: 10_000 });
+    [delivery] = await other.take({ queues: left, limit: 1, leaseMs: 10_000 });
+    return delivery;
+  });
+  expect(delivery).toMatchObject({ id: left[0], runs: 1, lostLeases: 0 });
+});
+
 test("the first delayed message ever comes in its time, too, although its queues are made first", async () => {
   await using broker = new AmqpBroker(server.url);
   const startedAt = Date.now();

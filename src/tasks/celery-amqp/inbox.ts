@@ -115,8 +115,7 @@ export class Inbox implements AsyncDisposable {
       // The channel has ended, and with it all that came over it.
     }
     this.#consumers.clear();
-    const arrivals = [...this.#waiting.values()].flatMap((waiting) => waiting.splice(0));
-    await Promise.all(arrivals.map((arrival) => this.#options.giveBack(arrival)));
+    await this.#keepOnly([]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -146,6 +145,14 @@ export class Inbox implements AsyncDisposable {
       };
       this.#consumers.set(queue, await channel.consume(queue, hear, { onCancel }));
     }
+    await this.#keepOnly(queues);
+  }
+
+  /** Gives back what has come from other queues than these. */
+  async #keepOnly(queues: readonly string[]): Promise<void> {
+    const others = [...this.#waiting].filter(([queue]) => !queues.includes(queue));
+    const arrivals = others.flatMap(([, waiting]) => waiting.splice(0));
+    await Promise.all(arrivals.map((arrival) => this.#options.giveBack(arrival)));
   }
 
   async #openChannel(): Promise<AmqpChannel> {

@@ -185,6 +185,16 @@ export class CeleryCaller extends CeleryProcess {
     await this.#call("bind", binding.exchange, binding.kind, binding.key, binding.queue);
   }
 
+  /** Listens to a `Broadcast`, as a worker may. */
+  async listen(name: string): Promise<void> {
+    await this.#call("listen", name);
+  }
+
+  /** The next task that came to who listens. */
+  async heard(timeoutSeconds = 5): Promise<unknown> {
+    return await this.#call("heard", timeoutSeconds);
+  }
+
   /** Restores all that anybody has taken, as a worker does when it was an hour ago. */
   async sweep(): Promise<void> {
     await this.#call("sweep");

@@ -3,15 +3,25 @@
 import io
 import json
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from datetime import datetime, timedelta, timezone
 
 from celery.bin.celery import celery
 from celery.result import AsyncResult, GroupResult
-from kombu import Exchange, Queue
+from kombu import Consumer, Exchange, Queue
+from kombu.common import Broadcast
 
 from celery_app import app
 from celery_canvas import known, start, start_saved
+
+
+listening = app.connection_for_read()
+heard = []
+
+
+def hear(body, message):
+    heard.append({"body": body, "task": message.headers["task"], "found": message.delivery_info["exchange"]})
+    message.ack()
 
 
 def call(op, *args):
@@ -47,6 +57,17 @@ def call(op, *args):
             priorities = app.conf.task_queue_max_priority
             Queue(queue, Exchange(exchange, kind), key, max_priority=priorities)(connection.default_channel).declare()
         return None
+    if op == "listen":
+        # As a worker does whose `task_queues` have a `Broadcast`; drained once, it has subscribed.
+        consumer = Consumer(listening.default_channel, [Broadcast(args[0], routing_key="celery")], callbacks=[hear])
+        consumer.consume()
+        with suppress(OSError):
+            listening.drain_events(timeout=0.2)
+        return None
+    if op == "heard":
+        while not heard:
+            listening.drain_events(timeout=args[0])
+        return heard.pop()
     if op == "sweep":
         # What a worker does every hundred seconds, with an hour that is over at once.
         with app.connection_for_read() as connection:

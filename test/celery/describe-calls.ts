@@ -62,6 +62,21 @@ export function describeCalls(findSite: () => CallSite): void {
       expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: [routingKey], kwargs: {} });
     });
 
+    test("reaches who listens to a Broadcast in Python, and is refused when nobody does", async () => {
+      const { tasks, caller } = findSite();
+      const address = { exchange: "news", routingKey: "celery" };
+      const early = tasks.sendTask("py.echo", ["early"], address);
+      await expect(early).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
+      await caller.listen("news");
+      await tasks.sendTask("py.echo", ["now"], address);
+      const embed = { callbacks: null, errbacks: null, chain: null, chord: null };
+      expect(await caller.heard()).toEqual({
+        task: "py.echo",
+        body: [["now"], {}, embed],
+        found: "news",
+      });
+    });
+
     test("is refused when an exchange finds no queue, and nothing is sent", async () => {
       const { tasks, caller } = findSite();
       await caller.bind({ exchange: "found", kind: "topic", key: "video.*", queue: "python" });

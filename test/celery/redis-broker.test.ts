@@ -58,6 +58,15 @@ describe("a broker in Redis", () => {
     expect(String(members)).toBe("mail\u0006\u0016\u0006\u0016mail");
   });
 
+  test("sends nothing to the queue of a Broadcast, which nobody reads", async () => {
+    await using tasks = createTasks({ broker: server.url, results: server.url });
+    const binding = "celery\u0006\u0016\u0006\u0016bcast.of-who-has-gone";
+    await redis.command(["SADD", "_kombu.binding.news", binding]);
+    const sending = tasks.sendTask("t", [], { exchange: "news", routingKey: "celery" });
+    await expect(sending).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
+    expect(await redis.command(["EXISTS", "bcast.of-who-has-gone"])).toBe(0);
+  });
+
   test("takes the lists of priorities in their order", async () => {
     await using broker = new RedisBroker(server.url);
     const { length } = [9, 3, 0, 6];

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { readPythonJson } from "../../core/read-python-json.ts";
+import type { ExchangeAddress } from "../brokers/broker.ts";
 import { isRecord } from "../message/is-record.ts";
 import { JsonRefusal } from "../message/json-text.ts";
 import { readMarks, UNTAKEN, writeMarks, type MessageMarks } from "../message/message-marks.ts";
@@ -29,6 +30,19 @@ export function writeEnvelope(
   message: EncodedMessage,
   marks: MessageMarks = UNTAKEN,
 ): string {
+  return write({ exchange: "", routingKey: queue }, message, marks);
+}
+
+/** Writes a message to all who listen to an exchange. */
+export function writeBroadcast(address: ExchangeAddress, message: EncodedMessage): string {
+  return write(address, message, UNTAKEN);
+}
+
+function write(
+  { exchange, routingKey }: ExchangeAddress,
+  message: EncodedMessage,
+  marks: MessageMarks,
+): string {
   const isRedelivered = marks.runs > 0 && marks.dueAt === null;
   const { headers, body } = message;
   const envelope = {
@@ -40,8 +54,8 @@ export function writeEnvelope(
       ...writeProperties(message.properties),
       priority: message.properties.priority ?? 0,
       delivery_info: {
-        exchange: "",
-        routing_key: queue,
+        exchange,
+        routing_key: routingKey,
         redelivered: isRedelivered || undefined,
       },
       body_encoding: "base64",

@@ -42,7 +42,7 @@ describe("a call of ours on RabbitMQ", () => {
     for (const [name, argument, priority] of calls) {
       sent.push(await tasks.sendTask(name, [argument], { queue: "python", priority }));
     }
-    const [, , low, high] = await Promise.all(sent.map((call) => call.get({ timeoutMs: 15_000 })));
+    const [, , low, high] = await Promise.all(sent.map((call) => call.get({ timeoutMs: 30_000 })));
     expect(Number(high)).toBeLessThan(Number(low));
   });
 });

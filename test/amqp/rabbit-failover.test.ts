@@ -28,7 +28,7 @@ test("speaks TLS with a server whose authority it is told to trust", async () =>
   const add = tasks.task("add", (x: number, y: number) => x + y);
   await using worker = tasks.createWorker();
   await worker.start();
-  expect(await (await add.delay(1, 2)).get({ timeoutMs: 10_000 })).toBe(3);
+  expect(await (await add.delay(1, 2)).get({ timeoutMs: 30_000 })).toBe(3);
 });
 
 test("says that it does not trust a server, in an error of who sends", async () => {
@@ -64,11 +64,11 @@ test("worker and sender go on with the next server of a list, and the rest waits
   await worker.start();
   await eventually(() => runs.size >= 10);
   const after = await Promise.all(numbers.map((n) => sender.sendTask("count", [n])));
-  const results = await Promise.all(after.map((sent) => sent.get({ timeoutMs: 10_000 })));
+  const results = await Promise.all(after.map((sent) => sent.get({ timeoutMs: 30_000 })));
   expect(results).toEqual(numbers);
 
   await Promise.all([first.start(), second.kill()]);
-  const rest = await Promise.all(before.map((sent) => sent.get({ timeoutMs: 20_000 })));
+  const rest = await Promise.all(before.map((sent) => sent.get({ timeoutMs: 30_000 })));
   expect(rest).toEqual(numbers);
   expect([...runs.values()].filter((times) => times > 1).length).toBeLessThanOrEqual(3);
   expect(await tasks.queues.count("celery")).toMatchObject({ waiting: 0 });
@@ -104,11 +104,11 @@ test("a server that hangs is noticed by its silence, and what it has handed out 
     code: "STORAGE_UNAVAILABLE",
   });
   // Three heartbeats, and what a busy machine adds.
-  expect(performance.now() - hangsAt).toBeLessThan(5_000);
+  expect(performance.now() - hangsAt).toBeLessThan(15_000);
   first.signal("SIGCONT");
   gate.resolve();
 
-  const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   expect(results).toEqual([ended, lost, waiting]);
   const records = await Promise.all(sent.map((result) => result.record()));
   expect(records.map((record) => record.runs)).toEqual([1, 2, 1]);
@@ -124,7 +124,7 @@ test("closing does not wait for a server that hangs", async () => {
   const add = tasks.task("add", (x: number, y: number) => x + y);
   const worker = tasks.createWorker();
   await worker.start();
-  expect(await (await add.delay(1, 2)).get({ timeoutMs: 10_000 })).toBe(3);
+  expect(await (await add.delay(1, 2)).get({ timeoutMs: 30_000 })).toBe(3);
   first.signal("SIGSTOP");
   const hangsAt = performance.now();
   await worker.stop();

@@ -34,7 +34,7 @@ test("each language runs what a killed worker of the other one had", async () =>
   await eventually(async () => (await countStarted([sent])) === 1);
   await ours.kill();
   const celery = await CeleryWorker.start(place, { acksLate: true });
-  expect(await sent.get({ timeoutMs: 15_000 })).toBe("python");
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe("python");
 
   await using caller = CeleryCaller.start(place);
   const id = await caller.send("py.slow", [60]);
@@ -57,7 +57,7 @@ test("a task that kills its worker again and again ends as a failure that says s
   tasks.task("shared.crash", () => "never runs");
   await using worker = tasks.createWorker({ maxDeliveries: 2 });
   await worker.start();
-  await expect(sent.get({ timeoutMs: 15_000 })).rejects.toMatchObject({
+  await expect(sent.get({ timeoutMs: 30_000 })).rejects.toMatchObject({
     code: "TASK_FAILED",
     cause: { type: "TASK_WORKER_LOST" },
   });

@@ -35,7 +35,7 @@ test("a result goes to the process that called, with what came before it, and to
   await using worker = workers.createWorker();
   await worker.start();
   const sent = await callers.sendTask("double", [21]);
-  expect(await sent.get({ timeoutMs: 10_000 })).toBe(42);
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe(42);
   expect(await sent.record()).toMatchObject({
     name: "double",
     state: "SUCCESS",
@@ -52,7 +52,7 @@ test("who calls and works in one process needs no detour", async () => {
   });
   await using worker = tasks.createWorker();
   await worker.start();
-  await expect((await fail.delay()).get({ timeoutMs: 10_000 })).rejects.toMatchObject({
+  await expect((await fail.delay()).get({ timeoutMs: 30_000 })).rejects.toMatchObject({
     code: "TASK_FAILED",
     cause: { type: "RangeError", message: "too far" },
   });

@@ -65,7 +65,7 @@ test("hooks follow, connect and clean up in a page under strict mode", async () 
   expect(server.server.connectionCount).toBe(3);
 
   await page.click("#toggle");
-  await expect.poll(() => connections.closed, { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => connections.closed).toBe(1);
   await page.click("#toggle");
   await shows("list", "open: first, second");
   expect(connections).toEqual({ opened: 2, closed: 1 });

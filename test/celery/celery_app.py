@@ -10,6 +10,8 @@ app.conf.update(
     accept_content=["json", "yaml"],
     broker_transport_options={"visibility_timeout": 3600, "global_keyprefix": os.environ.get("KEY_PREFIX", "")},
     worker_prefetch_multiplier=1,
+    # On a busy machine a new process of the pool needs longer than four seconds; given up, it takes its task with it.
+    worker_proc_alive_timeout=60,
     task_queue_max_priority=int(os.environ.get("MAX_PRIORITY", 0)) or None,
     task_acks_late=os.environ.get("ACKS_LATE") == "1",
 )

@@ -36,7 +36,7 @@ export function describeCalls(findSite: () => CallSite): void {
         groupId: "group",
         taskId: "all-options",
       });
-      expect(await sent.get({ timeoutMs: 15_000 })).toMatchObject({
+      expect(await sent.get({ timeoutMs: 30_000 })).toMatchObject({
         id: "all-options",
         timelimit: [300, 200],
         shadow: "pretty.name",
@@ -59,7 +59,7 @@ export function describeCalls(findSite: () => CallSite): void {
       const exchange = `exchange of ${key}`;
       await caller.bind({ exchange, kind, key, queue: "python" });
       const sent = await tasks.sendTask("py.echo", [routingKey], { exchange, routingKey });
-      expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: [routingKey], kwargs: {} });
+      expect(await sent.get({ timeoutMs: 30_000 })).toEqual({ args: [routingKey], kwargs: {} });
     });
 
     test("reaches who listens to a Broadcast in Python, and is refused when nobody does", async () => {

@@ -17,7 +17,7 @@ export function describeSharedQueue(findPlace: () => TaskPlace): void {
     await eventually(async () => (await countStarted(sent)) === 2);
     await first.kill();
     await using second = await OwnWorker.start(place);
-    const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+    const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
     const records = await Promise.all(sent.map((result) => result.record()));
     expect(new Set(pids)).toEqual(new Set([second.pid]));
     expect(records.filter(({ runs }) => runs === 2)).toHaveLength(2);
@@ -34,7 +34,7 @@ export function describeSharedQueue(findPlace: () => TaskPlace): void {
     );
     const pythonIds: string[] = [];
     for (let n = 0; n < 50; n++) pythonIds.push(await caller.send("shared.slow", [1]));
-    const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 20_000 })));
+    const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
     for (const id of pythonIds) results.push(await caller.get(id));
     expect(new Set(results)).toEqual(new Set(["python", ours.pid]));
     const records = await Promise.all(sent.map((result) => result.record()));

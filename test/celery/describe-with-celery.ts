@@ -104,12 +104,12 @@ export function describeWithCelery(place: string, start: () => Promise<CelerySit
       test("have a call and its result in common", async () => {
         const kwargs = { name: "é 🙂" };
         const sent = await tasks.sendTask("py.echo", UNICODE, { queue, kwargs });
-        expect(await sent.get({ timeoutMs: 15_000 })).toEqual({ args: UNICODE, kwargs });
+        expect(await sent.get({ timeoutMs: 30_000 })).toEqual({ args: UNICODE, kwargs });
       });
 
       test("have the kind and the text of an error in common", async () => {
         const sent = await tasks.sendTask("py.fail", ["é went wrong"], { queue });
-        await expect(sent.get({ timeoutMs: 15_000 })).rejects.toMatchObject({
+        await expect(sent.get({ timeoutMs: 30_000 })).rejects.toMatchObject({
           code: "TASK_FAILED",
           cause: { type: "ValueError", message: "é went wrong" },
         });
@@ -117,13 +117,13 @@ export function describeWithCelery(place: string, start: () => Promise<CelerySit
 
       test("have retries in common", async () => {
         const sent = await tasks.sendTask("py.flaky", [1], { queue });
-        expect(await sent.get({ timeoutMs: 15_000 })).toBe(1);
+        expect(await sent.get({ timeoutMs: 30_000 })).toBe(1);
       });
 
       test("wait for a countdown", async () => {
         const before = Date.now();
         const sent = await tasks.sendTask("py.echo", [1], { queue, countdownMs: 500 });
-        await sent.get({ timeoutMs: 15_000 });
+        await sent.get({ timeoutMs: 30_000 });
         expect(Date.now() - before).toBeGreaterThanOrEqual(500);
       });
 

@@ -145,7 +145,7 @@ describe("a broker in Redis", () => {
   test("wakes who waits for a result in another process, once it is stored", async () => {
     await using results = new RedisResults(server.url);
     await using caller = createTasks({ broker: "memory:", results: `${server.url}/0` });
-    const ended = caller.result("one").get({ timeoutMs: 10_000 });
+    const ended = caller.result("one").get({ timeoutMs: 30_000 });
     await eventually(async () => {
       const reply = await redis.command(["PUBSUB", "NUMSUB", "celery-task-meta-one"]);
       return Array.isArray(reply) && reply[1] === 1;

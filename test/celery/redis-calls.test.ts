@@ -33,7 +33,7 @@ describe("a call of ours on Redis", () => {
       queue: "python",
       serializer: "yaml",
     });
-    expect(await sent.get({ timeoutMs: 15_000 })).toBe(
+    expect(await sent.get({ timeoutMs: 30_000 })).toBe(
       "((['yes', '012', '2026-11-20', '1:30', '<<', 'é 🙂 \\x85\\u2028', ''], " +
         "[1180591620717411303424, 1e+21, 1.5e-07, -0.5, nan], " +
         "[datetime.datetime(1970, 1, 1, 0, 0, 0, 5000, tzinfo=datetime.timezone.utc), " +
@@ -44,7 +44,7 @@ describe("a call of ours on Redis", () => {
   test("is read by a Python task when it is compressed", async () => {
     const options = { queue: "python", compression: "gzip" } as const;
     const sent = await tasks.sendTask("py.echo", ["é".repeat(1_000)], options);
-    expect(await sent.get({ timeoutMs: 15_000 })).toEqual({
+    expect(await sent.get({ timeoutMs: 30_000 })).toEqual({
       args: ["é".repeat(1_000)],
       kwargs: {},
     });
@@ -56,7 +56,7 @@ describe("a call of ours on Redis", () => {
     const call = [new Date(5), new Decimal("1.10")];
     const sent = await plain.sendTask("py.repr", call, { queue: "python" });
     const repr = "(('1970-01-01T00:00:00.005Z', '1.10'), {})";
-    expect(await sent.get({ timeoutMs: 15_000 })).toBe(repr);
+    expect(await sent.get({ timeoutMs: 30_000 })).toBe(repr);
     plain.task("ts.date", () => call);
     await using worker = plain.createWorker({ queues: ["plain"] });
     await worker.start();
@@ -75,7 +75,7 @@ describe("a call of ours on Redis", () => {
         tasks.sendTask(name, [argument], { queue: "python", priority }),
       ),
     );
-    const [, low, high] = await Promise.all(order.map((sent) => sent.get({ timeoutMs: 15_000 })));
+    const [, low, high] = await Promise.all(order.map((sent) => sent.get({ timeoutMs: 30_000 })));
     expect(Number(high)).toBeLessThan(Number(low));
   });
 });

@@ -61,7 +61,7 @@ describe("a workflow of Python", () => {
     const id = await caller.savedGroup(["group", py(1, 1), ts(2, 2), ["chain", ts(3), py(3)]]);
     expect(await caller.group(id)).toEqual([2, 4, 6]);
     const group = await tasks.groupResult(id);
-    expect(await group?.get({ timeoutMs: 15_000 })).toEqual([2, 4, 6]);
+    expect(await group?.get({ timeoutMs: 30_000 })).toEqual([2, 4, 6]);
     expect(await group?.completedCount()).toBe(3);
   });
 
@@ -148,7 +148,7 @@ describe("a workflow of Python", () => {
     // Python looks at the header first.
     await expect(caller.get(id)).rejects.toThrow("ValueError: é");
     const message = expect.stringContaining(`Dependency bad-${task} raised`);
-    await expect(tasks.result(id).get({ timeoutMs: 15_000 })).rejects.toMatchObject({
+    await expect(tasks.result(id).get({ timeoutMs: 30_000 })).rejects.toMatchObject({
       cause: { type: "ChordError", message },
     });
     await eventually(() => seen.some(([failed]) => failed === id));
@@ -182,8 +182,8 @@ describe("a workflow of ours", () => {
     });
     const link = [chord, python("py.add", 5).set({ taskId: "py-callback" })];
     await tasks.sendTask("ts.add", [10], { link });
-    expect(await tasks.result("py-callback").get({ timeoutMs: 15_000 })).toBe(15);
-    expect(await tasks.result("py-body").get({ timeoutMs: 15_000 })).toEqual([[11, 12]]);
+    expect(await tasks.result("py-callback").get({ timeoutMs: 30_000 })).toBe(15);
+    expect(await tasks.result("py-body").get({ timeoutMs: 30_000 })).toEqual([[11, 12]]);
   });
 });
 
@@ -195,7 +195,7 @@ test("a task whose callback cannot be sent has not ended until it can", async ()
   await eventually(async () => Number(await redis.command(["HLEN", "unacked"])) === 1);
   expect((await sent.record()).finishedAt).toBeNull();
   await redis.command(["DEL", "blocked"]);
-  expect(await sent.get({ timeoutMs: 15_000 })).toBe("done");
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe("done");
   expect(await redis.command(["LLEN", "blocked"])).toBe(1);
   expect(blockedRuns).toBe(1);
 });
@@ -209,7 +209,7 @@ test("states of their own are the same in both languages", async () => {
   expect(await theirs.record()).toMatchObject({ custom: { meta: { done: 1 } } });
   await redis.command(["SET", "release", "1"]);
   release.resolve();
-  expect(await theirs.get({ timeoutMs: 15_000 })).toBeNull();
+  expect(await theirs.get({ timeoutMs: 30_000 })).toBeNull();
   expect(await caller.get(ours)).toBe("released");
 });
 

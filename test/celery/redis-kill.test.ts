@@ -52,7 +52,7 @@ test("a Python worker runs what ours had when none of ours is left", async () =>
   await caller.sweep();
   expect(await countTaken()).toBe(0);
   await using celery = await CeleryWorker.start(server.url);
-  expect(await sent.get({ timeoutMs: 15_000 })).toBe("python");
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe("python");
   expect(celery.child.exitCode).toBeNull();
 });
 
@@ -62,12 +62,12 @@ test("tasks go on after Redis has gone and come back, with nothing in it", async
   const add = tasks.task("add", (x: number, y: number) => x + y);
   await using worker = tasks.createWorker();
   await worker.start();
-  expect(await (await add.delay(1, 2)).get({ timeoutMs: 10_000 })).toBe(3);
+  expect(await (await add.delay(1, 2)).get({ timeoutMs: 30_000 })).toBe(3);
   await server2.kill();
   await expect(add.delay(1, 2)).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   await server2.start();
   const sent = await eventuallySent(() => add.delay(3, 4));
-  expect(await sent.get({ timeoutMs: 15_000 })).toBe(7);
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe(7);
   await using client = openRedis(server2.url);
   expect(await client.command(["SCARD", "_kombu.binding.celery"])).toBe(1);
 });

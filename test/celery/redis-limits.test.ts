@@ -65,7 +65,7 @@ test("no more of one key run at once than its limit, when a worker is killed, to
   first.kill("SIGKILL");
   await exited;
   await redis.command(["RPUSH", "journal", `gone ${first.pid}`]);
-  await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   const journal = await readJournal();
   expect(peakOf(journal)).toBe(2);
   // What Redis still knows of slots is nothing.
@@ -81,13 +81,13 @@ test("the slots of a worker that hangs go to others, and what it says afterwards
   await eventually(async () => (await begun()) === 2);
   hanging.kill("SIGSTOP");
   const other = await startWorker();
-  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })));
+  const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   expect(pids).toEqual([other.pid, other.pid]);
   hanging.kill("SIGCONT");
   const more = await Promise.all(
     Array.from({ length: 4 }, () => tasks.sendTask("limits.keyed", ["a", 20])),
   );
-  await Promise.all(more.map((result) => result.get({ timeoutMs: 15_000 })));
+  await Promise.all(more.map((result) => result.get({ timeoutMs: 30_000 })));
   const records = await Promise.all(sent.map((result) => result.record()));
   expect(records.map(({ result }) => result)).toEqual([other.pid, other.pid]);
 });
@@ -97,20 +97,19 @@ test("a rate holds for all workers together, whoever called", async () => {
   await using caller = CeleryCaller.start(server.url);
   await Promise.all([startWorker(), startWorker()]);
   const python = await caller.send("limits.paced", [], { kwargs: {} });
+  const sentAt = Date.now();
   const sent = await Promise.all(
     Array.from({ length: 24 }, () => tasks.sendTask("limits.paced", [])),
   );
   const times = [
     Number(await caller.get(python)),
-    ...(await Promise.all(sent.map((result) => result.get({ timeoutMs: 15_000 })))).map(Number),
+    ...(await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })))).map(Number),
   ].toSorted((left, right) => left - right);
-  // 25 runs are 24 intervals of 50 ms, less the slack.
-  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(1_100);
-  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(6_000);
-  for (const [index, from] of times.entries()) {
-    const inOneSecond = times.slice(index).filter((time) => time - from < 1_000).length;
-    expect(inOneSecond).toBeLessThanOrEqual(23);
+  // One in 50 ms, and Python's before: none begins sooner than its turn. A busy machine makes them late.
+  for (const [index, time] of times.entries()) {
+    expect(time - sentAt).toBeGreaterThanOrEqual((index - 2) * 50);
   }
+  expect((times.at(-1) ?? 0) - sentAt).toBeLessThan(10_000);
 });
 
 test("a unique task is sent once, and again when it has been cancelled", async () => {

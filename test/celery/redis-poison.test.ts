@@ -92,7 +92,7 @@ describe("a broker in Redis", () => {
     await worker.start();
     const before = await countCommands();
     const sent = await early.applyAsync([], { countdownMs: 300 });
-    expect(await sent.get({ timeoutMs: 10_000 })).toBe("done");
+    expect(await sent.get({ timeoutMs: 30_000 })).toBe("done");
     expect((await countCommands()) - before).toBeLessThan(500);
   });
 

@@ -24,7 +24,7 @@ test("tasks run over TLS, and not where the server's certificate is not trusted"
   const add = tasks.task("add", (x: number, y: number) => x + y);
   await using worker = tasks.createWorker();
   await worker.start();
-  expect(await (await add.delay(1, 2)).get({ timeoutMs: 10_000 })).toBe(3);
+  expect(await (await add.delay(1, 2)).get({ timeoutMs: 30_000 })).toBe(3);
   await using others = createTasks({ broker: url, results: url });
   await expect(others.sendTask("add", [1, 2])).rejects.toMatchObject({
     code: "STORAGE_UNAVAILABLE",
@@ -47,7 +47,7 @@ test("tasks go on at the new master when the old one dies, and none that it had 
   const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   expect(results).toEqual([1_000, 900, 10, 20, 30]);
   const later = await eventuallySent(() => slow.delay(1));
-  expect(await later.get({ timeoutMs: 10_000 })).toBe(1);
+  expect(await later.get({ timeoutMs: 30_000 })).toBe(1);
 });
 
 test("tasks go to the next server of a list, and what waits in the first is run when it is used again", async () => {
@@ -61,7 +61,7 @@ test("tasks go to the next server of a list, and what waits in the first is run 
   await using worker = tasks.createWorker();
   await worker.start();
   const elsewhere = await eventuallySent(() => add.delay(3, 4));
-  expect(await elsewhere.get({ timeoutMs: 15_000 })).toBe(7);
+  expect(await elsewhere.get({ timeoutMs: 30_000 })).toBe(7);
   await one.start();
   await other.kill();
   expect(await getFrom(tasks, waiting)).toBe(3);
@@ -81,7 +81,7 @@ test("what a Python worker took and never ended is put back after the visibility
   await redis.command(["HSET", "unacked", "tag", `[${text}, "", "celery"]`]);
   await using worker = tasks.createWorker();
   await worker.start();
-  expect(await sent.get({ timeoutMs: 10_000 })).toBe(3);
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe(3);
 });
 
 /** Sends again until it is accepted. */

@@ -60,7 +60,7 @@ function upTo(end: number): readonly number[] {
 
 /** Waits until the workers have handled so many messages together. */
 async function untilHandled(count: number, ...workers: readonly Tidings[]): Promise<void> {
-  const limit = Date.now() + 10_000;
+  const limit = Date.now() + 30_000;
   while (handled(...workers.map(({ output }) => output)).length < count) {
     if (Date.now() > limit) throw new Error(workers.map(({ output }) => output).join("\n---\n"));
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -10,7 +10,7 @@ import { createTasks, type AsyncResult, type Tasks } from "../../src/tasks/index
 import { Tidings } from "./tidings.ts";
 
 const MODULE = fileURLToPath(new URL("pool-application.ts", import.meta.url));
-const SOON = { timeoutMs: 15_000 };
+const SOON = { timeoutMs: 30_000 };
 const folder = mkdtempSync(join(tmpdir(), "tidings-worker-command-"));
 let files = 0;
 
@@ -43,7 +43,7 @@ async function startWorker(options: string): Promise<Running> {
 
 /** Waits until the task says that it has begun. */
 async function untilBegun(tasks: Tasks, { id }: AsyncResult): Promise<void> {
-  const options = { signal: AbortSignal.timeout(10_000) };
+  const options = { signal: AbortSignal.timeout(30_000) };
   for await (const { logs } of tasks.results.watch(id, options)) if (logs.length > 0) return;
   throw new Error("it has not begun");
 }

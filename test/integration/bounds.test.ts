@@ -22,7 +22,7 @@ describe("a server", () => {
       receive: (connection, text) => connection.send(text),
       disconnect: (_connection, { code }) => resolve(code),
     });
-    await using server = await serve(() => ({ routes: [quiet] }), { heartbeatMs: 50 });
+    await using server = await serve(() => ({ routes: [quiet] }), { heartbeatMs: 250 });
     await using living = await Socket.open(`${server.webSocketUrl}/ws/quiet`);
     const dead = connect(server.server.port, "127.0.0.1");
     dead.write(HANDSHAKE);
@@ -39,7 +39,7 @@ describe("a server", () => {
       receives: z.string(),
       receive: (connection, text) => connection.send(text),
     });
-    await using server = await serve(() => ({ routes: [still, silent] }), { heartbeatMs: 20 });
+    await using server = await serve(() => ({ routes: [still, silent] }), { heartbeatMs: 250 });
     for (const path of ["/still", "/silent", "/silent?connection="]) {
       await using ours = await Socket.open(`${server.webSocketUrl}${path}`, ["tidings.v1"]);
       while ((await ours.nextText()) !== "{}");

@@ -119,10 +119,23 @@ describe.each(TRANSPORTS)("connect over %s from a page", (transport) => {
 /** Puts a browser's page in place, as far as the client looks at it. */
 function stubPage(href: string): EventTarget {
   const page = new EventTarget();
+  let listeners = 0;
   vi.stubGlobal("location", { href });
-  vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
-  vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
-  onTestFinished(() => void vi.unstubAllGlobals());
+  vi.stubGlobal("addEventListener", (...listener: Parameters<EventTarget["addEventListener"]>) => {
+    listeners += 1;
+    page.addEventListener(...listener);
+  });
+  vi.stubGlobal(
+    "removeEventListener",
+    (...listener: Parameters<EventTarget["addEventListener"]>) => {
+      listeners -= 1;
+      page.removeEventListener(...listener);
+    },
+  );
+  onTestFinished(async () => {
+    await expect.poll(() => listeners).toBe(0);
+    vi.unstubAllGlobals();
+  });
   return page;
 }
 

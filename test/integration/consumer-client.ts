@@ -51,15 +51,15 @@ export class ConsumerEvents implements AsyncDisposable {
   }
 
   /** The fields of the next event. */
-  async nextFields(withinMs?: number): Promise<EventFields> {
-    const fields = await nextFields(this.#stream, withinMs);
+  async nextFields(): Promise<EventFields> {
+    const fields = await nextFields(this.#stream);
     if (fields["id"] !== undefined) this.cursor = fields["id"];
     return fields;
   }
 
   /** The data of the next event. */
-  async next(withinMs?: number): Promise<unknown> {
-    return JSON.parse((await this.nextFields(withinMs))["data"] ?? "");
+  async next(): Promise<unknown> {
+    return JSON.parse((await this.nextFields())["data"] ?? "");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,9 +90,9 @@ export async function post(
   return await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-async function nextFields(stream: OpenStream, withinMs?: number): Promise<EventFields> {
+async function nextFields(stream: OpenStream): Promise<EventFields> {
   for (;;) {
-    const lines = (await stream.until("\n\n", withinMs)).trim().split("\n");
+    const lines = (await stream.until("\n\n")).trim().split("\n");
     const fields = lines.filter((line) => !line.startsWith(":"));
     if (fields.length > 0) return Object.fromEntries(fields.map(toField));
   }

@@ -99,7 +99,7 @@ describe("a server that drains", () => {
   const quiet = consumer({ path: "/ws/quiet" });
 
   test("tells its clients to come back one after another, not all at once", async () => {
-    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 300 });
+    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 1_500 });
     const url = `${server.webSocketUrl}/ws/quiet`;
     const sockets = await Promise.all(Array.from({ length: 60 }, () => Socket.open(url)));
     const startedAt = performance.now();
@@ -109,10 +109,10 @@ describe("a server that drains", () => {
     });
     await server.server.stop();
     const closedAt = (await Promise.all(times)).toSorted((a, b) => a - b);
-    expect(closedAt[10]).toBeLessThan(150);
-    expect(closedAt[30]).toBeGreaterThan(100);
-    expect(closedAt[59]).toBeGreaterThan(250);
-    expect(closedAt[59]).toBeLessThan(1_000);
+    expect(closedAt[10]).toBeLessThan(750);
+    expect(closedAt[30]).toBeGreaterThan(500);
+    expect(closedAt[59]).toBeGreaterThan(1_250);
+    expect(closedAt[59]).toBeLessThan(5_000);
   });
 
   test("does not keep a few clients waiting", async () => {
@@ -121,7 +121,7 @@ describe("a server that drains", () => {
     const sockets = await Promise.all(Array.from({ length: 5 }, () => Socket.open(url)));
     const startedAt = performance.now();
     await server.server.stop();
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect((await sockets[4]?.closed)?.code).toBe(1001);
   });
 
@@ -131,7 +131,7 @@ describe("a server that drains", () => {
     const sockets = await Promise.all(Array.from({ length: 200 }, () => Socket.open(url)));
     const startedAt = performance.now();
     await server.server.stop({ signal: AbortSignal.timeout(200) });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
     const codes = await Promise.all(sockets.map(async ({ closed }) => (await closed).code));
     expect(new Set(codes)).toEqual(new Set([1001, 1006]));
   });

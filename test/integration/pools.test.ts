@@ -26,7 +26,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const MODULE = new URL("./pool-module.ts", import.meta.url);
 const KINDS = ["threads", "processes"] as const;
-const SOON = { timeoutMs: 15_000 };
+const SOON = { timeoutMs: 30_000 };
 
 interface Started extends AsyncDisposable {
   readonly tasks: Tasks;
@@ -69,7 +69,7 @@ async function waitFor(
   id: string,
   fits: (record: TaskRecord) => boolean,
 ): Promise<TaskRecord> {
-  for await (const record of tasks.results.watch(id, { signal: AbortSignal.timeout(10_000) })) {
+  for await (const record of tasks.results.watch(id, { signal: AbortSignal.timeout(30_000) })) {
     if (fits(record)) return record;
   }
   throw new Error(`no record fits; the last is ${JSON.stringify(await tasks.results.get(id))}`);
@@ -253,7 +253,7 @@ test("processes die with their worker, even in the middle of a function that nev
   const pid = progress?.done ?? 0;
   expect(isAlive(pid)).toBe(true);
   parent.child.kill("SIGKILL");
-  await expect.poll(() => isAlive(pid), { timeout: 10_000, interval: 50 }).toBe(false);
+  await expect.poll(() => isAlive(pid), { interval: 50 }).toBe(false);
   await using worker = tasks.createWorker({ leaseMs: 500 });
   await worker.start();
   expect(await blocked.get(SOON)).toBe(2);

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 
 import { LayerProcess } from "./layer-process.ts";
 
-/** Waits until an answer is as it should be, for at most five seconds. */
+/** Waits until an answer is as it should be, for at most twenty seconds. */
 async function until<T>(ask: () => Promise<T>, isGood: (answer: T) => boolean): Promise<T> {
-  const limit = Date.now() + 5_000;
+  const limit = Date.now() + 20_000;
   for (;;) {
     const answer = await ask();
     if (isGood(answer)) return answer;

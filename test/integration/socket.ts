@@ -65,14 +65,14 @@ export class Socket implements AsyncDisposable {
     this.#websocket.send(text);
   }
 
-  /** The next message as JSON; throws after two seconds without one. */
+  /** The next message as JSON; throws after twenty seconds without one. */
   async next(): Promise<unknown> {
     return JSON.parse(await this.nextText());
   }
 
-  /** The next message as it is; throws after two seconds without one. */
+  /** The next message as it is; throws after twenty seconds without one. */
   async nextText(): Promise<string> {
-    const limit = AbortSignal.timeout(2_000);
+    const limit = AbortSignal.timeout(20_000);
     while (this.#messages.length === 0) {
       limit.throwIfAborted();
       await new Promise<void>((resolve) => {

@@ -2,8 +2,11 @@
 export interface OpenStream extends AsyncDisposable {
   readonly response: Response;
   /** Reads up to and including a text; throws after a while, or when the stream ends before. */
-  until(text: string, withinMs?: number): Promise<string>;
+  until(text: string): Promise<string>;
 }
+
+/** Only a very busy machine needs it. */
+const PATIENCE_MS = 20_000;
 
 /** Opens a streaming response. */
 export async function openStream(
@@ -11,7 +14,7 @@ export async function openStream(
   headers: Record<string, string>,
 ): Promise<OpenStream> {
   const abort = new AbortController();
-  const unanswered = setTimeout(() => abort.abort(new Error(`no answer of ${url}`)), 10_000);
+  const unanswered = setTimeout(() => abort.abort(new Error(`no answer of ${url}`)), PATIENCE_MS);
   const response = await fetch(url, { headers, signal: abort.signal });
   clearTimeout(unanswered);
   if (!response.body) throw new Error("expected a body");
@@ -19,10 +22,10 @@ export async function openStream(
   let buffered = "";
   return {
     response,
-    async until(text, withinMs = 2_000) {
+    async until(text) {
       const limit = setTimeout(
-        () => abort.abort(new Error(`no ${JSON.stringify(text)} in ${withinMs} ms`)),
-        withinMs,
+        () => abort.abort(new Error(`no ${JSON.stringify(text)} in ${PATIENCE_MS} ms`)),
+        PATIENCE_MS,
       );
       while (!buffered.includes(text)) {
         const { done, value } = await reader.read();

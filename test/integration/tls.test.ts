@@ -198,7 +198,7 @@ test("a stop does not wait for a connection that never gets as far as TLS, or id
   await once(ask(session, "/").stream, "close");
   const startedAt = performance.now();
   await server.server.stop();
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
   silent.destroy();
   session.destroy();
 });

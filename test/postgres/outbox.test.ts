@@ -144,7 +144,7 @@ describe("an outbox in PostgreSQL", () => {
     await using tasks = createTasks({ broker: url, results: "memory:" });
     await using broker = openBroker(url);
     const store = new PostgresOutbox(pool, { listener });
-    const outbox = tasks.createOutbox(store, { pollMs: 2_000 });
+    const outbox = tasks.createOutbox(store, { pollMs: 5_000 });
     await outbox.install();
     await outbox.start();
     await expect.poll(async () => (await outbox.backlog()).count).toBe(0);
@@ -152,11 +152,11 @@ describe("an outbox in PostgreSQL", () => {
       const startedAt = performance.now();
       await order(outbox, n, "COMMIT");
       await expect.poll(() => takeAll(broker), { interval: 5 }).toEqual([`order-${n}`]);
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      expect(performance.now() - startedAt).toBeLessThan(4_000);
     }
     await listener.end();
     await order(outbox, 9, "COMMIT");
-    await expect.poll(() => takeAll(broker), { timeout: 5_000 }).toEqual(["order-9"]);
+    await expect.poll(() => takeAll(broker)).toEqual(["order-9"]);
     await outbox.stop();
   });
 
@@ -170,7 +170,7 @@ describe("an outbox in PostgreSQL", () => {
     await client.query("COMMIT");
     client.release();
     await Promise.all([made.outbox.start(), other.start()]);
-    await expect.poll(() => made.outbox.backlog(), { timeout: 10_000 }).toMatchObject({ count: 0 });
+    await expect.poll(() => made.outbox.backlog()).toMatchObject({ count: 0 });
     await other.stop();
     const ids = await takeAll(made.broker);
     expect(ids.toSorted()).toEqual(values.map((n) => `t-${n}`).toSorted());
@@ -185,7 +185,7 @@ describe("an outbox in PostgreSQL", () => {
     );
     const relay = await startRelay(server.url, made.url);
     await expect
-      .poll(async () => (await made.outbox.backlog()).count, { interval: 1, timeout: 10_000 })
+      .poll(async () => (await made.outbox.backlog()).count, { interval: 1 })
       .toBeLessThan(2_900);
     await kill(relay);
     const left = await made.outbox.backlog();
@@ -193,7 +193,7 @@ describe("an outbox in PostgreSQL", () => {
     // As if the claim of the dead one had run out.
     await pool.query("UPDATE tidings_outbox SET claimed_until = clock_timestamp()");
     await made.outbox.start();
-    await expect.poll(() => made.outbox.backlog(), { timeout: 20_000 }).toMatchObject({ count: 0 });
+    await expect.poll(() => made.outbox.backlog()).toMatchObject({ count: 0 });
     const ids = await takeAll(made.broker);
     expect(ids).toHaveLength(3_000);
     expect(new Set(ids).size).toBe(3_000);
@@ -206,7 +206,7 @@ describe("an outbox in PostgreSQL", () => {
     await made.outbox.start();
     await expect(made.outbox.backlog()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     await server.start();
-    await expect.poll(() => takeAll(made.broker), { timeout: 10_000 }).toEqual(["order-1"]);
+    await expect.poll(() => takeAll(made.broker)).toEqual(["order-1"]);
   });
 });
 
@@ -226,7 +226,7 @@ describe("an outbox in SQLite", () => {
     database.exec("COMMIT");
     const relay = await startRelay(place, url);
     await expect
-      .poll(async () => (await outbox.backlog()).count, { interval: 1, timeout: 10_000 })
+      .poll(async () => (await outbox.backlog()).count, { interval: 1 })
       .toBeLessThan(2_900);
     await kill(relay);
     expect((await outbox.backlog()).count).toBeGreaterThan(0);
@@ -234,7 +234,7 @@ describe("an outbox in SQLite", () => {
     database.exec("UPDATE tidings_outbox SET claimed_until = 0");
     database.close();
     await outbox.start();
-    await expect.poll(() => outbox.backlog(), { timeout: 20_000 }).toMatchObject({ count: 0 });
+    await expect.poll(() => outbox.backlog()).toMatchObject({ count: 0 });
     await outbox.stop();
     const ids = await takeAll(broker);
     expect([ids.length, new Set(ids).size]).toEqual([3_000, 3_000]);

@@ -88,9 +88,9 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   async #untilReady(): Promise<void> {
-    const limit = Date.now() + 10_000;
+    const limit = Date.now() + 30_000;
     while (!(await this.#answers())) {
-      if (Date.now() > limit) throw new Error("PostgreSQL does not answer after 10 s");
+      if (Date.now() > limit) throw new Error("PostgreSQL does not answer after 30 s");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

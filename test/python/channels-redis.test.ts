@@ -198,7 +198,7 @@ describe("the core format", () => {
         ),
       );
     }
-    await expect.poll(() => ours.length + python.worked.length, { timeout: 5_000 }).toBe(count);
+    await expect.poll(() => ours.length + python.worked.length).toBe(count);
     stop.abort();
     await Promise.all(workers);
     const theirs = python.worked.map((message) => (message as LayerMessage)["n"]);

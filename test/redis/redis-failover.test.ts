@@ -29,7 +29,7 @@ test("follows the sentinels to the new master, hears its channels there, and tel
 
 test("says when no sentinel answers, and when they know no such master", async () => {
   await using sentinel = await RedisSentinel.start();
-  const options = { ...quick, commandTimeoutMs: 200 };
+  const options = { ...quick, commandTimeoutMs: 1_000 };
   await using wrong = openRedis({ url: sentinel.url.replace("main", "other"), ...options });
   await expect(wrong.command(["PING"])).rejects.toThrow("the sentinels know no master `other`");
   await using down = openRedis({
@@ -48,7 +48,7 @@ describe("a cluster", () => {
   afterAll(() => stack.disposeAsync());
 
   test("is waited for a bounded time, by a bounded number of commands", async () => {
-    const options = { ...quick, commandTimeoutMs: 250, maxPendingCommands: 2 };
+    const options = { ...quick, commandTimeoutMs: 1_000, maxPendingCommands: 2 };
     await using redis = openRedis({ url: "redis+cluster://127.0.0.1:1", ...options });
     const results = await Promise.allSettled(
       ["a", "b", "c"].map((key) => redis.command(["GET", key])),

@@ -82,7 +82,7 @@ test("gives members their messages again after Redis died, and tells one gap", a
 
 test("goes on for the members of a group when another cannot join it while Redis is down", async () => {
   await using server = await RedisServer.start();
-  await using layer = openLayer({ url: server.url, ...quick, commandTimeoutMs: 500 });
+  await using layer = openLayer({ url: server.url, ...quick, commandTimeoutMs: 1_000 });
   const incidents: LayerIncident[] = [];
   layer.onIncident((incident) => incidents.push(incident));
   const heard: unknown[] = [];
@@ -122,7 +122,7 @@ test("keeps a membership that is taken back and made again in one moment", async
 test("opens while Redis is down, and hears its channels when it comes", async () => {
   await using server = await RedisServer.start();
   await server.kill();
-  await using layer = openLayer({ url: server.url, ...quick, commandTimeoutMs: 50 });
+  await using layer = openLayer({ url: server.url, ...quick, commandTimeoutMs: 500 });
   const heard: LayerMessage[] = [];
   layer.listen("jobs", (message) => heard.push(message) > 0);
   await expect(layer.groupAdd("room", "jobs")).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });

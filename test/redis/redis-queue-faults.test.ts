@@ -113,7 +113,7 @@ describe.concurrent("RedisQueueLayer, where channels_redis fails", () => {
     };
     const workers = Promise.allSettled([work(0), work(0), work(1), work(1)]);
     await Promise.all(numbersTo(500).map((n) => one.send("jobs", { type: "t", n })));
-    await expect.poll(() => counts.size, { timeout: 15_000 }).toBe(500);
+    await expect.poll(() => counts.size).toBe(500);
     stop.abort();
     await workers;
     expect([...counts.values()].every((count) => count === 1)).toBe(true);
@@ -223,7 +223,7 @@ describe.concurrent("RedisQueueLayer, where channels_redis fails", () => {
     const before = Date.now();
     await own.kill();
     await own.start();
-    await expect.poll(() => incidents.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => incidents.length).toBe(1);
     await using sender = open({ url: own.url, prefix });
     await sender.groupSend("room", { type: "t", n: 2 });
     await expect.poll(() => heard).toEqual([1, 2]);

@@ -60,10 +60,10 @@ export class RedisServer implements AsyncDisposable {
 }
 
 async function untilListening(port: number, child: ChildProcess): Promise<void> {
-  const limit = Date.now() + 10_000;
+  const limit = Date.now() + 30_000;
   while (!(await canConnect(port))) {
     if (child.exitCode !== null) throw new Error(`redis-server exited with ${child.exitCode}`);
-    if (Date.now() > limit) throw new Error("redis-server does not listen after 10 s");
+    if (Date.now() > limit) throw new Error("redis-server does not listen after 30 s");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

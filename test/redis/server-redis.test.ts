@@ -116,7 +116,7 @@ test("hears again after the connection that listens alone was cut", async () => 
 test("waits a bounded time for a Redis that is down, and works when it comes", async () => {
   await using server = await RedisServer.start();
   await server.kill();
-  await using redis = openRedis({ url: server.url, ...quick, commandTimeoutMs: 100 });
+  await using redis = openRedis({ url: server.url, ...quick, commandTimeoutMs: 1_000 });
   const refused = redis.command(["PING"]);
   await expect(refused).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
   await expect(refused).rejects.toThrow(`cannot connect to Redis at 127.0.0.1:${server.port}`);
@@ -169,12 +169,12 @@ test("fails a command that was under way when the connection broke", async () =>
 
 test("lets a blocking connection wait longer than commands may take, and wake when told", async () => {
   await using server = await RedisServer.start();
-  await using redis = openRedis({ url: server.url, commandTimeoutMs: 500 });
+  await using redis = openRedis({ url: server.url, commandTimeoutMs: 1_000 });
   await using connection = await redis.connect();
   const id = await connection.command(["CLIENT", "ID"]);
   const blocked = connection.command(["BLPOP", "list", "0"]);
   await using other = await redis.connect();
-  await expect(other.command(["BLPOP", "none", "0"], { timeoutMs: 700 })).rejects.toThrow(
+  await expect(other.command(["BLPOP", "none", "0"], { timeoutMs: 1_200 })).rejects.toThrow(
     "Redis did not answer in time",
   );
   await redis.command(["RPUSH", "list", "x"]);
@@ -190,7 +190,7 @@ test("notices a Redis that hangs, and tells the gap when it is back", async () =
     url: server.url,
     ...quick,
     pingIntervalMs: 20,
-    commandTimeoutMs: 250,
+    commandTimeoutMs: 1_000,
   });
   const gaps: object[] = [];
   redis.onGap((gap) => gaps.push(gap));
@@ -210,7 +210,7 @@ test("leaves a connection that has gone deaf at the first command that times out
   await using server = await RedisServer.start();
   await using proxy = await Proxy.start(server.port);
   const url = `redis://127.0.0.1:${proxy.port}`;
-  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 200 });
+  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 1_000 });
   await redis.command(["PING"]);
   proxy.deafen();
   const unheard = redis.command(["PING"]);
@@ -220,7 +220,7 @@ test("leaves a connection that has gone deaf at the first command that times out
 
 test("keeps a connection that is slow with one command, and answers others", async () => {
   await using server = await RedisServer.start();
-  await using redis = openRedis({ url: server.url, ...quick, commandTimeoutMs: 200 });
+  await using redis = openRedis({ url: server.url, ...quick, commandTimeoutMs: 1_000 });
   const id = await redis.command(["CLIENT", "ID"]);
   const hasty = redis.command(["BLPOP", "none", "0.1"], { timeoutMs: 20 });
   await expect(hasty).rejects.toThrow("Redis did not answer in time");
@@ -268,7 +268,7 @@ test("refuses a channel that the user may not hear, and hears the others", async
 test("says that the password is wrong, and never what it is", async () => {
   await using server = await RedisServer.start(["--requirepass", "right"]);
   const url = server.url.replace("//", "//:wr0ng@");
-  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 100 });
+  await using redis = openRedis({ url, ...quick, commandTimeoutMs: 1_000 });
   const refused: unknown = await redis.command(["PING"]).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: "REDIS_UNAVAILABLE" });
   expect(String(refused)).toContain("WRONGPASS");
@@ -304,7 +304,7 @@ test("trusts no certificate but those it is told to", async () => {
   const tls = ["--port", "0", "--tls-port", String(port), ...files, certFile];
   await using server = await RedisServer.start(tls, port);
   const url = server.url.replace("redis:", "rediss:");
-  const options = { ...quick, commandTimeoutMs: 200, url };
+  const options = { ...quick, commandTimeoutMs: 1_000, url };
   await using wary = openRedis(options);
   await expect(wary.command(["PING"])).rejects.toThrow("self-signed certificate");
   // This server asks for our certificate too.

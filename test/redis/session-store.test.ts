@@ -44,7 +44,7 @@ test("Redis holds no id, and removes what has ended by itself", async () => {
 
 test("a Redis that is away is an error, never a missing session", async () => {
   await using own = await RedisServer.start();
-  const redis = openRedis({ url: own.url, commandTimeoutMs: 200 });
+  const redis = openRedis({ url: own.url, commandTimeoutMs: 1_000 });
   await using sessions = storedSessions({
     store: new RedisSessionStore(redis),
     secret: "a secret for tests, 32 characters",

@@ -97,12 +97,13 @@ describe.each(["memory", "sqlite"] as const)("limits of tasks in %s", (kind) => 
     const sent = [];
     for (let n = 0; n < 12; n++) sent.push(await slow.delay(n));
     await using worker = tasks.createWorker();
+    const startedAt = Date.now();
     await worker.start();
     await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
     // Whoever is late on a busy machine loses its turn: in which order they run is not what is asked here.
     expect(new Set(started.map(({ n }) => n)).size).toBe(12);
-    // 12 runs are 11 intervals of 50 ms; the slack of a rate, and what a busy machine adds, spread them.
-    expect((started.at(-1)?.at ?? 0) - (started[0]?.at ?? 0)).toBeGreaterThanOrEqual(500);
+    // 12 runs are 11 intervals of 50 ms, less the slack of a rate. On a busy machine the first is late, too.
+    expect((started.at(-1)?.at ?? 0) - startedAt).toBeGreaterThanOrEqual(500);
   });
 
   test("let each of two workers have its rate, whichever took the calls first", async () => {
@@ -112,12 +113,12 @@ describe.each(["memory", "sqlite"] as const)("limits of tasks in %s", (kind) => 
     await using first = tasks.createWorker();
     await using second = tasks.createWorker();
     await first.start();
-    const sent = await Promise.all(Array.from({ length: 20 }, () => slow.delay()));
+    const sent = await Promise.all(Array.from({ length: 30 }, () => slow.delay()));
     await vi.waitFor(() => expect(started.length).toBeGreaterThan(0));
     await second.start();
     await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
-    // One worker alone takes 1.9 s, two who share them 1 s.
-    expect((started.at(-1) ?? 0) - (started[0] ?? 0)).toBeLessThan(1_700);
+    // One worker alone takes 2.9 s, two who share them 1.5 s.
+    expect((started.at(-1) ?? 0) - (started[0] ?? 0)).toBeLessThan(2_600);
   });
 
   test("give a slot back, whatever the end", async () => {

@@ -161,7 +161,7 @@ describe("a user who signed in at a Django site", () => {
 
   test("is recognised by a session in Redis, until the logout or the end of Redis", async () => {
     await using redisServer = await RedisServer.start();
-    await using redis = openRedis({ url: redisServer.url, commandTimeoutMs: 500 });
+    await using redis = openRedis({ url: redisServer.url, commandTimeoutMs: 2_000 });
     const redisUrl = redisServer.url;
     await using site = await DjangoSite.start({ engine: "cache", cache: "redis", redis: redisUrl });
     using database = djangoDatabase({ sqlite: site.database });

@@ -4,7 +4,7 @@ import { tasks } from "./pool-module.ts";
 const module = new URL("./pool-module.ts", import.meta.url);
 const worker = tasks.createWorker({
   concurrency: 1,
-  leaseMs: 500,
+  leaseMs: 1_500,
   pool: process.argv[2] === "async" ? "async" : { kind: "processes", module },
 });
 await worker.start();

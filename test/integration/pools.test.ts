@@ -44,7 +44,7 @@ async function startPool(
   const tasks = createPoolTasks(url);
   const worker = tasks.createWorker({
     concurrency: 1,
-    leaseMs: 500,
+    leaseMs: 1_500,
     pool: { kind, module: MODULE, ...pool },
     ...options,
   });
@@ -254,7 +254,7 @@ test("processes die with their worker, even in the middle of a function that nev
   expect(isAlive(pid)).toBe(true);
   parent.child.kill("SIGKILL");
   await expect.poll(() => isAlive(pid), { interval: 50 }).toBe(false);
-  await using worker = tasks.createWorker({ leaseMs: 500 });
+  await using worker = tasks.createWorker({ leaseMs: 1_500 });
   await worker.start();
   expect(await blocked.get(SOON)).toBe(2);
 });

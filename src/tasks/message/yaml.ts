@@ -1,4 +1,6 @@
-import { parseDocument } from "yaml";
+import { createRequire } from "node:module";
+
+import type * as Yaml from "yaml";
 
 /**
  * Writes YAML that PyYAML's safe loader reads: JSON, with tags for dates and bytes.
@@ -28,6 +30,7 @@ export function writeYaml(value: unknown): string {
  * @throws {Error} when it is not such YAML.
  */
 export function readYaml(text: string): unknown {
+  const { parseDocument }: typeof Yaml = load("yaml");
   const document = parseDocument(text, { version: "1.1", intAsBigInt: true, prettyErrors: false });
   // An unknown tag is a warning.
   const [flaw] = [...document.errors, ...document.warnings];
@@ -36,6 +39,9 @@ export function readYaml(text: string): unknown {
 }
 
 const MAX_ALIASES = 100;
+
+/** Loads a package when it is needed: the 70 files of this one are a tenth of a start, and few read YAML. */
+const load = createRequire(import.meta.url);
 
 /** "A float has a point": without it, `1e+21` is text. */
 function writeNumber(value: number): string {

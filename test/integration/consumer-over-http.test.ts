@@ -68,7 +68,7 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
   await expect.poll(() => happened).toContain("disconnect 1000");
 });
 
-test("lines of JSON carry the same frames, and say how the connection ended (10.3)", async () => {
+test("lines of JSON carry the same frames, and say how the connection ended (10.4)", async () => {
   const { room } = makeRoom();
   await using server = await serve(() => ({ routes: [room] }));
   const url = `${server.url}/room`;
@@ -116,7 +116,7 @@ describe("a consumer that is polled", () => {
     expect(late.connection).not.toBe(first.connection);
   });
 
-  test("waits for the next event, and a newer poll ends the one that waits (10.4)", async () => {
+  test("waits for the next event, and a newer poll ends the one that waits (10.5)", async () => {
     const { room } = makeRoom();
     await using server = await serve(() => ({ routes: [room] }));
     const url = `${server.url}/room`;

@@ -7,7 +7,7 @@ import { MemoryLayer } from "../layers/index.ts";
 import { TestConnection } from "../testing/index.ts";
 import { ConsumerSession } from "./consumer-session.ts";
 import { EventDispatch } from "./event-dispatch.ts";
-import { feedConnection } from "./feed-connection.ts";
+import { feedConnection, type FeedConnectionOptions } from "./feed-connection.ts";
 import { FeedSources } from "./feed-sources.ts";
 import { feed } from "./feed.ts";
 import type { FollowFeed } from "./follow-feed.ts";
@@ -49,6 +49,29 @@ test("does not stay behind in a feed that is left while it is being joined", asy
   await client.disconnect();
 });
 
+test("lets nobody ask for more at a time than may be followed", async () => {
+  const { followFeed } = runBoard();
+  const gate = Promise.withResolvers<void>();
+  let asked = 0;
+  const slow: FollowFeed = async (...all) => {
+    asked += 1;
+    await gate.promise;
+    return await followFeed(...all);
+  };
+  const client = await open(slow, { maxFeeds: 2 });
+  for (let feed = 1; feed <= 3; feed++) {
+    client.send({ type: "follow", feed, url: "/board" });
+    client.send({ type: "leave", feed });
+  }
+  expect(await client.receive()).toMatchObject({ feed: 3, error: { code: "FEED_TOO_MANY" } });
+  expect(asked).toBe(2);
+  gate.resolve();
+  await endOfTurn();
+  client.send({ type: "follow", feed: 4, url: "/board" });
+  expect(await client.receive()).toMatchObject({ feed: 4, data: "now" });
+  await client.disconnect();
+});
+
 test("has no feeds without a server", async () => {
   const client = await open(undefined);
   client.send({ type: "follow", feed: 1, url: "/board" });
@@ -73,8 +96,11 @@ function runBoard() {
   return { source, followFeed };
 }
 
-async function open(followFeed: FollowFeed | undefined): Promise<TestConnection> {
-  const definition = feedConnection();
+async function open(
+  followFeed: FollowFeed | undefined,
+  options?: FeedConnectionOptions,
+): Promise<TestConnection> {
+  const definition = feedConnection(options);
   const request = new Request("http://localhost/feeds");
   return await TestConnection.open(
     (port) =>

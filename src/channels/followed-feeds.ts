@@ -24,6 +24,8 @@ interface Followed {
 export class FollowedFeeds {
   readonly #maxFeeds: number;
   readonly #feeds = new Map<FeedName, Followed>();
+  /** How many are being joined, those among them that were left meanwhile. */
+  #joins = 0;
 
   constructor(maxFeeds: number) {
     this.#maxFeeds = maxFeeds;
@@ -43,13 +45,15 @@ export class FollowedFeeds {
       if (this.#feeds.get(feed) === followed) this.#feeds.delete(feed);
     };
     if (!followFeed) return end(toFields(NO_SERVER));
-    if (this.#feeds.size >= this.#maxFeeds) return end(toFields(tooMany(this.#maxFeeds)));
+    if (Math.max(this.#feeds.size, this.#joins) >= this.#maxFeeds)
+      return end(toFields(tooMany(this.#maxFeeds)));
     this.#feeds.set(feed, followed);
     const following = followFeed(context, asked, {
       deliver: (event) => tell(encode(event)),
       end: (error) => end(error ? toFields(FAILED) : '"end":true}'),
       refuse: (refusal) => end(toFields(refusal)),
     });
+    this.#joins += 1;
     void this.#open(followed, following, () => tell('"open":true}'));
   }
 
@@ -69,6 +73,7 @@ export class FollowedFeeds {
     tellOpen: () => void,
   ): Promise<void> {
     followed.leave = await following;
+    this.#joins -= 1;
     if (followed.isOver) followed.leave();
     else tellOpen();
   }

@@ -85,7 +85,11 @@ export class FeedsConnection {
     const connection = connect(this.#address, {
       ...this.#options,
       signal,
-      onReset: () => this.#forget(),
+      onReset: () => {
+        this.#forget();
+        // Between two polls nothing else tells; by then the new connection carries messages.
+        queueMicrotask(() => this.#askAll());
+      },
       onStatus: (change) => {
         // One that was closed here says so to the page, and to no feed.
         if (!signal.aborted) this.#enter(change);
@@ -116,10 +120,12 @@ export class FeedsConnection {
       this.#close();
       for (const feed of this.#feeds.values()) feed.fail(toError(change));
     }
-    for (const [id, feed] of this.#feeds) {
-      feed.enter(change);
-      this.#ask(id, feed);
-    }
+    for (const feed of this.#feeds.values()) feed.enter(change);
+    this.#askAll();
+  }
+
+  #askAll(): void {
+    for (const [id, feed] of this.#feeds) this.#ask(id, feed);
   }
 
   #take(frame: FeedFrame): void {

@@ -1,4 +1,4 @@
-import { feed, feedConnection, forward, taskFeed, use, type App } from "tidings";
+import { feed, feedConnection, forward, taskFeed, use, type App, type RouteContext } from "tidings";
 import {
   connectFeeds,
   follow,
@@ -90,6 +90,28 @@ describe("feeds over one connection", () => {
       .poll(() => feeds.map(({ heard }) => heard), { timeout: 5_000 })
       .toEqual(NAMES.map(() => [0, 1, 2]));
     expect(feeds.flatMap(({ resets }) => resets)).toEqual([]);
+  });
+
+  test("are asked for again when their connection is another one between two polls", async () => {
+    let gate: Promise<void> | undefined;
+    const wait = async ({ request }: RouteContext) => {
+      if (request.method === "GET") await gate;
+    };
+    await using server = await serve(
+      () => ({ routes: [numbers, use([wait], [feedConnection()])] }),
+      { resumeMs: 100 },
+    );
+    const over = connectFeeds(`${server.url}/feeds`, { transport: "poll", pollMs: 10 });
+    const { heard, resets } = hear(`${server.url}/numbers/a`, { over });
+    await expect.poll(() => heard).toEqual([0]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate = promise;
+    await expect.poll(() => server.server.connectionCount).toBe(0);
+    await tell(server, 1);
+    resolve();
+    gate = undefined;
+    await expect.poll(() => heard).toEqual([0, 1]);
+    expect(resets).toEqual([]);
   });
 
   test("one that is refused ends by itself, and says why", async () => {

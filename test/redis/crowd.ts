@@ -1,6 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { connect, follow, TRANSPORTS, type TransportName } from "tidings/client";
+import {
+  connect,
+  connectFeeds,
+  follow,
+  TRANSPORTS,
+  type FollowOptions,
+  type TransportName,
+} from "tidings/client";
 
 import type { numbers } from "./numbers.ts";
 
@@ -15,7 +22,7 @@ export interface Listener {
 
 const HAS_LIMIT_MS = 20_000;
 
-/** Those who follow, and those who connect, over each transport at each server. */
+/** Those who follow, and those who connect, over each transport at each server; two follow over one connection. */
 export class Crowd implements AsyncDisposable {
   readonly listeners: Listener[] = [];
   readonly #left = new AbortController();
@@ -24,8 +31,13 @@ export class Crowd implements AsyncDisposable {
   constructor(urls: readonly string[]) {
     for (const url of urls) {
       for (const transport of TRANSPORTS) {
-        this.#follow(url, transport);
+        this.#follow(this.#add("follow", transport, url), url, { transport, pollMs: 100 });
         this.#connect(url, transport);
+      }
+      for (const transport of ["websocket", "long-poll"] as const) {
+        const over = connectFeeds(`${url}/feeds`, { transport });
+        this.#follow(this.#add("follow together", transport, url), url, { over });
+        this.#follow(this.#add("follow together, too", transport, url), url, { over });
       }
     }
   }
@@ -56,11 +68,10 @@ export class Crowd implements AsyncDisposable {
     return listener;
   }
 
-  #follow(url: string, transport: TransportName): void {
-    const listener = this.#add("follow", transport, url);
+  #follow(listener: Listener, url: string, how: FollowOptions): void {
     const { signal } = this.#left;
     const run = async (): Promise<void> => {
-      const options = { transport, signal, pollMs: 100 };
+      const options = { ...how, signal };
       for await (const { data, reset } of follow<typeof numbers>(`${url}/numbers`, options)) {
         if (reset) listener.resets.push(reset.reason);
         if (data > 0) listener.received.push(data);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { createApp } from "tidings";
+import { createApp, feedConnection } from "tidings";
 import { expect, test, vi } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
@@ -26,7 +26,7 @@ test("whatever breaks, every transport brings everything once and in order", asy
   await using toRedis = await Proxy.start(redis.port);
   const layer = { url: `redis://127.0.0.1:${toRedis.port}`, ...impatient };
   await using stays = await serve(
-    () => ({ routes: [numbers, counting] }),
+    () => ({ routes: [numbers, counting, feedConnection()] }),
     { heartbeatMs: 1_000 },
     { drivers: { layer } },
   );

@@ -59,9 +59,9 @@ test("lets nobody ask for more at a time than may be followed", async () => {
     return await followFeed(...all);
   };
   const client = await open(slow, { maxFeeds: 2 });
-  for (let feed = 1; feed <= 3; feed++) {
-    client.send({ type: "follow", feed, url: "/board" });
-    client.send({ type: "leave", feed });
+  for (let name = 1; name <= 3; name++) {
+    client.send({ type: "follow", feed: name, url: "/board" });
+    client.send({ type: "leave", feed: name });
   }
   expect(await client.receive()).toMatchObject({ feed: 3, error: { code: "FEED_TOO_MANY" } });
   expect(asked).toBe(2);

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 
 import {
   RouteContext,
@@ -19,7 +18,7 @@ import type { AcceptedConsumer } from "./hold-connection.ts";
 import { readHandshake } from "./read-request.ts";
 import type { RequestUrl } from "./request-url.ts";
 import { isGuarded, passRoute } from "./route-request.ts";
-import type { Seat } from "./seats.ts";
+import { releaseOnClose } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
 import { readHeldPlace, serveHeldConsumer } from "./upgrade-held-consumer.ts";
 
@@ -60,12 +59,15 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   }
   const { params } = match;
   const context = new RouteContext({ request, params, isUpgrade: true, address: origin });
-  const seat = server.seats.take(origin);
-  if ("status" in seat) return toErrorResponse(seat);
-  releaseOnClose(server, upgrade.socket, seat);
+  upgrade.socket.on("close", () => server.handshakes.end(upgrade.socket));
+  const held = definition.kind === "consumer" ? readHeldPlace(upgrade, url) : undefined;
+  // Who comes back may have a seat already.
+  const seat = held?.place ? undefined : server.seats.take(origin);
+  if (seat && "status" in seat) return toErrorResponse(seat);
+  if (seat) releaseOnClose(upgrade.socket, seat);
   const refusal = isGuarded(match) ? await passRoute(match, context) : undefined;
   if (refusal) return refusal;
-  const excess = seat.claim(context.user);
+  const excess = seat?.claim(context.user);
   if (excess) return toErrorResponse(excess);
   // Who went meanwhile, or was told that it is late, would never be said to be gone.
   if (!upgrade.socket.writable) return undefined;
@@ -73,20 +75,11 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
     await serveFeed(server, upgrade, { match, context, definition, url });
     return undefined;
   }
-  const held = readHeldPlace(upgrade, url);
   if (held) {
     return await serveHeldConsumer(server, upgrade, { match, context, definition, seat, ...held });
   }
   serveConsumer(server, upgrade, { match, context, definition });
   return undefined;
-}
-
-/** However a connection ends, its socket closes. An open one keeps nothing of its handshake. */
-function releaseOnClose({ handshakes }: ServerContext, socket: Duplex, seat: Seat): void {
-  socket.on("close", () => {
-    handshakes.end(socket);
-    seat[Symbol.dispose]();
-  });
 }
 
 interface AcceptedFeed {

@@ -1,4 +1,5 @@
 import { BlockList, isIPv6 } from "node:net";
+import type { Duplex } from "node:stream";
 
 import type { Refusal, User } from "../channels/index.ts";
 
@@ -109,6 +110,12 @@ export class Seat implements Disposable {
     this.#seats?.leave(this);
     this.#seats = undefined;
   }
+}
+
+/** Releases a seat when its socket closes, as it does however a connection ends. */
+export function releaseOnClose(socket: Duplex, seat: Seat): void {
+  if (socket.closed) seat[Symbol.dispose]();
+  else socket.once("close", () => seat[Symbol.dispose]());
 }
 
 /** Counts one more, unless there are `max` already. */

@@ -12,7 +12,7 @@ import {
   type ReadConnection,
 } from "./hold-connection.ts";
 import type { RequestUrl } from "./request-url.ts";
-import type { Seat } from "./seats.ts";
+import { releaseOnClose, type Seat } from "./seats.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** A WebSocket that is to carry a connection which can be gone on with. */
@@ -20,8 +20,8 @@ export interface HeldHandshake extends AcceptedConsumer {
   /** Where to go on; without it, a connection begins. */
   readonly place: ConnectionPlace | undefined;
   readonly cursor: string | undefined;
-  /** The seat of the socket. */
-  readonly seat: Seat;
+  /** The seat of the socket, unless it comes back. */
+  readonly seat: Seat | undefined;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function serveHeldConsumer(
   upgrade: Upgrade,
   asked: HeldHandshake,
 ): Promise<Response | undefined> {
-  const found = await findConnection(server, asked);
+  const found = await findConnection(server, upgrade, asked);
   if (found instanceof Response) return found;
   serveHeldConsumerOverWebSocket(server.websockets, { upgrade, ...found });
   return undefined;
@@ -53,13 +53,20 @@ export async function serveHeldConsumer(
 
 async function findConnection(
   server: ServerContext,
+  { socket }: Upgrade,
   asked: HeldHandshake,
 ): Promise<ReadConnection | Response> {
   const { place, cursor, seat, context } = asked;
   const resumed = place && (await resumeConnection(server, asked, place));
-  // A connection that lives here has a seat already, or takes it now: it may stay longer.
-  if (resumed?.kind !== "read" || resumed.reading.link.isLocal) seat[Symbol.dispose]();
-  if (resumed?.kind === "read") return resumed;
+  if (resumed?.kind === "read") {
+    // One that lives here has a seat already; else it is the socket that has one.
+    const taken = resumed.reading.link.isLocal ? undefined : server.seats.take(context);
+    if (taken && "status" in taken) return toErrorResponse(taken);
+    if (taken) releaseOnClose(socket, taken);
+    return resumed;
+  }
+  // The connection takes one: it may stay longer than its socket.
+  seat?.[Symbol.dispose]();
   const own = server.seats.take(context);
   if ("status" in own) return toErrorResponse(own);
   const excess = own.claim(context.user);

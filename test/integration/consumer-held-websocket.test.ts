@@ -155,6 +155,63 @@ test("answers what is no message, and carries binary ones in JSON (10.8)", async
   expect(await socket.next()).toEqual({ cursor: `${hello.connection}.1`, bytes: "AP8=" });
 });
 
+test("large and many messages wait for a slow handler, and none is refused or out of order (10.8)", async () => {
+  const handled: number[] = [];
+  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
+  const slow: ConsumerDefinition = consumer({
+    path: "/counter",
+    receives: z.object({ n: z.number(), pad: z.string().optional() }),
+    async receive(_, { n }) {
+      await gate;
+      handled.push(n);
+    },
+  });
+  await using server = await serve(() => ({ routes: [slow] }), {
+    maxOutboxBytes: 65_536,
+    maxMessageBurst: Infinity,
+  });
+  const { socket: opened } = await open(server);
+  await using socket = opened;
+  const pad = "x".repeat(40_000);
+  const numbers = Array.from({ length: 2_006 }, (_, n) => n);
+  for (const n of numbers) socket.send({ id: n, data: n < 6 ? { n, pad } : { n } });
+  release();
+  for (const ack of numbers) expect(await socket.next()).toEqual({ ack });
+  expect(handled).toEqual(numbers);
+});
+
+test("one frame is one message: a list is none (10.8)", async () => {
+  const { counter, happened } = makeCounter();
+  await using server = await serve(() => ({ routes: [counter] }));
+  const { socket: opened } = await open(server);
+  await using socket = opened;
+  socket.send([{ id: 1, data: { add: 1 } }]);
+  expect(await socket.next()).toMatchObject({ error: { code: "MESSAGE_INVALID" } });
+  expect(happened).toEqual([]);
+});
+
+test("who comes back needs no second seat, and who has none is told so (10.8)", async () => {
+  const { counter } = makeCounter();
+  await using server = await serve(() => ({ routes: [counter] }), { maxConnections: 1 });
+  const { socket, hello } = await open(server);
+  const { socket: second } = await open(server, `cursor=${hello.cursor}`);
+  await using back = second;
+  expect((await socket.closed).reason).toBe("taken over");
+  back.send({ id: 1, data: { add: 1 } });
+  expect([await back.next(), await back.next()]).toContainEqual({ ack: 1, data: 1 });
+  await expect(open(server)).rejects.toThrow("503");
+  // One that is gone is begun anew, which takes a seat.
+  await expect(open(server, `cursor=${hello.cursor.replace(/^.{4}/, "gone")}`)).rejects.toThrow(
+    "503",
+  );
+  back.raw.close(1000);
+  await expect.poll(() => server.server.connectionCount).toBe(0);
+  const { socket: next } = await open(server, `cursor=${hello.cursor.replace(/^.{4}/, "gone")}`);
+  expect(server.server.connectionCount).toBe(1);
+  next.raw.close(1000);
+  await expect.poll(() => server.server.connectionCount).toBe(0);
+});
+
 test("without `tidings.v1` or a wish for it, a WebSocket is an ordinary one (10.8)", async () => {
   const { counter } = makeCounter();
   await using server = await serve(() => ({ routes: [counter] }));

@@ -46,7 +46,10 @@ export type ReadAnswer =
 
 /** How messages of a client come. */
 export interface PostOptions {
-  /** Whether what carries them limits their rate by itself. @default false */
+  /**
+   * Whether they come one by one, over what limits by itself how fast they come and how many wait.
+   * @default false
+   */
   readonly isPaced?: boolean | undefined;
 }
 

@@ -11,6 +11,7 @@ import type {
 import { formatPolledFrame } from "./connection-format.ts";
 import type { Following, ReadAnswer } from "./connection-link.ts";
 import type { Reading } from "./consumer-exchange.ts";
+import { MessageQueue } from "./message-queue.ts";
 
 /** A handshake that asks for a connection which can be gone on with. */
 export interface HeldUpgrade {
@@ -21,37 +22,41 @@ export interface HeldUpgrade {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Messages that are not handled yet before the socket is read no further, and when it is again. */
-const PAUSE_AT = 64;
-const RESUME_AT = 16;
 const NORMAL = 1000;
 const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
-const POLICY_VIOLATION = 1008;
+const TRY_AGAIN_LATER = 1013;
 
 /** Carries a consumer's connection over a WebSocket, which is on its own from here. */
 export function serveHeldConsumerOverWebSocket(
   transport: WebSocketTransport,
   upgrade: HeldUpgrade,
 ): void {
-  new HeldWebSocket(upgrade).run(transport);
+  new HeldWebSocket(transport, upgrade).run();
 }
 
 class HeldWebSocket implements WebSocketListener {
+  readonly #transport: WebSocketTransport;
   readonly #options: HeldUpgrade;
+  readonly #messages: MessageQueue;
   #following: Following | undefined;
   #isOver = false;
   #connection: WebSocketConnection | undefined;
-  #unhandled = 0;
-  #isPaused = false;
 
-  constructor(options: HeldUpgrade) {
+  constructor(transport: WebSocketTransport, options: HeldUpgrade) {
+    this.#transport = transport;
     this.#options = options;
+    this.#messages = new MessageQueue({
+      maxBytes: transport.limits.maxOutboxBytes,
+      post: (body) => this.#post(body),
+      onFull: () => this.#connection?.pause(),
+      onRoom: () => this.#connection?.resume(),
+    });
   }
 
-  run(transport: WebSocketTransport): void {
+  run(): void {
     const { upgrade, reading, first, headers } = this.#options;
-    const connection = transport.accept(upgrade, { subprotocol: SUBPROTOCOL, headers }, this);
+    const connection = this.#transport.accept(upgrade, { subprotocol: SUBPROTOCOL, headers }, this);
     if (!connection) return;
     this.#connection = connection;
     connection.send(frameText(JSON.stringify(reading.hello)));
@@ -62,24 +67,15 @@ class HeldWebSocket implements WebSocketListener {
   }
 
   onMessage(data: string | Uint8Array): void {
-    this.#unhandled += 1;
-    if (this.#unhandled >= PAUSE_AT && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#connection?.pause();
-    }
-    void this.#post(data).finally(() => {
-      this.#unhandled -= 1;
-      if (!this.#isPaused || this.#unhandled > RESUME_AT) return;
-      this.#isPaused = false;
-      this.#connection?.resume();
-    });
+    this.#messages.add(typeof data === "string" ? data : toEnvelope(data));
   }
 
   /** A client that says goodbye has had enough; one that breaks off may come back. */
   onClose(code: number): void {
     if (this.#isOver) return;
     this.#leave();
-    if (isGoodbye(code)) void this.#options.reading.link.end();
+    const { link } = this.#options.reading;
+    if (isGoodbye(code)) this.#messages.whenEmpty(() => void link.end());
   }
 
   /** The connection lives on: elsewhere, or not for long. */
@@ -120,8 +116,7 @@ class HeldWebSocket implements WebSocketListener {
     return false;
   }
 
-  async #post(data: string | Uint8Array): Promise<void> {
-    const body = typeof data === "string" ? data : toEnvelope(data);
+  async #post(body: string): Promise<void> {
     const answer = await this.#options.reading.link.post(body, { isPaced: true });
     switch (answer.kind) {
       case "answers":
@@ -129,14 +124,21 @@ class HeldWebSocket implements WebSocketListener {
         return;
       case "malformed":
         return this.#connection?.send(frameText(formatAnswer(undefined, { problem: MALFORMED })));
+      // Others that it had before have left as much behind; who comes back sends it again.
       case "busy":
-        return this.#close(POLICY_VIOLATION, "too many messages");
+        return this.#giveUp(TRY_AGAIN_LATER, "too many messages wait");
       // Who comes back and sends it again is told.
       case "unsure":
       case "lost":
       case "forbidden":
-        return this.#close(GOING_AWAY, "connection gone");
+        return this.#giveUp(GOING_AWAY, "connection gone");
     }
+  }
+
+  /** Ends the WebSocket, and hands on no more of its messages. */
+  #giveUp(code: number, reason: string): void {
+    this.#messages.clear();
+    this.#close(code, reason);
   }
 
   /** Ends the WebSocket, not the connection. */

@@ -5,7 +5,15 @@ import { formatAnswer } from "../consumer-envelope.ts";
 import type { Allowance, MessageRate, Throttled } from "../message-rate.ts";
 import type { PostAnswer, PostOptions } from "./connection-link.ts";
 import { MessageAnswers } from "./message-answers.ts";
-import { MAX_MESSAGES, readPostedMessages, type PostedMessage } from "./posted-messages.ts";
+import {
+  MAX_MESSAGES,
+  readMessageFrame,
+  readPostedMessages,
+  type PostedMessage,
+} from "./posted-messages.ts";
+
+/** How many WebSockets, one after the other, may leave behind as much as may wait of one. */
+const MAX_COMEBACKS = 4;
 
 /** What a {@link MessageIntake} needs. */
 export interface MessageIntakeOptions {
@@ -21,7 +29,8 @@ export interface MessageIntakeOptions {
 /**
  * What a client says to a connection: handed to its session, each message once, and answered.
  *
- * Bounds: 1,000 messages that are not handled yet, and `maxBytes` of them.
+ * Bounds: 1,000 messages that are not handled yet, and `maxBytes` of those that were posted; four times
+ * that of those that came over WebSockets.
  */
 export class MessageIntake implements Throttled {
   readonly #options: MessageIntakeOptions;
@@ -39,16 +48,37 @@ export class MessageIntake implements Throttled {
   }
 
   async post(body: string, { isPaced = false }: PostOptions): Promise<PostAnswer> {
+    return isPaced ? await this.#takeFrame(body) : await this.#takePost(body);
+  }
+
+  /** Takes the body of a POST, which may bring much at once. */
+  async #takePost(body: string): Promise<PostAnswer> {
     const messages = readPostedMessages(body);
     if (!messages) return { kind: "malformed" };
+    const waitingBytes = this.#waitingBytes;
     const isFull =
       this.#pending.size + messages.length > MAX_MESSAGES ||
-      this.#waitingBytes + body.length > this.#options.maxBytes;
-    if (isFull || (this.#isThrottled && !isPaced)) return { kind: "busy" };
-    if (!isPaced && !this.#count(messages.length)) return { kind: "lost" };
-    this.#waitingBytes += body.length;
+      // One alone is taken, however large it is.
+      (waitingBytes > 0 && waitingBytes + body.length > this.#options.maxBytes);
+    if (isFull || this.#isThrottled) return { kind: "busy" };
+    if (!this.#count(messages.length)) return { kind: "lost" };
+    return await this.#takeAll(messages, body.length);
+  }
+
+  /** Takes a frame of a WebSocket, which sends no more than may wait: only those who come back often find no room. */
+  async #takeFrame(text: string): Promise<PostAnswer> {
+    const message = readMessageFrame(text);
+    if (!message) return { kind: "malformed" };
+    const isFull =
+      this.#pending.size >= MAX_MESSAGES ||
+      this.#waitingBytes > this.#options.maxBytes * MAX_COMEBACKS;
+    return isFull ? { kind: "busy" } : await this.#takeAll([message], text.length);
+  }
+
+  async #takeAll(messages: readonly PostedMessage[], bytes: number): Promise<PostAnswer> {
+    this.#waitingBytes += bytes;
     const answers = await Promise.all(messages.map((message) => this.#take(message)));
-    this.#waitingBytes -= body.length;
+    this.#waitingBytes -= bytes;
     return { kind: "answers", answers: answers.filter((text) => text !== "") };
   }
 

@@ -29,8 +29,16 @@ export function readPostedMessages(body: string): readonly PostedMessage[] | und
   return envelopes.length > MAX_MESSAGES ? undefined : envelopes.map(readEnvelope);
 }
 
-/** Reads one envelope. */
-export function readEnvelope(value: unknown): PostedMessage {
+/** Reads a frame of a WebSocket: one envelope; `undefined` when it is no JSON. */
+export function readMessageFrame(text: string): PostedMessage | undefined {
+  try {
+    return readEnvelope(JSON.parse(text));
+  } catch {
+    return undefined; // the caller says what was expected
+  }
+}
+
+function readEnvelope(value: unknown): PostedMessage {
   const id = findMessageId(value);
   if (isClientEnvelope(value)) return { id, content: { data: value.data, id } };
   const bytes = readBytes(value);

@@ -69,7 +69,7 @@ export class ReplyReader {
       case PLUS:
         return this.#add(this.#bytes.subarray(start + 1, end));
       case MINUS:
-        return this.#add(new RedisRefusal(this.#bytes.toString("utf8", start + 1, end)));
+        return this.#refuse(new RedisRefusal(this.#bytes.toString("utf8", start + 1, end)));
       default:
         throw new Error(`expected a reply of Redis, got one of the kind ${kind}`);
     }
@@ -98,17 +98,27 @@ export class ReplyReader {
   }
 
   /** Adds a value to the list that it belongs to; what belongs to none is a reply. */
-  #add(value: RedisReply | RedisRefusal): void {
-    let item = value;
-    for (let list = this.#lists.at(-1); list; list = this.#lists.at(-1)) {
-      if (item instanceof RedisRefusal) list.refusal ??= item;
-      else list.items.push(item);
-      list.missing--;
-      if (list.missing > 0) return;
-      this.#lists.pop();
-      item = list.refusal ?? list.items;
-    }
-    this.#onReply(item);
+  #add(value: RedisReply): void {
+    const list = this.#lists.at(-1);
+    if (!list) return this.#onReply(value);
+    list.items.push(value);
+    this.#count(list);
+  }
+
+  #refuse(refusal: RedisRefusal): void {
+    const list = this.#lists.at(-1);
+    if (!list) return this.#onReply(refusal);
+    list.refusal ??= refusal;
+    this.#count(list);
+  }
+
+  /** One item less is missing; the last one completes the list. */
+  #count(list: OpenList): void {
+    list.missing--;
+    if (list.missing > 0) return;
+    this.#lists.pop();
+    if (list.refusal) this.#refuse(list.refusal);
+    else this.#add(list.items);
   }
 
   #toNumber(start: number, end: number): number {

@@ -101,8 +101,9 @@ export class Subscriptions {
   /** Hears the channel no more; Redis is told when it can be. */
   drop(channel: string): void {
     if (!this.#wanted.delete(channel)) return;
-    const gone = new RedisUnavailable("no longer subscribed");
-    for (const waiter of this.#takeWaiters(channel)) waiter.reject(gone);
+    for (const waiter of this.#takeWaiters(channel)) {
+      waiter.reject(new RedisUnavailable("no longer subscribed"));
+    }
     this.#changed.add(channel);
     this.#settleSoon();
   }

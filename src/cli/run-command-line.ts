@@ -16,6 +16,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["purge", async () => (await import("./purge.ts")).purgeCommand()],
   ["list", async () => (await import("./list.ts")).listCommand()],
   ["dead-letters", async () => (await import("./dead-letters.ts")).deadLettersCommand()],
+  ["control", async () => (await import("./control.ts")).controlCommand()],
   ["status", async () => (await import("./status.ts")).statusCommand()],
 ]);
 

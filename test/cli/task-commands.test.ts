@@ -169,6 +169,24 @@ describe("tidings cancel", () => {
   });
 });
 
+describe("tidings control", () => {
+  test("tells workers what to do, and what they answered", async () => {
+    const rate = ["rate_limit", "task_name=fixture.add", "rate_limit=100/s"];
+    const [told, grown, wrong] = await Promise.all([
+      run("control", FIXTURE, ...rate, "-d", "one@here", "-t", "10"),
+      run("control", "-b", broker, "pool_grow", "n=2", "--json", "-d", "one@here", "-t", "10"),
+      run("control", FIXTURE, "nosuch", "-d", "one@here", "-t", "10"),
+    ]);
+    expect(told.code).toBe(0);
+    expect(told.output).toMatch(/^WORKER +ANSWER\none@here +new rate limit set successfully$/);
+    expect(grown).toEqual({ code: 0, output: '{"one@here":{"ok":"pool will grow"}}' });
+    expect(wrong).toEqual({
+      code: 1,
+      output: expect.stringContaining("error: KeyError('nosuch')"),
+    });
+  });
+});
+
 describe("the commands for tasks", () => {
   test("do not mind a reader that has seen enough", async () => {
     const words = [
@@ -196,6 +214,7 @@ describe("the commands for tasks", () => {
       [["call", FIXTURE, "fixture.ad"], 'has no task "fixture.ad" (did you mean `fixture.add`?)'],
       [["call", FIXTURE, "fixture.add", "-k", '{"x":1}'], "x came by name: define it with"],
       [["list", FIXTURE, "nonsense"], "expected one of tasks, queues, workers, got nonsense"],
+      [["control", FIXTURE, "ping", "x"], "expected an argument as name=value, got x"],
       [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
     ];
     const ended = await Promise.all(wrong.map(([args]) => run(...args)));

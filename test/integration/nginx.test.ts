@@ -1,8 +1,11 @@
 import { consumer, feed, forward, use, type ConsumerDefinition, type Middleware } from "tidings";
+import { MemoryHistory } from "tidings/history";
 import { MemoryLayer } from "tidings/layers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { z } from "zod";
 
+import { Crowd } from "../redis/crowd.ts";
+import { counting, numbers } from "../redis/numbers.ts";
 import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
 import { Nginx } from "./nginx.ts";
 import { serve, type TestServer } from "./serve.ts";
@@ -24,11 +27,12 @@ const tail = feed({ path: "/tail", group: "room", snapshot: () => "now" });
 async function serveBehindNginx(directives?: string, limits = {}) {
   const stack = new AsyncDisposableStack();
   const layer = new MemoryLayer();
+  const history = new MemoryHistory();
   const asked = [0, 0];
   const start = async (index: number): Promise<TestServer> => {
     const count: Middleware = () => void (asked[index] = (asked[index] ?? 0) + 1);
-    const routes = [use([count], [room, tail])];
-    return stack.use(await serve(() => ({ routes }), limits, { drivers: { layer } }));
+    const routes = [use([count], [room, tail, numbers, counting])];
+    return stack.use(await serve(() => ({ routes }), limits, { drivers: { layer, history } }));
   };
   const servers = [await start(0), await start(1)];
   const nginx = stack.use(
@@ -40,6 +44,7 @@ async function serveBehindNginx(directives?: string, limits = {}) {
   return {
     asked,
     layer,
+    app: servers[0]?.app,
     url: nginx.url,
     [Symbol.asyncDispose]: async (): Promise<void> => await stack.disposeAsync(),
   };
@@ -125,9 +130,30 @@ test("streams are not held back by nginx, and signs of life keep them open", asy
   await using site = await serveBehindNginx("proxy_read_timeout 1s;", { heartbeatMs: 200 });
   await using events = await ConsumerEvents.open(`${site.url}/room`);
   await using followed = await openStream(`${site.url}/tail`, { accept: "application/x-ndjson" });
+  await using socket = await Socket.open(`${site.url.replace("http", "ws")}/room`);
   const from = Date.now();
   await expect.poll(() => Date.now() - from).toBeGreaterThan(1_500);
   await site.layer.groupSend("room", { type: "said", text: "still there" });
+  expect(await socket.next()).toBe("still there");
   expect(await events.next()).toBe("still there");
   expect(await followed.until("still there")).toContain("now");
+});
+
+test("an nginx that cuts off whoever hears nothing for a while costs nobody anything, on any transport", async () => {
+  await using site = await serveBehindNginx("proxy_read_timeout 200ms;");
+  vi.spyOn(Math, "random").mockReturnValue(0.05);
+  await using crowd = new Crowd([site.url]);
+  await crowd.has(0);
+  const requests = (): number => site.asked.reduce((sum, count) => sum + count);
+  for (let n = 1; n <= 4; n++) {
+    const before = requests();
+    // Everybody has come back, the polls among them rather often.
+    await expect.poll(requests, { timeout: 5_000 }).toBeGreaterThan(before + 20);
+    await site.app?.groupSend("numbers", { type: "number", n }, { history: true });
+  }
+  await crowd.has(4);
+  for (const { name, received, resets } of crowd.listeners) {
+    expect(received, name).toEqual([1, 2, 3, 4]);
+    expect(resets, name).toEqual([]);
+  }
 });

@@ -20,11 +20,11 @@ export class Nginx implements AsyncDisposable {
     this.#process = spawn("/usr/sbin/nginx", args, { stdio: ["ignore", "ignore", "inherit"] });
   }
 
-  /** Starts one in front of these addresses; buffering is on, as it is without a word about it. */
+  /** Starts one in front of these addresses, which it goes on asking; buffering is on, as it is without a word about it. */
   static async start(urls: readonly string[], directives = ""): Promise<Nginx> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "tidings-nginx-"));
-    const servers = urls.map((url) => `server ${new URL(url).host};`).join(" ");
+    const servers = urls.map((url) => `server ${new URL(url).host} max_fails=0;`).join(" ");
     writeFileSync(join(folder, "nginx.conf"), toConfiguration({ port, servers, directives }));
     const nginx = new Nginx(port, folder);
     await nginx.#untilListening(port);

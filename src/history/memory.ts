@@ -1,4 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
+import { steadyTime } from "../core/steady-time.ts";
 import {
   assertGroupName,
   isolateMessage,
@@ -18,7 +19,7 @@ import { newEpoch } from "./new-epoch.ts";
 
 /** Options of the {@link MemoryHistory}. */
 export interface MemoryHistoryOptions {
-  /** The time in milliseconds, for tests. @default Date.now */
+  /** The time in milliseconds, for tests. @default one that nobody sets */
   readonly now?: (() => number) | undefined;
 }
 
@@ -37,7 +38,7 @@ export class MemoryHistory implements GroupHistory {
   #nextSweep = 0;
   #isClosed = false;
 
-  constructor({ now = Date.now }: MemoryHistoryOptions = {}) {
+  constructor({ now = steadyTime }: MemoryHistoryOptions = {}) {
     this.#now = now;
   }
 

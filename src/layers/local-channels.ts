@@ -1,6 +1,7 @@
 import { BoundedQueue } from "../core/bounded-queue.ts";
 import { TidingsError } from "../core/errors.ts";
 import { assertDuration } from "../core/options.ts";
+import { steadyTime } from "../core/steady-time.ts";
 import { Capacity } from "./capacity.ts";
 import type { IncidentLog } from "./incident-log.ts";
 import type { ChannelListener, LayerMessage, LayerOptions, ReceiveOptions } from "./layer.ts";
@@ -10,7 +11,7 @@ import { isolateMessage, type IsolatedMessage } from "./message.ts";
 export interface LocalChannelsOptions extends LayerOptions {
   /** Where it is told what was dropped. */
   readonly incidents: IncidentLog;
-  /** The time in milliseconds, for tests. @default Date.now */
+  /** The time in milliseconds, for tests. @default one that nobody sets */
   readonly now?: (() => number) | undefined;
   /** Called when the last member of a group has left. */
   readonly onGroupEmpty?: ((group: string) => void) | undefined;
@@ -44,7 +45,7 @@ export class LocalChannels {
     capacity,
     channelCapacity,
     incidents,
-    now = Date.now,
+    now = steadyTime,
     onGroupEmpty,
     onForget,
   }: LocalChannelsOptions) {

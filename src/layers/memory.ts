@@ -17,7 +17,7 @@ import { randomId } from "./random-id.ts";
 
 /** Options of the {@link MemoryLayer}. */
 export interface MemoryLayerOptions extends LayerOptions {
-  /** The time in milliseconds, for tests. @default Date.now */
+  /** The time in milliseconds, for tests. @default one that nobody sets */
   readonly now?: (() => number) | undefined;
 }
 

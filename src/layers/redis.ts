@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../core/backoff.ts";
 import { TidingsError, toError } from "../core/errors.ts";
 import { assertDuration } from "../core/options.ts";
+import { steadyTime } from "../core/steady-time.ts";
 import type { Redis } from "../redis/index.ts";
 import { IncidentLog } from "./incident-log.ts";
 import type {
@@ -30,7 +31,7 @@ export interface RedisLayerOptions extends LayerOptions {
   readonly serializerFormat?: SerializerFormat | undefined;
   /** Encrypts with the first key, decrypts with each. @default none */
   readonly symmetricEncryptionKeys?: readonly (string | Uint8Array)[] | undefined;
-  /** The time in milliseconds, for tests. @default Date.now */
+  /** The time in milliseconds, for tests. @default one that nobody sets */
   readonly now?: (() => number) | undefined;
 }
 
@@ -73,7 +74,7 @@ export class RedisLayer implements ChannelLayer {
       serializerFormat,
       symmetricEncryptionKeys,
       expiryMs = 60_000,
-      now = Date.now,
+      now = steadyTime,
       ...bounds
     }: RedisLayerOptions = {},
   ) {

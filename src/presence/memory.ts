@@ -1,4 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
+import { steadyTime } from "../core/steady-time.ts";
 import {
   MAX_LISTED,
   type Attendance,
@@ -11,7 +12,7 @@ import {
 
 /** Options of the {@link MemoryPresence}. */
 export interface MemoryPresenceOptions {
-  /** The time in milliseconds, for tests. @default Date.now */
+  /** The time in milliseconds, for tests. @default one that nobody sets */
   readonly now?: (() => number) | undefined;
 }
 
@@ -30,7 +31,7 @@ export class MemoryPresence implements PresenceStore {
   readonly #leaving = new Set<readonly [group: string, key: string]>();
   #isClosed = false;
 
-  constructor({ now = Date.now }: MemoryPresenceOptions = {}) {
+  constructor({ now = steadyTime }: MemoryPresenceOptions = {}) {
     this.#now = now;
   }
 

@@ -1,4 +1,5 @@
 import { userKey, type Connection } from "../channels/index.ts";
+import { ClockJumps } from "../core/clock-jumps.ts";
 import { TidingsError, toError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
 import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
@@ -66,6 +67,7 @@ export class Presence {
     { readonly session: PresenceSession; readonly data: unknown }
   >();
   #timers: readonly NodeJS.Timeout[] = [];
+  readonly #jumps = new ClockJumps();
   #isSweeping = false;
 
   constructor({
@@ -186,9 +188,10 @@ export class Presence {
 
   /** Never rejects. */
   async #sweep(): Promise<void> {
-    if (this.#isSweeping) return;
+    const { store, graceMs, leaseMs, logger } = this.#options;
+    // By a clock that was set forth, everybody's lease is over who has not renewed it since.
+    if (this.#isSweeping || this.#jumps.happenedWithin(leaseMs)) return;
     this.#isSweeping = true;
-    const { store, graceMs, logger } = this.#options;
     try {
       for (let sweeps = 0; sweeps < MAX_SWEEPS; sweeps++) {
         const departures = await store.sweep(graceMs);

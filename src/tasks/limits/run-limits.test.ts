@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { TidingsError } from "../../core/errors.ts";
 import { MemoryBroker } from "../brokers/memory.ts";
@@ -247,6 +247,30 @@ describe("limits of a worker", () => {
     expect(await sent.get({ timeoutMs: 5_000 })).toBe(1);
     expect(limits.asked).toBe(3);
     expect((await sent.record()).runs).toBe(1);
+  });
+
+  test("let a run keep its slot when the clock is set forth", async () => {
+    const renew = vi.spyOn(MemoryLimits.prototype, "renew");
+    onTestFinished(() => renew.mockRestore());
+    await using tasks = createTasks({ broker: new MemoryBroker(), results: new MemoryResults() });
+    const runs = new Runs();
+    const one = tasks.task("one", { concurrency: { limit: 1 } }, runs.run);
+    await using worker = tasks.createWorker({ leaseMs: 300 });
+    await worker.start();
+    const [first, second] = [await one.delay("first"), await one.delay("second")];
+    await vi.waitFor(() => expect(runs.started).toEqual(["first"]));
+    const now = Date.now;
+    const clock = vi.spyOn(Date, "now").mockImplementation(() => now() + 3_600_000);
+    onTestFinished(() => clock.mockRestore());
+    const renewals = renew.mock.calls.length;
+    await vi.waitFor(() => expect(renew.mock.calls.length).toBeGreaterThan(renewals + 1), 5_000);
+    runs.end("first");
+    expect(await first.get({ timeoutMs: 5_000 })).toBe("first");
+    await vi.waitFor(() => expect(runs.started).toEqual(["first", "second"]), 5_000);
+    runs.end("second");
+    expect(await second.get({ timeoutMs: 5_000 })).toBe("second");
+    expect(runs.peak).toBe(1);
+    expect((await first.record()).runs).toBe(1);
   });
 
   test("give up a run whose slot could not be renewed for as long as it holds", async () => {

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 
+import { ClockJumps } from "../../core/clock-jumps.ts";
+import { steadyTime } from "../../core/steady-time.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import type { TaskMessage } from "../message/message.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
@@ -63,13 +65,18 @@ export class RunLimits {
   readonly #options: RunLimitsOptions;
   readonly #shared: LimitStore | undefined;
   /** Whose turn it is may have gone to another worker: it is not waited for as long. */
-  readonly #own = new MemoryLimits({ headStartMs: 20, looksPerSecond: toOwnLooks });
+  readonly #own = new MemoryLimits({
+    now: steadyTime,
+    headStartMs: 20,
+    looksPerSecond: toOwnLooks,
+  });
   readonly #held = new Map<Delivery, Held>();
   /** Those that were changed. */
   readonly #rates = new Map<string, ChangedRate | null>();
   /** Unique to this worker, so that its holders are. */
   readonly #name = randomBytes(9).toString("base64url");
   #admissions = 0;
+  readonly #jumps = new ClockJumps();
   #renewedAt: number = Date.now();
 
   constructor(runtime: TaskRuntime, options: RunLimitsOptions) {
@@ -150,14 +157,20 @@ export class RunLimits {
   }
 
   async #check(now: number): Promise<void> {
-    for (const [delivery, { until }] of this.#held) if (until <= now) this.#lose(delivery);
-    await this.#own.reclaim();
-    if (!this.#shared) return;
-    if (this.#held.size > 0 && Math.abs(now - this.#renewedAt) >= this.#options.leaseMs / 4) {
-      this.#renewedAt = now;
-      await this.#renew(this.#shared, now);
+    const { leaseMs } = this.#options;
+    const hasJumped = this.#jumps.happenedWithin(leaseMs);
+    try {
+      if (this.#shared && this.#held.size > 0 && Math.abs(now - this.#renewedAt) >= leaseMs / 4) {
+        this.#renewedAt = now;
+        await this.#renew(this.#shared, now);
+      }
+    } finally {
+      for (const [delivery, { until }] of this.#held) if (until <= now) this.#lose(delivery);
     }
-    if (this.#hasSlots()) await this.#call(await this.#shared.reclaim());
+    await this.#own.reclaim();
+    // By a clock that was set forth, slots of others are free that they hold, and renew now.
+    if (!this.#shared || hasJumped || !this.#hasSlots()) return;
+    await this.#call(await this.#shared.reclaim());
   }
 
   #chooseRules(task: string, rules: readonly LimitRule[]): readonly LimitRule[] {

@@ -7,13 +7,13 @@ import { Leases } from "./leases.ts";
 
 afterEach(() => void vi.useRealTimers());
 
-/** A broker with two leased messages, of which one is held by a worker that then sleeps for a minute. */
-async function sleepThroughLeases(): Promise<{
+/** A broker with two leased messages, of which one is held by a worker that is suspended for a minute. */
+async function sleepThroughLeases({ isClockSet = false } = {}): Promise<{
   readonly broker: MemoryBroker;
   readonly leases: Leases;
   readonly lost: readonly Delivery[];
 }> {
-  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.useFakeTimers({ toFake: ["Date", "performance"] });
   const broker = new MemoryBroker({ now: () => Date.now() });
   for (const id of ["own", "orphan"])
     await broker.publish("celery", encodeMessage({ id, task: "t" }));
@@ -24,7 +24,8 @@ async function sleepThroughLeases(): Promise<{
     held: () => deliveries.filter(({ id }) => id === "own"),
     onLost: (delivery) => lost.push(delivery),
   });
-  vi.setSystemTime(Date.now() + 60_000);
+  if (isClockSet) vi.setSystemTime(Date.now() + 60_000);
+  else vi.advanceTimersByTime(60_000);
   return { broker, leases, lost };
 }
 
@@ -41,6 +42,21 @@ test("a worker that was suspended learns which tasks another one has taken over"
   await broker.reclaim();
   await leases.check();
   expect(lost.map(({ id }) => id)).toEqual(["own"]);
+});
+
+test("a clock that is set forth ends no lease before those who live could renew theirs", async () => {
+  const { broker, leases, lost } = await sleepThroughLeases({ isClockSet: true });
+  const orphans = (): Promise<readonly Delivery[]> =>
+    broker.take({ queues: ["celery"], limit: 2, leaseMs: 1_000 });
+  await leases.check();
+  expect(await orphans()).toEqual([]);
+  vi.advanceTimersByTime(999);
+  await leases.check();
+  expect(await orphans()).toEqual([]);
+  vi.advanceTimersByTime(1);
+  await leases.check();
+  expect(await orphans()).toMatchObject([{ id: "orphan" }]);
+  expect(lost).toEqual([]);
 });
 
 test("leases that could not be renewed are renewed at the next check", async () => {

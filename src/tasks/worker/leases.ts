@@ -1,3 +1,4 @@
+import { ClockJumps } from "../../core/clock-jumps.ts";
 import type { Broker, Delivery } from "../brokers/broker.ts";
 
 /** How often a worker looks at leases: its own, and those of workers that died. */
@@ -17,11 +18,13 @@ export interface LeasesOptions {
  *
  * Renews all at once every third of `leaseMs`; when that fails, at every check. Renews before it
  * looks for expired ones: a process that was suspended must not take its own tasks away from itself
- * when nobody else wanted them.
+ * when nobody else wanted them. When the clock was set forth, or the machine has slept, it looks for
+ * none for the time of a lease, so that others can renew theirs.
  */
 export class Leases {
   readonly #broker: Broker;
   readonly #options: LeasesOptions;
+  readonly #jumps = new ClockJumps();
   #renewedAt: number = Date.now();
 
   constructor(broker: Broker, options: LeasesOptions) {
@@ -44,7 +47,8 @@ export class Leases {
       await this.#renew();
       this.#renewedAt = now;
     }
-    await this.#broker.reclaim();
+    // By a clock that was set forth, the leases of all who live are over as well: they renew them now.
+    if (!this.#jumps.happenedWithin(this.#options.leaseMs)) await this.#broker.reclaim();
   }
 
   get #renewAfterMs(): number {

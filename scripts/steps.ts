@@ -16,6 +16,5 @@ export const checkSteps = [
 export const processSteps = [
   // They wait more than they work: more files at a time than most machines have cores.
   testStep("integration and browser tests", ["integration", "browser"], ["--maxWorkers=4"]),
-  // RabbitMQ is left out as long as delayed tasks can be lost there when it is killed again and again.
-  check("torture", "npm", "run", "--silent", "torture", "--", "--broker", "redis,sqlite"),
+  check("torture", "npm", "run", "--silent", "torture"),
 ];

@@ -139,6 +139,25 @@ test("where copies of a message may be left, both may run only if something was 
   expect(rules([...both, passedOn], copies)).toEqual([]);
 });
 
+test("copies of one task count as one of its key", () => {
+  const copies = { leavesCopies: true, leaseEndsWithConnection: true };
+  const limited = { task: "limited", key: "k" };
+  const both = [...run(1, [1_000, 9_000], limited), ...run(2, [8_000, 8_500], limited)];
+  const suspended: HistoryEvent = {
+    ...killed(1, 500),
+    kind: "harmed",
+    how: "suspended",
+    until: 600,
+  } as HistoryEvent;
+  expect(rules([...both, suspended], copies)).toEqual([]);
+  expect(rules([...both, { ...accepted, at: 700 }, outcome(1), suspended], copies)).toEqual([
+    "a run started while an older lease held",
+    "a limit was exceeded",
+  ]);
+  const other = run(3, [8_100, 8_200], { ...limited, id: "u" });
+  expect(rules([...both, suspended, ...other], copies)).toEqual(["a limit was exceeded"]);
+});
+
 test("of two copies one ends the task", () => {
   const copies = { leavesCopies: true, leaseEndsWithConnection: true };
   const ending = (runs: number, at: number): HistoryEvent =>

@@ -218,10 +218,20 @@ function findCrowds(history: History, runs: readonly Run[], limit: number): read
       (other) =>
         other.startedAt <= run.startedAt && (ends.get(other.run) ?? Infinity) > run.startedAt,
     );
-    if (others.length <= limit) return [];
-    const detail = `${others.length} of key ${String(run.key)} ran at the same time, ${limit} may`;
+    const count = countWithoutCopies(history, others);
+    if (count <= limit) return [];
+    const detail = `${count} of key ${String(run.key)} ran at the same time, ${limit} may`;
     return [{ rule: "a limit was exceeded" as const, id: run.id, detail }];
   });
+}
+
+/** Copies of one task are one: it is that which is limited. */
+function countWithoutCopies(history: History, runs: readonly Run[]): number {
+  return runs.filter(
+    ({ id, startedAt }, index) =>
+      runs.findIndex((other) => other.id === id) === index ||
+      !couldBeCopied(history, id, startedAt),
+  ).length;
 }
 
 function countedUntil({ harmed, unreachable }: History, run: Run): number {

@@ -24,6 +24,7 @@ export class Crew {
   readonly #options: CrewOptions;
   readonly #members = new Set<ChildProcess>();
   #count = 0;
+  #isEnded = false;
 
   constructor(options: CrewOptions) {
     this.#options = options;
@@ -36,6 +37,7 @@ export class Crew {
   /** Kills one with SIGKILL, and puts another into its place. */
   async kill(random: Random): Promise<void> {
     const member = this.#pick(random);
+    if (!member) return;
     const { pid } = member;
     const exited = once(member, "exit");
     this.#members.delete(member);
@@ -49,6 +51,7 @@ export class Crew {
   /** Lets one do nothing for a while. */
   async suspend(random: Random, suspendMs: number): Promise<void> {
     const member = this.#pick(random);
+    if (!member) return;
     this.#write(member.pid, "suspended", now() + suspendMs + SLACK_MS);
     member.kill("SIGSTOP");
     await delay(suspendMs);
@@ -58,6 +61,7 @@ export class Crew {
   /** Asks one to stop, as a deployment does, and puts another into its place. */
   async replace(random: Random): Promise<void> {
     const member = this.#pick(random);
+    if (!member) return;
     this.#members.delete(member);
     const exited = once(member, "exit");
     member.kill("SIGTERM");
@@ -73,6 +77,7 @@ export class Crew {
 
   /** Ends all. */
   async end(): Promise<void> {
+    this.#isEnded = true;
     const members = [...this.#members];
     this.#members.clear();
     await Promise.all(
@@ -84,28 +89,44 @@ export class Crew {
     );
   }
 
+  /** Adds one that works; who dies before it does, as of a database that is locked, is replaced. */
   async #add(): Promise<void> {
-    const name = `${this.#options.main.replace("-main.ts", "")}-${this.#count++}`;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const name = `${this.#options.main.replace("-main.ts", "")}-${this.#count++}`;
+      if (await this.#start(name)) return;
+    }
+    throw new Error(`${this.#options.main} cannot be started`);
+  }
+
+  async #start(name: string): Promise<boolean> {
     const main = fileURLToPath(new URL(this.#options.main, import.meta.url));
     const member = fork(main, [...this.#options.args(name)], {
       execArgv: ["--conditions=tidings-source"],
     });
-    this.#members.add(member);
+    let isReady = false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    member.on("message", (text: string) => {
+      if (isReady) return this.#options.onTrouble(text);
+      isReady = true;
+      if (this.#isEnded) member.kill("SIGKILL");
+      else this.#members.add(member);
+      resolve(true);
+    });
     member.once("exit", (code, signal) => {
-      if (!this.#members.delete(member)) return;
+      resolve(false);
+      // It was to end.
+      if (isReady && !this.#members.delete(member)) return;
       this.#options.onTrouble(`${name} ended by itself: ${String(code ?? signal)}`);
       this.#write(member.pid, "killed", null);
-      void this.#add();
+      if (isReady) void this.#add();
     });
-    const [first] = await once(member, "message");
-    if (first !== "ready") throw new Error(`${name} said ${String(first)}`);
-    member.on("message", (text: string) => this.#options.onTrouble(text));
+    return await promise;
   }
 
-  #pick(random: Random): ChildProcess {
+  /** One that works; there is none while all are being replaced. */
+  #pick(random: Random): ChildProcess | undefined {
     const [first, ...others] = this.#members;
-    if (!first) throw new Error("no process is left");
-    return random.pick([first, ...others]);
+    return first && random.pick([first, ...others]);
   }
 
   #write(pid: number | undefined, how: "killed" | "suspended", until: number | null): void {
@@ -113,6 +134,8 @@ export class Crew {
   }
 }
 
+/** How often a process may die before it works. */
+const MAX_TRIES = 10;
 /** A process that goes on needs a moment until it has heard what happened meanwhile. */
 const SLACK_MS = 1_500;
 /** Half a second of patience, a second of grace, and a busy machine. */

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
+import { toError } from "../../src/core/errors.ts";
 import { createTasks, isFinal, type TaskRecord } from "../../src/tasks/index.ts";
 import { checkHistory, type Violation } from "./check-history.ts";
-import { Crew } from "./crew.ts";
+import { Crew, type CrewOptions } from "./crew.ts";
 import { now, type HistoryEvent } from "./history.ts";
 import { Journal, readJournals } from "./journal.ts";
 import { startAmqpPlace } from "./places/amqp.ts";
@@ -47,7 +48,7 @@ const { values } = parseArgs({
 });
 
 /** After the last fault: long enough for leases, retries, countdowns, and the slowest task. */
-const DRAIN_MS = 90_000;
+const DRAIN_MS = 120_000;
 /** How much is said of troubles, and of broken promises. */
 const MAX_LINES = 5;
 const WORKERS = 3;
@@ -80,17 +81,28 @@ async function main(): Promise<void> {
     console.error(`expected --broker to name ${Object.keys(PLACES).join(", ")}, got ${name}`);
     return process.exit(2);
   });
-  const reports = await Promise.all(
+  const results = await Promise.allSettled(
     starters.map(async (start) => {
       await using place = await start();
       return await torture(place, seed, minutes * 60_000);
     }),
   );
-  const isBroken = ({ violations }: Report): number => Number(violations.length > 0);
-  for (const report of reports.toSorted((one, other) => isBroken(one) - isBroken(other))) {
-    print(report);
+  const reports = results.flatMap((result) =>
+    result.status === "fulfilled" ? [result.value] : [],
+  );
+  // What was broken comes last.
+  for (const is of [false, true]) {
+    for (const report of reports) if (isBroken(report) === is) print(report);
   }
-  if (reports.some(({ violations }) => violations.length > 0)) process.exitCode = 1;
+  for (const result of results) {
+    if (result.status === "fulfilled") continue;
+    console.error("\nit could not be carried out:", result.reason);
+  }
+  if (reports.length < names.length || reports.some(isBroken)) process.exitCode = 1;
+}
+
+function isBroken({ violations }: Report): boolean {
+  return violations.length > 0;
 }
 
 function toNumber(name: string, text: string): number {
@@ -138,7 +150,7 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
     const faults = await torment({ place, workers, producers, journal }, random, until);
     clearInterval(ticker);
     await producers.end();
-    await recordOutcomes(place, folder, journal);
+    await recordOutcomes(place, folder, common);
     const events = readJournals(folder);
     const violations = checkHistory(events, {
       leaseMs: LEASE_MS,
@@ -163,7 +175,11 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
 }
 
 /** Waits until every accepted task has ended, or for so long; writes down what the records say. */
-async function recordOutcomes(place: Place, folder: string, journal: Journal): Promise<void> {
+async function recordOutcomes(
+  place: Place,
+  folder: string,
+  { journal, onTrouble }: Pick<CrewOptions, "journal" | "onTrouble">,
+): Promise<void> {
   await using tasks = createTasks({ broker: place.directBroker, results: place.directResults });
   const ids = readJournals(folder)
     .filter((event) => event.kind === "accepted")
@@ -172,10 +188,15 @@ async function recordOutcomes(place: Place, folder: string, journal: Journal): P
   const limit = now() + DRAIN_MS;
   const last = new Map<string, TaskRecord>();
   while (open.size > 0 && now() < limit) {
-    for (const id of open) {
-      const record = await tasks.results.get(id);
-      last.set(id, record);
-      if (isFinal(record.state)) open.delete(id);
+    try {
+      for (const id of open) {
+        const record = await tasks.results.get(id);
+        last.set(id, record);
+        if (isFinal(record.state)) open.delete(id);
+      }
+    } catch (error) {
+      // It has just been restarted, or the machine is busy.
+      onTrouble(toError(error).message);
     }
     if (open.size > 0) await delay(250);
   }

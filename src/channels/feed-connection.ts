@@ -1,7 +1,9 @@
 import { assertPositiveInteger } from "../core/options.ts";
 import { consumer, type ConsumerDefinition } from "./consumer.ts";
 import { followMessage, leaveMessage } from "./feed-message.ts";
+import { FeedPlaces } from "./feed-places.ts";
 import { FollowedFeeds } from "./followed-feeds.ts";
+import { cursorOf } from "./session-groups.ts";
 
 /** Where the feeds of a page share a connection, and how many. */
 export interface FeedConnectionOptions {
@@ -38,8 +40,10 @@ export function feedConnection({
       const { state: feeds, request, signal } = connection;
       connection.accept();
       signal.addEventListener("abort", () => feeds.leaveAll(), { once: true });
+      const places = new FeedPlaces(cursorOf(request));
       for (const url of new URL(request.url).searchParams.getAll("follow")) {
-        feeds.follow(connection.parts, { feed: url, url, cursor: undefined });
+        const named = { feed: url, url, cursor: places.add(url) };
+        feeds.follow(connection.parts, named, (cursor) => places.move(url, cursor));
       }
     },
     receive: {

@@ -11,6 +11,9 @@ export interface NamedFeed extends AskedFeed {
   readonly feed: FeedName;
 }
 
+/** Where a client is in several feeds when it has the event of one; nothing to whom it needs not be told. */
+type PlaceAt = (cursor: string) => string | undefined;
+
 interface Followed {
   isOver: boolean;
   leave: (() => void) | undefined;
@@ -32,12 +35,16 @@ export class FollowedFeeds {
   }
 
   /** Follows a feed, unless one of this name is followed already. */
-  follow({ port, context, followFeed }: ConnectionParts, { feed, ...asked }: NamedFeed): void {
+  follow(
+    { port, context, followFeed }: ConnectionParts,
+    { feed, ...asked }: NamedFeed,
+    placeAt?: PlaceAt,
+  ): void {
     if (this.#feeds.has(feed)) return;
     const start = `{"feed":${JSON.stringify(feed)},`;
     const followed: Followed = { isOver: false, leave: undefined };
-    const tell = (fields: string): void => {
-      if (!followed.isOver) port.send({ json: start + fields });
+    const tell = (fields: string, place?: string): void => {
+      if (!followed.isOver) port.send({ json: start + fields }, place);
     };
     const end = (fields: string): void => {
       tell(fields);
@@ -49,7 +56,7 @@ export class FollowedFeeds {
       return end(toFields(tooMany(this.#maxFeeds)));
     this.#feeds.set(feed, followed);
     const following = followFeed(context, asked, {
-      deliver: (event) => tell(encode(event)),
+      deliver: (event) => tell(encode(event), placeAt?.(event.cursor)),
       end: (error) => end(error ? toFields(FAILED) : '"end":true}'),
       refuse: (refusal) => end(toFields(refusal)),
     });

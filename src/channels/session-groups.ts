@@ -126,6 +126,6 @@ export class SessionGroups {
 }
 
 /** Where the client has been, if it comes back; an event source's URL stays that of its first request. */
-function cursorOf({ url, headers }: Request): string | undefined {
+export function cursorOf({ url, headers }: Request): string | undefined {
   return headers.get("last-event-id") ?? new URL(url).searchParams.get("cursor") ?? undefined;
 }

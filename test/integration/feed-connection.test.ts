@@ -147,6 +147,31 @@ describe("one connection for several feeds", () => {
     expect(await back.next()).toMatchObject({ feed: 3, data: 2 });
   });
 
+  test("an EventSource misses nothing when the connection is gone, by its last cursor (PROTOCOL.md 11.5)", async () => {
+    await using server = await serve(() => routes(), { resumeMs: 1 });
+    const names = Array.from({ length: 33 }, (_, index) => `/numbers/${index}`);
+    const asked = `${server.url}/feeds?${names.map((name) => `follow=${name}`).join("&")}`;
+    await using first = await ConsumerEvents.open(asked);
+    for (let count = 0; count < 66; count++) await first.next();
+    await tell(server, "3", 1);
+    expect(await first.next()).toMatchObject({ feed: "/numbers/3", data: 1 });
+    const { cursor } = first;
+    await first[Symbol.asyncDispose]();
+    await expect.poll(() => server.server.connectionCount).toBe(0);
+    await tell(server, "3", 2);
+    await tell(server, "4", 3);
+    await using back = await ConsumerEvents.open(asked, cursor);
+    expect(back.reset).toBe("connection-gone");
+    const events: unknown[] = [];
+    // 33 are open again; the one beyond the bound begins with the state.
+    for (let count = 0; count < 36; count++) events.push(await back.next());
+    expect(events.filter((event) => !JSON.stringify(event).includes("open"))).toMatchObject([
+      { feed: "/numbers/3", data: 2 },
+      { feed: "/numbers/4", data: 3 },
+      { feed: expect.any(String), data: "now" },
+    ]);
+  });
+
   test("each feed is let through by its own middleware, with what the connection has presented", async () => {
     const users: unknown[] = [];
     const mine = feed({

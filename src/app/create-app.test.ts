@@ -70,6 +70,29 @@ test("a message that is kept reaches the layer's members as it is, and the group
   expect(entries).toMatchObject([{ message, position: { offset: 1 } }]);
 });
 
+test("what a history or presence cannot be is an error where it is said", async () => {
+  const common = { name: "test", broker: "memory:" };
+  for (const url of ["memory:?a=b", "memory:here"]) {
+    for (const option of [{ history: url }, { presence: url }]) {
+      expect(() => createApp({ ...common, ...option })).toThrow(
+        expect.objectContaining({ code: "APP_INVALID_URL" }),
+      );
+    }
+  }
+  for (const graceMs of [-1, NaN, Infinity]) {
+    const presence = { url: "memory:", graceMs };
+    expect(() => createApp({ ...common, presence })).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+  }
+  await using app = createApp(common);
+  const send = app.groupSend("room", { type: "x" }, { history: JSON.parse("null") });
+  await expect(send).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  expect(() => createApp({ ...common, history: JSON.parse("null") })).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID" }),
+  );
+});
+
 test("histories are where all processes of the layer reach them, or an error", async () => {
   const common = { name: "test", broker: "memory:" };
   const code = "APP_INVALID_DEFINITION";

@@ -1,4 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
+import { invalidOption } from "../core/options.ts";
 import { historyOfLayer, type GroupHistory, type HistorySettings } from "../history/index.ts";
 import { MemoryLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
 
@@ -17,12 +18,19 @@ export function toHistorySource(
 ): HistorySource | undefined {
   const beside = historyBeside(layer);
   if (wanted === undefined) return beside;
+  if (!isSource(wanted)) {
+    throw invalidOption("history", "a URL, settings, or a history of your own", wanted);
+  }
   const isOfOneProcess = beside === undefined || urlOf(beside) === "memory:";
   if (isOfOneProcess || urlOf(wanted) !== "memory:") return wanted;
   throw new TidingsError(
     "APP_INVALID_DEFINITION",
     "`history` is memory:, which the other processes on the layer's Redis do not see",
   );
+}
+
+function isSource(wanted: unknown): boolean {
+  return typeof wanted === "string" || (typeof wanted === "object" && wanted !== null);
 }
 
 function historyBeside(layer: string | LayerSettings | ChannelLayer): HistorySource | undefined {

@@ -209,6 +209,23 @@ test("a history that is lost under a connection is told to it as a reset", async
   expect(await connection.receive()).toBe(3);
 });
 
+test("bounds that a history cannot have are an error where they are said", () => {
+  const bounds = [
+    '{"size":0}',
+    '{"size":10001}',
+    '{"size":"5"}',
+    '{"ageMs":0}',
+    '{"sizes":5}',
+    "1",
+    "null",
+  ];
+  for (const text of bounds) {
+    expect(() => consumer({ path: "/x", history: JSON.parse(text) }), text).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+  }
+});
+
 test("a connection is in at most 32 groups with history", async () => {
   const site = open();
   const names = (count: number): string =>

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
-import type { HistoryBounds } from "../history/index.ts";
+import { toHistoryBounds, type HistoryBounds } from "../history/index.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
 import type {
@@ -64,7 +64,7 @@ export interface ConsumerHandlers {
  * Defines a consumer: what one kind of connection does, whatever carries it.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when a handler has no
- *   schema or a schema no handler.
+ *   schema or a schema no handler, OPTION_INVALID for the bounds of its history.
  * @see https://channels.readthedocs.io/en/latest/topics/consumers.html
  */
 export function consumer<
@@ -88,12 +88,16 @@ export function consumer<
     kind: "consumer",
     path,
     layer: options.layer ?? "default",
-    history: options.history ?? false,
+    history: toHistory(options.history),
     subprotocols: options.subprotocols ?? [],
     onError: options.onError ?? "close",
     slowConsumer: options.slowConsumer ?? "disconnect",
     handlers: eraseTypes(options, path),
   };
+}
+
+function toHistory(history: boolean | HistoryBounds = false): boolean | HistoryBounds {
+  return typeof history === "boolean" ? history : toHistoryBounds(history);
 }
 
 /**

@@ -127,6 +127,12 @@ function next(subscribe: (listener: (value: unknown) => void) => () => void): Pr
 }
 
 describe("connect", () => {
+  test("refuses to poll less often than the server waits for", () => {
+    for (const pollMs of [0, 30_000, NaN]) {
+      expect(() => connect("http://127.0.0.1:1/", { pollMs })).toThrow("expected `pollMs`");
+    }
+  });
+
   test("hands events to those who listen for their type, and every message to the rest", async () => {
     const server = await ConsumerServer.start();
     const { room } = begin(server);

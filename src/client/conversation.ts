@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
 import { onEndOfPage } from "./browser.ts";
 import { overPlainSocket, overPost, overSocket } from "./carriers.ts";
@@ -38,6 +38,8 @@ export const OF_TYPE = "type:";
 /** Messages are handed on as they come; these are what one turn of the event loop may bring. */
 const MAX_BUFFERED = 10_000;
 const POLL_MS = 5_000;
+/** After so long without a poll the server ends the connection. */
+const MAX_POLL_MS = 30_000;
 /** Of a WebSocket: a message was too large. */
 const TOO_LARGE = 1009;
 const GOODBYE_MS = 5_000;
@@ -68,7 +70,10 @@ export class Conversation {
     this.#url = plain ? url : withParameter(url, "connection", "");
     this.#names = plain ? ["websocket"] : transportNames(transport);
     [this.#transport = "websocket"] = this.#names;
-    this.#pollMs = assertPositiveInteger("pollMs", pollMs);
+    if (!(pollMs >= 1 && pollMs < MAX_POLL_MS)) {
+      throw invalidOption("pollMs", "1 to 29,999 milliseconds", pollMs);
+    }
+    this.#pollMs = pollMs;
     this.outgoing = new Outgoing(assertPositiveInteger("maxMessages", maxWaiting));
   }
 

@@ -71,6 +71,14 @@ function openTab(feed: NumberFeed) {
   };
 }
 
+test("options that cannot be are an error in every tab, the leading one or not", () => {
+  for (const option of ['{"transport":"pigeon"}', '{"maxBuffered":0}']) {
+    expect(() => followShared("http://127.0.0.1:1/", JSON.parse(option))).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+  }
+});
+
 test("several tabs have one connection, and the next goes on when the first closes", async () => {
   const feed = await NumberFeed.start();
   const first = openTab(feed);

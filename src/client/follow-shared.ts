@@ -27,7 +27,9 @@ export function followShared<TFeed extends FeedTypes = FeedTypes>(
 ): AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void> {
   const canShare =
     "BroadcastChannel" in globalThis && "navigator" in globalThis && "locks" in navigator;
-  if (!canShare) return follow<TFeed>(address, options);
+  // Made in any case, so that what is wrong with the options is an error in every tab.
+  const alone = follow<TFeed>(address, options);
+  if (!canShare) return alone;
   const events = new SharedTab(resolveUrl(address), options).events();
   // oxlint-disable-next-line no-unsafe-type-assertion -- here the feed's type is believed
   return events as AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void>;

@@ -1,4 +1,4 @@
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption } from "../core/options.ts";
 import type { HistoryBounds } from "./history.ts";
 
 const MAX_SIZE = 10_000;
@@ -9,11 +9,15 @@ export const EPOCH_TTL_MS: number = 2 * MAX_AGE_MS;
 /** How many entries `since` returns if it is not told. */
 export const DEFAULT_LIMIT = 1_000;
 
+const NAMES: ReadonlySet<string> = new Set(["size", "ageMs"]);
+
 /** Returns bounds with their defaults, or throws OPTION_INVALID. */
-export function toHistoryBounds({
-  size = 100,
-  ageMs = 300_000,
-}: HistoryBounds = {}): HistoryBounds & { readonly size: number; readonly ageMs: number } {
+export function toHistoryBounds(
+  bounds: HistoryBounds = {},
+): HistoryBounds & { readonly size: number; readonly ageMs: number } {
+  if (!isObject(bounds)) throw invalidOption("history", "`true`, or its bounds", bounds);
+  assertKnownOptions("a history", bounds, NAMES);
+  const { size = 100, ageMs = 300_000 } = bounds;
   if (!Number.isSafeInteger(size) || size < 1 || size > MAX_SIZE) {
     throw invalidOption("history.size", "an integer from 1 to 10,000", size);
   }
@@ -21,4 +25,8 @@ export function toHistoryBounds({
     throw invalidOption("history.ageMs", "1 to 86,400,000 whole milliseconds", ageMs);
   }
   return { size, ageMs };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

@@ -15,6 +15,7 @@ export type {
   Recovery,
 } from "./history.ts";
 export type { TailCounts, TailFollower } from "./group-tail.ts";
+export { toHistoryBounds } from "./history-bounds.ts";
 export { GroupTails, type GroupTailsOptions } from "./group-tails.ts";
 export { MemoryHistory, type MemoryHistoryOptions } from "./memory.ts";
 export { RedisHistory, type RedisHistoryOptions } from "./redis.ts";

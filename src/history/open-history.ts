@@ -39,6 +39,7 @@ export function openHistory(
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
     case "memory": {
+      assertNoRest(url);
       const file = sharedFile("history.db");
       return file === undefined ? new MemoryHistory() : openFile(file, layerName);
     }
@@ -61,6 +62,12 @@ export function openHistory(
         `invalid history URL: expected one of the schemes memory:, sqlite:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
       );
   }
+}
+
+/** Memory has nothing to be said of, so what stands there was meant for something else. */
+function assertNoRest(url: string): void {
+  if (/^memory:(?:\/\/)?$/i.test(url)) return;
+  throw new TidingsError("APP_INVALID_URL", "invalid history URL: expected nothing behind memory:");
 }
 
 function openFile(path: string, layerName: string): GroupHistory {

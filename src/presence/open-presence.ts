@@ -26,6 +26,7 @@ export function openPresence(target: string | PresenceSettings): PresenceStore {
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
     case "memory": {
+      assertNoRest(url);
       const file = sharedFile("presence.db");
       return file === undefined ? new MemoryPresence() : new SqlitePresence(file);
     }
@@ -42,4 +43,13 @@ export function openPresence(target: string | PresenceSettings): PresenceStore {
         `invalid presence URL: expected one of the schemes memory:, sqlite:, redis:, rediss:, and redis with +sentinel or +cluster, got \`${scheme || "none"}\``,
       );
   }
+}
+
+/** Memory has nothing to be said of, so what stands there was meant for something else. */
+function assertNoRest(url: string): void {
+  if (/^memory:(?:\/\/)?$/i.test(url)) return;
+  throw new TidingsError(
+    "APP_INVALID_URL",
+    "invalid presence URL: expected nothing behind memory:",
+  );
 }

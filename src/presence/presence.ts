@@ -2,6 +2,7 @@ import { userKey, type Connection } from "../channels/index.ts";
 import { ClockJumps } from "../core/clock-jumps.ts";
 import { TidingsError, toError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
+import { assertDuration, assertPositiveInteger } from "../core/options.ts";
 import { assertGroupName, type ChannelLayer } from "../layers/index.ts";
 import {
   MAX_LISTED,
@@ -78,6 +79,9 @@ export class Presence {
     leaseMs = 15_000,
     sweepMs = 1_000,
   }: PresenceOptions) {
+    assertDuration("graceMs", graceMs);
+    assertPositiveInteger("leaseMs", leaseMs);
+    assertPositiveInteger("sweepMs", sweepMs);
     this.#options = { store, layer, logger, graceMs, leaseMs, sweepMs };
   }
 
@@ -112,6 +116,7 @@ export class Presence {
    *   MESSAGE_TOO_LARGE for data of more than 8,192 bytes of JSON.
    */
   async enter(session: PresenceSession, data: unknown = null): Promise<void> {
+    assertGroupName(session.group);
     assertGroupName(toPresenceGroup(session.group));
     assertDataSize(data);
     this.#sessions.set(toText(session), { session, data });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { formatConnectionCursor } from "./connection-cursor.ts";
-import { formatGroupPositions, parseGroupPositions } from "./group-positions.ts";
+import { formatGroupPositions, isConsumerCursor, parseGroupPositions } from "./group-positions.ts";
 
 const many = Array.from({ length: 32 }, (_, index) => {
   const key = `group${index % 10}`.slice(-5) + "_-abcdefghijklmnopqrstuvwxyzABCDE".charAt(index);
@@ -24,6 +24,17 @@ test("positions are read from behind a connection's place too", () => {
   expect(parseGroupPositions(cursor)?.size).toBe(32);
   const place = formatConnectionCursor({ connection, sequence: 1 });
   expect(parseGroupPositions(place)).toBeUndefined();
+});
+
+test("a cursor that is neither a place nor positions is none of a consumer", () => {
+  const positions = formatGroupPositions(many);
+  const place = { connection: `${"h".repeat(16)}.${"i".repeat(22)}`, sequence: 1, positions };
+  for (const ours of ["", positions, formatConnectionCursor(place)]) {
+    expect(isConsumerCursor(ours)).toBe(true);
+  }
+  for (const strange of ["x", "\uFFFD", `${positions}.${positions}`, "a".repeat(4_000)]) {
+    expect(isConsumerCursor(strange)).toBe(false);
+  }
 });
 
 test("what is no text of positions is refused, written or read", () => {

@@ -1,5 +1,5 @@
 import { invalidOption } from "../core/options.ts";
-import { positionsOf } from "./connection-cursor.ts";
+import { parseConnectionCursor, positionsOf } from "./connection-cursor.ts";
 import type { Position } from "./cursor.ts";
 
 /** How many groups with history a connection can follow, so that its cursor stays short. */
@@ -24,6 +24,12 @@ export function formatGroupPositions(
     return texts.join(".");
   }
   throw invalidOption("positions", `1 to ${MAX_FOLLOWED_GROUPS} positions of groups`, wrong ?? "");
+}
+
+/** Whether a cursor of a consumer's connection can be read: an empty one says that there is nothing behind. */
+export function isConsumerCursor(cursor: string): boolean {
+  if (cursor === "" || parseConnectionCursor(cursor)) return true;
+  return parseGroupPositions(cursor) !== undefined;
 }
 
 /** Reads the positions in any cursor of a consumer's connection; `undefined` without any. */

@@ -46,5 +46,6 @@ export { frameHeaderLength, isCloseCode } from "./websocket-frame.ts";
 export {
   formatGroupPositions,
   MAX_FOLLOWED_GROUPS,
+  isConsumerCursor,
   parseGroupPositions,
 } from "./group-positions.ts";

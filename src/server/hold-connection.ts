@@ -1,5 +1,5 @@
 import type { ConsumerDefinition, Refusal, RouteContext, RouteMatch } from "../channels/index.ts";
-import { positionsOf, type ConnectionPlace } from "../protocol/index.ts";
+import { isConsumerCursor, positionsOf, type ConnectionPlace } from "../protocol/index.ts";
 import {
   Reading,
   type HeldConnection,
@@ -70,7 +70,9 @@ export async function beginConnection(
   });
   if (opening.kind === "refused") return opening;
   const place = { connection: connection.id, sequence: 0, positions: positionsOf(cursor) };
-  const reading = new Reading({ link: connection, place, reset });
+  // Nobody can say what a client has missed whose cursor is none of ours.
+  const lost = isConsumerCursor(cursor) ? reset : "connection-gone";
+  const reading = new Reading({ link: connection, place, reset: lost });
   return { kind: "read", reading, first: await reading.next(0), headers: opening.headers };
 }
 

@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 import { toErrorResponse } from "../channels/index.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { parseConnectionCursor } from "../protocol/index.ts";
@@ -119,8 +121,7 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
   const { request } = asked.context;
   const link = findNamed(server, asked);
   if (link instanceof Response) return link;
-  const posted = link.post(await request.text());
-  const answer = await inTime(posted, MAX_ANSWER_MS).catch(toUnsure);
+  const answer = await postTo(link, Buffer.from(await request.arrayBuffer()));
   switch (answer.kind) {
     case "answers":
       return new Response(`{"answers":[${answer.answers.join(",")}]}`, {
@@ -146,6 +147,12 @@ async function postToConnection(server: ServerContext, asked: ConsumerRequest): 
         headers: { "retry-after": "1" },
       });
   }
+}
+
+/** What is no UTF-8 is no JSON (RFC 8259 §8.1), and is not made into something else. */
+async function postTo(link: ConnectionLink, body: Buffer): Promise<PostAnswer> {
+  if (!isUtf8(body)) return { kind: "malformed" };
+  return await inTime(link.post(body.toString()), MAX_ANSWER_MS).catch(toUnsure);
 }
 
 function toUnsure(thrown: unknown): PostAnswer {

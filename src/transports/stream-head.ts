@@ -25,5 +25,6 @@ export function writeStreamHead(
     "content-type": contentType,
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
+    vary: "accept, prefer",
   });
 }

@@ -10,7 +10,13 @@ import {
   type Payload,
 } from "../channels/index.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import { findMessageId, isClientEnvelope, SUBPROTOCOL, type MessageId } from "../protocol/index.ts";
+import {
+  findMessageId,
+  isClientEnvelope,
+  isConsumerCursor,
+  SUBPROTOCOL,
+  type MessageId,
+} from "../protocol/index.ts";
 import { formatAnswer } from "./consumer-envelope.ts";
 import { encodeOnce } from "./encode-once.ts";
 import { frameBinary, frameText } from "./frame-writer.ts";
@@ -84,6 +90,8 @@ class WebSocketPort implements ConnectionPort, WebSocketListener {
     this.#upgrade = undefined;
     this.#isEnveloped = chosen === SUBPROTOCOL;
     this.#connection = connection;
+    // Nobody can say what a client has missed whose cursor is none of ours.
+    if (!isConsumerCursor(cursorOf(upgrade))) this.send({ reset: "epoch-changed" });
   }
 
   onMessage(data: string | Uint8Array): void {
@@ -148,6 +156,11 @@ class WebSocketPort implements ConnectionPort, WebSocketListener {
   readonly #onGone = (): void => {
     if (this.#upgrade) this.session?.onClose({ code: 1006, reason: "" });
   };
+}
+
+function cursorOf({ request: { url = "" } }: Upgrade): string {
+  const [, query = ""] = url.split("?", 2);
+  return new URLSearchParams(query).get("cursor") ?? "";
 }
 
 function readEnvelope(text: string): ClientFrame {

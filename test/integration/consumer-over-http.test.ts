@@ -41,6 +41,7 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
   const { connection } = events;
   await using socket = await Socket.open(`${server.webSocketUrl}/room`);
   expect(events.response.headers.get("x-accel-buffering")).toBe("no");
+  expect(events.response.headers.get("vary")).toBe("accept, prefer");
   expect(await events.nextFields()).toEqual({ id: `${connection}.1`, data: '{"type":"welcome"}' });
   const answer = await post(`${url}?connection=${connection}`, [
     { data: { type: "say", text: "hello" } },
@@ -66,6 +67,38 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
     data: '{"code":1000,"reason":""}',
   });
   await expect.poll(() => happened).toContain("disconnect 1000");
+});
+
+test("a cursor that is none of ours begins a connection that is told so, over every delivery (10.2)", async () => {
+  const { room } = makeRoom();
+  await using server = await serve(() => ({ routes: [room] }));
+  const url = `${server.url}/room`;
+  const reset = { reason: "connection-gone" };
+  for (const cursor of ["x", "%ff%fe", "a".repeat(4_000)]) {
+    expect(await pollConsumer(url, cursor)).toMatchObject({ reset });
+  }
+  await using stream = await openStream(`${url}?cursor=x`, { accept: "text/event-stream" });
+  expect(await stream.until('"connection-gone"')).toContain("event: connection");
+  const socketUrl = `${server.webSocketUrl}/room?cursor=x`;
+  await using held = await Socket.open(`${socketUrl}&connection=`, ["tidings.v1"]);
+  expect(await held.next()).toMatchObject({ reset });
+  await using plain = await Socket.open(socketUrl, ["tidings.v1"]);
+  expect(await plain.next()).toEqual({ reset: { reason: "epoch-changed" } });
+  expect((await pollConsumer(url, "")).reset).toBeUndefined();
+});
+
+test("a POST that is not UTF-8 is refused as it would be over a WebSocket (10.6)", async () => {
+  const { room, happened } = makeRoom();
+  await using server = await serve(() => ({ routes: [room] }));
+  const { connection } = await pollConsumer(`${server.url}/room`);
+  const body = Buffer.from('{"data":{"type":"say","text":"\xff"}}', "latin1");
+  const refused = await fetch(`${server.url}/room?connection=${connection}`, {
+    method: "POST",
+    body,
+  });
+  expect(refused.status).toBe(400);
+  expect(await refused.json()).toMatchObject({ error: { code: "MESSAGE_NOT_JSON" } });
+  expect(happened).toEqual(["connect"]);
 });
 
 test("lines of JSON carry the same frames, and say how the connection ended (10.4)", async () => {

@@ -93,6 +93,20 @@ describe("a pool of children", () => {
     await pool.stop();
   });
 
+  test("tells which child runs which task", async () => {
+    const { pool, children } = await startPool(2);
+    const result = pool.run(createCall());
+    expect(pool.children).toEqual([
+      { pid: 1, taskId: "1" },
+      { pid: 2, taskId: null },
+    ]);
+    children[0]?.say(ENDED);
+    await result;
+    children[1]?.end("killed");
+    await vi.waitFor(() => expect(pool.children).toEqual([{ pid: 1, taskId: null }]));
+    await pool.stop();
+  });
+
   test("fails the call of a child that dies, and starts another child", async () => {
     vi.useFakeTimers();
     const { pool, children } = await startPool(1);

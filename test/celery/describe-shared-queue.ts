@@ -11,9 +11,9 @@ export function describeSharedQueue(findPlace: () => TaskPlace): void {
     const place = findPlace();
     await using tasks = createTasks(place);
     await using first = await OwnWorker.start(place);
-    const sent = await Promise.all(
-      Array.from({ length: 6 }, () => tasks.sendTask("shared.slow", [300])),
-    );
+    const send = (count: number, waitMs: number): Promise<readonly AsyncResult[]> =>
+      Promise.all(Array.from({ length: count }, () => tasks.sendTask("shared.slow", [waitMs])));
+    const sent = [...(await send(2, 60_000)), ...(await send(4, 1))];
     await eventually(async () => (await countStarted(sent)) === 2);
     await first.kill();
     await using second = await OwnWorker.start(place);

@@ -54,7 +54,7 @@ describe("a call of Python's on RabbitMQ", () => {
     await using first = new AmqpBroker(server.url);
     expect(await first.take({ queues: ["late"], limit: 1, leaseMs: 1_000 })).toEqual([]);
     await eventually(async () => {
-      const counts = [0, 1, 2].map((level) => first.contents.count(`celery_delayed_${level}`));
+      const counts = [0, 1, 2, 3].map((level) => first.contents.count(`celery_delayed_${level}`));
       return (await Promise.all(counts)).some(({ waiting }) => waiting === 1);
     });
     await first.close();

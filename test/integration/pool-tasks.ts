@@ -84,7 +84,7 @@ export function createPoolTasks(url: string): Tasks {
     if (runs > 1) writeFileSync(flag, "");
     await currentTask().progress({ done: process.pid, total: Number.MAX_SAFE_INTEGER });
     await delay(50); // for the record to be stored
-    const until = performance.now() + 20_000;
+    const until = performance.now() + 50_000;
     while (!existsSync(flag) && performance.now() < until);
     return runs;
   });

@@ -50,11 +50,12 @@ export type PostOptions = Omit<RequestOptions, "headers" | "body">;
 /**
  * Carries messages by POST, one request after another.
  *
- * A request that fails on the way is repeated, until the signal fires: the server knows the ids. A
+ * A request that fails on the way is repeated, until the signal fires: the server knows the ids. What is
+ * too large together goes in halves. A
  * connection that is gone is for the reader to find out, which hears of the next one.
  */
 export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Carrier {
-  return async (messages) => {
+  return async function carry(messages) {
     const body = `[${messages.map(toEnvelope).join()}]`;
     for (let failures = 0; !options.signal.aborted; failures++) {
       try {
@@ -68,7 +69,12 @@ export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Ca
         if (options.signal.aborted) return;
         if (thrown instanceof Refusal && thrown.closeCode === GONE) return;
         if (thrown instanceof Refusal && thrown.closeCode === TOO_LARGE) {
-          throw new TidingsError("MESSAGE_TOO_LARGE", thrown.message);
+          const half = Math.floor(messages.length / 2);
+          if (half === 0) {
+            return messages[0]?.settle(new TidingsError("MESSAGE_TOO_LARGE", thrown.message));
+          }
+          await carry(messages.slice(0, half));
+          return await carry(messages.slice(half));
         }
         if (thrown instanceof TidingsError) throw thrown;
         await pause(Interruption.from(thrown).retryAfterMs + backoffMs(failures), options.signal);

@@ -6,6 +6,7 @@ const MAX_UNANSWERED = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Well below what a server takes in one piece, unless a single message is larger. */
 const MAX_BATCH_BYTES = 64 * 1024;
+const MAX_BATCH = 500;
 
 /** A message on its way. */
 export interface OutgoingMessage {
@@ -158,7 +159,7 @@ export class Outgoing {
     for (const entry of this.#entries.values()) {
       if (entry.isSent) continue;
       bytes += entry.data.length;
-      if (batch.length > 0 && bytes > MAX_BATCH_BYTES) break;
+      if (batch.length === MAX_BATCH || (batch.length > 0 && bytes > MAX_BATCH_BYTES)) break;
       entry.isSent = true;
       batch.push(entry);
     }

@@ -5,6 +5,7 @@ import { request } from "./request.ts";
 import type { TransportRequest } from "./transport.ts";
 
 const NO_CONTENT = 204;
+const HEADERS_MS = 10_000;
 /** A server sends the first bytes with the headers. */
 const FIRST_BYTES_MS = 5_000;
 
@@ -12,8 +13,8 @@ const FIRST_BYTES_MS = 5_000;
  * Opens a response that stays open; `undefined` when the server says that nothing more will come.
  *
  * A reader that is slow slows the server down, since nothing is read ahead but what the runtime and
- * the network hold. It counts as open when its first bytes are there: a proxy may show headers, and keep
- * the rest until the response ends.
+ * the network hold. It counts as open when its first bytes are there: a proxy may keep
+ * the response until it ends, or show its headers and keep the rest.
  *
  * @throws {TidingsError} CLIENT_PROTOCOL when the answer has another type.
  */
@@ -27,6 +28,8 @@ export async function openStream(
     token,
     signal,
     traffic,
+    timeoutMs: HEADERS_MS,
+    isBlockedWhenLate: true,
   });
   if (response.status === NO_CONTENT) return undefined;
   const type = response.headers.get("content-type") ?? "";

@@ -30,6 +30,15 @@ describe("request", () => {
     });
   });
 
+  test("says that something holds back what must begin at once", async () => {
+    const url = await serve(() => {});
+    const late = { ...options, timeoutMs: 20, isBlockedWhenLate: true };
+    await expect(request(url, late)).rejects.toMatchObject({ isBlocked: true });
+    await expect(request(url, { ...options, timeoutMs: 20 })).rejects.toMatchObject({
+      isBlocked: false,
+    });
+  });
+
   test("does not mind how long an answer takes that has begun", async () => {
     let finish = (): void => {};
     const url = await serve((response) => {

@@ -19,6 +19,8 @@ export interface RequestOptions {
   readonly traffic?: Traffic | undefined;
   /** How long the answer may take to begin. @default 30_000 */
   readonly timeoutMs?: number | undefined;
+  /** Whether one that does not begin in time is held back by something in between. */
+  readonly isBlockedWhenLate?: boolean | undefined;
 }
 
 /** "408 Request Timeout" and "429 Too Many Requests" ask to come back, as every 5xx does. */
@@ -54,10 +56,13 @@ export async function request(url: URL, options: RequestOptions): Promise<Respon
 
 async function fetchInTime(
   url: URL,
-  { headers, method, body, keepalive, signal, timeoutMs = 30_000 }: RequestOptions,
+  { headers, method, body, keepalive, signal, ...options }: RequestOptions,
 ): Promise<Response> {
+  const { timeoutMs = 30_000, isBlockedWhenLate: isBlocked } = options;
   const late = new AbortController();
-  const watch = watchSilence(timeoutMs, () => late.abort(new Interruption("no answer in time")));
+  const watch = watchSilence(timeoutMs, () =>
+    late.abort(new Interruption("no answer in time", { isBlocked })),
+  );
   try {
     // "no-store": a cache in between would show us our own past.
     return await fetch(url, {

@@ -95,6 +95,47 @@ test("whatever breaks, every transport brings everything once and in order", asy
   expect(counts.gapsRepaired).toBeGreaterThan(0);
 });
 
+test("a history that Redis has lost is told once over every transport, and everything that comes after it", async () => {
+  await using redis = await RedisServer.start();
+  const layer = { url: redis.url, ...impatient };
+  await using server = await serve(
+    () => ({ routes: [numbers, counting, feedConnection()] }),
+    {},
+    { drivers: { layer } },
+  );
+  await using publisher = new Publisher(redis.url);
+  // What comes later has places before theirs.
+  await publisher.send(20);
+  await using crowd = new Crowd([server.url]);
+  await crowd.has(0);
+  const areTold = async (times: number): Promise<void> =>
+    await vi.waitFor(() => {
+      for (const { name, resets } of crowd.listeners) expect(resets, name).toHaveLength(times);
+    }, 10_000);
+
+  await redis.kill();
+  await redis.start();
+  await areTold(1);
+  await crowd.has(await publisher.sendUntilStored(), "Redis had lost everything");
+  await publisher.send(4);
+  await crowd.has(publisher.last, "Redis had lost everything");
+  await using admin = openRedis(redis.url);
+  await admin.command(["FLUSHALL"]);
+  // Nothing else tells of it; what is told now is this message, or a state that has it.
+  await publisher.send(1);
+  const mayBeState = publisher.last;
+  await areTold(2);
+  await publisher.send(4);
+  await crowd.has(publisher.last, "Redis was emptied");
+
+  const { stored, doubtful } = publisher;
+  const isSure = (n: number): boolean => n > 20 && n !== mayBeState && !doubtful.has(n);
+  for (const { name, received, resets } of crowd.listeners) {
+    expect(received.filter(isSure), name).toEqual(stored.filter(isSure));
+    expect(resets, name).toEqual(["epoch-changed", "epoch-changed"]);
+  }
+});
+
 /** The clock of this process, in which a server and all clients are. */
 class WrongClock {
   readonly #now = Date.now;
@@ -161,6 +202,11 @@ class Publisher implements AsyncDisposable {
 
   constructor(url: string) {
     this.#app = createApp({ name: "publisher", broker: "memory:", layer: { url, ...impatient } });
+  }
+
+  /** The last number that it has tried to send. */
+  get last(): number {
+    return this.#n;
   }
 
   async send(count: number): Promise<void> {

@@ -22,7 +22,7 @@ const UPGRADE =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   `Sec-WebSocket-Key: ${KEY}\r\n`;
 const CONCURRENCY = 100;
-const LOST_AFTER_MS = 20_000;
+const LOST_AFTER_MS = 60_000;
 
 /**
  * The members of one group who follow its feed: bare sockets that count messages.
@@ -55,7 +55,10 @@ export class Listeners {
   async run(messages: number, window: number): Promise<number> {
     const toAll = this.#sockets.length;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const late = setTimeout(() => reject(new Error("messages were lost")), LOST_AFTER_MS);
+    const late = setTimeout(() => {
+      const { listening } = this.#options;
+      reject(new Error(`${listening}: ${this.#received} of ${toAll * messages} have come`));
+    }, LOST_AFTER_MS);
     let sent = 0;
     this.#received = 0;
     this.#onMessages = () => {

@@ -2,6 +2,7 @@ import { application, consumer, createApp, createServer, forward } from "tidings
 import { WebSocketServer } from "ws";
 import { z } from "zod";
 
+import { NO_HEARTBEAT_MS } from "../without-heartbeats.ts";
 import { TEXT, toBroadcast } from "./fan-out-message.ts";
 
 /**
@@ -27,7 +28,7 @@ async function startTidings(): Promise<number> {
   const server = createServer(application({ app, routes: [everybody] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
-    limits: { heartbeatMs: 15_000 },
+    limits: { heartbeatMs: NO_HEARTBEAT_MS },
   });
   await server.start();
   return server.port;

@@ -1,6 +1,7 @@
 import { application, consumer, createApp, createServer, feed, forward } from "tidings";
 import { z } from "zod";
 
+import { NO_HEARTBEAT_MS } from "../../without-heartbeats.ts";
 import { MARK, TEXT } from "../message.ts";
 import type { ApplicationOptions } from "./options.ts";
 
@@ -33,7 +34,7 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
   const server = createServer(application({ app, routes: [room, tail, echo] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
-    limits: { heartbeatMs: 15_000 },
+    limits: { heartbeatMs: NO_HEARTBEAT_MS },
   });
   await server.start();
   return server.port;

@@ -92,14 +92,14 @@ export function readEnvelope(text: string, fallbackId: string): Envelope {
   const envelope = parseObject(text) ?? {};
   const { body, headers, properties } = envelope;
   if (!isRecord(properties) || typeof body !== "string") return toBroken(text, fallbackId);
-  const { body_encoding, delivery_info, delivery_tag: _, tidings, ...others } = properties;
+  const { body_encoding, delivery_info, tidings } = properties;
   const message = {
     id: idOf(headers, properties) ?? fallbackId,
     headers,
     body: toBytes(Buffer.from(body, body_encoding === "base64" ? "base64" : "utf8")),
     contentType: toText(envelope["content-type"], "application/json"),
     contentEncoding: toText(envelope["content-encoding"], "utf-8"),
-    properties: readProperties(others),
+    properties: readProperties(properties),
   };
   const queue = isRecord(delivery_info) ? toText(delivery_info["routing_key"], "") : "";
   return {

@@ -75,7 +75,10 @@ export interface Settled {
 /** Who hears a channel. */
 type ChannelListener = (text: string) => void;
 
-interface PendingItem extends PromiseWithResolvers<Settled>, SettleItem {}
+interface PendingItem extends SettleItem {
+  readonly resolve: (settled: Settled) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /** The names of kombu's keys, and of ours. */
 export interface TaskKeys {
@@ -161,9 +164,11 @@ export class TaskRedis {
   /** Ends a delivery, stores its record and sends what comes after it, in one step with others of this tick. */
   settle(settled: SettleItem): Promise<Settled> {
     if (this.#users === 0) return Promise.reject(closedError());
-    const item = { ...Promise.withResolvers<Settled>(), ...settled };
-    if (this.#pending.push(item) === 1) void this.#flushSoon();
-    return item.promise;
+    const { end, record, sends, letter } = settled;
+    return new Promise((resolve, reject) => {
+      const length = this.#pending.push({ end, record, sends, letter, resolve, reject });
+      if (length === 1) void this.#flushSoon();
+    });
   }
 
   /** Hears a channel. Several users of the connection may hear the same one. */

@@ -1,7 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { Interruption, type InterruptionOptions } from "../interruption.ts";
 import type { Traffic } from "../traffic.ts";
-import { SILENT_MS, watchSilence } from "../watch-silence.ts";
+import { SILENT_MS, watchSilence, type SilenceWatch } from "../watch-silence.ts";
 
 /** What {@link readChunks} needs. */
 export interface ReadChunksOptions {
@@ -72,11 +72,13 @@ interface Silence extends InterruptionOptions {
 }
 
 async function inTime<T>(promise: Promise<T>, ms: number, silence: Silence): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const watch = watchSilence(ms, () => late.reject(new Interruption(silence.message, silence)));
+  let watch: SilenceWatch | undefined;
+  const late = new Promise<never>((_, reject) => {
+    watch = watchSilence(ms, () => reject(new Interruption(silence.message, silence)));
+  });
   try {
-    return await Promise.race([promise, late.promise]);
+    return await Promise.race([promise, late]);
   } finally {
-    watch.stop();
+    watch?.stop();
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +30,15 @@ describe("tidings", () => {
       expect(code).toBe(0);
       expect(output).toContain("--log-level");
     }
+  });
+
+  test("keeps what it has compiled for the next start, unless it is told not to", async () => {
+    await using folder = await temporaryFolder();
+    const env = { TMPDIR: folder.path, NODE_COMPILE_CACHE: "" };
+    await run(["call", "--help"], { ...env, NODE_DISABLE_COMPILE_CACHE: "1" });
+    expect(await readdir(folder.path)).toEqual([]);
+    await run(["call", "--help"], env);
+    expect(await readdir(folder.path)).toEqual(["node-compile-cache"]);
   });
 
   test.each([

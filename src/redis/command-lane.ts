@@ -172,7 +172,8 @@ export class CommandLane implements RedisConnection {
     if (deadline >= this.#watchAt) return;
     clearTimeout(this.#watch);
     this.#watchAt = deadline;
-    this.#watch = setTimeout(() => this.#expire(), deadline - performance.now());
+    const waitMs = Math.max(deadline - performance.now(), 0);
+    this.#watch = setTimeout(() => this.#expire(), waitMs);
     // The connection, or the wait for it, keeps the process alive.
     this.#watch.unref();
   }

@@ -94,6 +94,11 @@ export class ConsumerSession implements Connection {
     return this.#abort.signal;
   }
 
+  /** Whether its client has missed nothing of the groups that it is in by now, as its cursor says. */
+  get isRecovered(): boolean {
+    return this.#groups?.isRecovered === true;
+  }
+
   get channelName(): string {
     if (this.#channelName !== undefined) return this.#channelName;
     throw new TidingsError("CHANNEL_CLOSED", "the connection has no channel before `connect` runs");

@@ -52,6 +52,8 @@ export class FollowedGroups {
   #positions: string | undefined;
   /** Whether the client does not know yet where it is. */
   isUntold = false;
+  /** Whether there is a group of which it is not told, or was not, what came since its cursor. */
+  hasGaps = false;
 
   constructor(options: FollowedGroupsOptions) {
     this.#options = options;
@@ -79,6 +81,7 @@ export class FollowedGroups {
     }
     const key = createHash("sha256").update(group).digest("base64url").slice(0, 6);
     const taken = this.#missed.get(key);
+    this.hasGaps ||= !taken;
     this.#missed.delete(key);
     const followed = { group, key, told: taken, taken, leave: undefined, isOver: false };
     this.#groups.set(group, followed);
@@ -155,7 +158,10 @@ export class FollowedGroups {
         if (!followed.told) this.tell(followed, position);
       },
       onEntry: (entry) => take(entry.position, () => onEntry(followed, entry)),
-      onReset: (reason, position) => take(position, () => onReset(followed, reason, position)),
+      onReset: (reason, position) => {
+        this.hasGaps = true;
+        take(position, () => onReset(followed, reason, position));
+      },
     };
     const leave = await recorded.follow(followed.group, follower, followed.taken);
     if (followed.isOver || !hasRoom) leave();

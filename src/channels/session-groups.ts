@@ -42,6 +42,8 @@ export class SessionGroups {
   readonly #options: SessionGroupsOptions;
   /** Those with history, if any. */
   #followed: FollowedGroups | undefined;
+  /** Whether it was put into a group without history. */
+  #isInPlain = false;
 
   constructor(options: SessionGroupsOptions) {
     this.#options = options;
@@ -50,6 +52,7 @@ export class SessionGroups {
   async add(group: string, { history }: GroupAddOptions = {}): Promise<void> {
     const { definition, layer, channelName } = this.#options;
     const isFollowed = history ?? definition.history !== false;
+    this.#isInPlain ||= !isFollowed;
     // The layer's copies of what is in the history are passed over from the first one on.
     const following = isFollowed ? this.#follow().add(group) : undefined;
     await Promise.all([following, layer.groupAdd(group, channelName)]);
@@ -67,6 +70,11 @@ export class SessionGroups {
   ): Promise<void> {
     if (history === false) return await this.#options.layer.groupSend(group, message);
     await this.#recorded().send(group, message, history === true ? undefined : history);
+  }
+
+  /** Whether its client, which has come back, is told everything that its groups were sent in between. */
+  get isRecovered(): boolean {
+    return this.#followed?.hasGaps === false && !this.#isInPlain;
   }
 
   /** Whether a message of the layer comes, or came, from a history too. */

@@ -18,8 +18,16 @@ import type { TransportChoice } from "./transports/transport-names.ts";
  * Told that something which a consumer has sent in between cannot be told any more, and why:
  * `connection-gone` when another connection had to be begun, which has the missed messages of groups with
  * a history only; `too-far`, `evicted` or `epoch-changed` when it, or a group's history, went not so far back.
+ *
+ * `isRecovered` says that another connection was begun, and that nothing of its groups is missed: all of
+ * them have a history, and it went back far enough.
  */
-export type ResetListener = (reason: ResetReason | "connection-gone") => void;
+export type ResetListener = (reason: ResetReason | "connection-gone", isRecovered: boolean) => void;
+
+interface Reset {
+  readonly reason: ResetReason | "connection-gone";
+  readonly recovered?: boolean | undefined;
+}
 
 /** How many messages may wait. */
 export interface QueueOptions {
@@ -109,7 +117,9 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
 
   /** Calls back whenever something that was sent cannot be told any more; returns what stops it. */
   onReset(listener: ResetListener): () => void {
-    return this.#listeners.add("reset", listener);
+    return this.#listeners.add("reset", ({ reason, recovered = false }: Reset) =>
+      listener(reason, recovered),
+    );
   }
 
   /**

@@ -167,10 +167,10 @@ export class Conversation {
     const isNew = connection !== undefined && connection !== this.#id;
     // After a close the server has no place to go on from, and says nothing of what there was.
     const isForgotten = isNew && this.#id !== undefined && this.#place.cursor === undefined;
-    const reason = reset?.reason ?? (isForgotten ? "connection-gone" : undefined);
+    const lost = reset ?? (isForgotten ? { reason: "connection-gone" } : undefined);
     if (isNew) this.#id = connection;
     if (cursor !== undefined) this.#place.cursor = cursor === "" ? undefined : cursor;
-    if (reason !== undefined) this.#options.tell("reset", reason);
+    if (lost) this.#options.tell("reset", lost);
     return isNew;
   }
 

@@ -20,8 +20,10 @@ export interface ServerEnvelope {
   readonly connection?: string | undefined;
   /** Where to go on after this. */
   readonly cursor?: string | undefined;
-  /** What was sent before cannot be told any more. */
-  readonly reset?: { readonly reason: string } | undefined;
+  /** What was sent before cannot be told any more; or what groups were sent can, if nothing else. */
+  readonly reset?:
+    | { readonly reason: string; readonly recovered?: boolean | undefined }
+    | undefined;
   /** A binary message, in base64. */
   readonly bytes?: string | undefined;
   /** The connection has ended. */

@@ -71,8 +71,13 @@ export async function beginConnection(
   if (opening.kind === "refused") return opening;
   const place = { connection: connection.id, sequence: 0, positions: positionsOf(cursor) };
   // Nobody can say what a client has missed whose cursor is none of ours.
-  const lost = isConsumerCursor(cursor) ? reset : "connection-gone";
-  const reading = new Reading({ link: connection, place, reset: lost });
+  const reason = isConsumerCursor(cursor) ? reset : "connection-gone";
+  const recovered = connection.isRecovered ? { recovered: true as const } : {};
+  const reading = new Reading({
+    link: connection,
+    place,
+    reset: reason && { reason, ...recovered },
+  });
   return { kind: "read", reading, first: await reading.next(0), headers: opening.headers };
 }
 

@@ -71,6 +71,35 @@ test("a connection that nobody reads ends with 1006, and who comes back gets ano
   expect(stream.connection).not.toBe(connection);
 });
 
+test("who comes back to a connection that is gone is told whether anything of its groups is missed (10.10)", async () => {
+  const rooms: ConsumerDefinition = consumer({
+    path: "/rooms/:name",
+    history: true,
+    events: { said: z.object({ n: z.number() }) },
+    async connect(connection) {
+      await connection.groupAdd("room");
+      if (connection.params.name === "plain") await connection.groupAdd("x", { history: false });
+    },
+    on: { said: forward() },
+  });
+  await using server = await serve(() => ({ routes: [rooms] }), { resumeMs: 50 });
+  const say = (n: number): Promise<void> =>
+    server.app.groupSend("room", { type: "said", n }, { history: { size: 1 } });
+  const reason = "connection-gone";
+  for (const [name, count, reset] of [
+    ["kept", 1, { reason, recovered: true }],
+    ["kept", 300, { reason }], // more than its process remembers, too
+    ["plain", 1, { reason }],
+  ] as const) {
+    const url = `${server.url}/rooms/${name}`;
+    const { cursor } = await pollConsumer(url);
+    await expect.poll(() => server.server.connectionCount).toBe(0);
+    for (let n = 0; n < count; n++) await say(n);
+    expect((await pollConsumer(url, cursor)).reset, name).toEqual(reset);
+    await expect.poll(() => server.server.connectionCount).toBe(0);
+  }
+});
+
 test("a connection has a seat until it ends, whether anybody reads it or not", async () => {
   const { ticker } = makeTicker();
   await using server = await serve(() => ({ routes: [ticker] }), { maxConnections: 1 });

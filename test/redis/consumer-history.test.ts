@@ -66,7 +66,7 @@ test("a client may lose its server, and change its transport, and misses and rep
   {
     await using server = await start();
     let page = await pollConsumer(`${server.url}/room`, cursor);
-    expect(page.reset).toEqual({ reason: "connection-gone" });
+    expect(page.reset).toEqual({ reason: "connection-gone", recovered: true });
     for (;;) {
       for (const event of page.events) take(event);
       if (heard.length >= n) break;

@@ -87,7 +87,8 @@ export class Crowd implements AsyncDisposable {
       transport,
       signal: this.#left.signal,
       pollMs: 100,
-      onReset: (reason) => listener.resets.push(reason),
+      onReset: (reason, isRecovered) =>
+        listener.resets.push(isRecovered ? `${reason}, recovered` : reason),
       onStatus({ status }) {
         if (status === "open") listener.last ??= 0;
       },

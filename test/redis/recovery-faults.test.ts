@@ -88,7 +88,7 @@ test("whatever breaks, every transport brings everything once and in order", asy
     ).toEqual(stored);
     // Whoever was connected to a process that died is told so, and has missed nothing all the same.
     const isTold = name.startsWith("connect") && name.endsWith(dies.url);
-    expect(resets, name).toEqual(isTold ? ["connection-gone"] : []);
+    expect(resets, name).toEqual(isTold ? ["connection-gone, recovered"] : []);
   }
   const counts = stays.app.getRecordedGroups().counts;
   expect(counts.gapsNotRepaired).toBe(0);

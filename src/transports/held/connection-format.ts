@@ -6,8 +6,14 @@ import type { ConnectionClose, LossReason } from "./connection-link.ts";
 export interface ConnectionHello {
   readonly connection: string;
   readonly cursor: string;
-  /** Why another connection could not be gone on with, if the client has named one. */
-  readonly reset?: { readonly reason: LossReason } | undefined;
+  readonly reset?: ConnectionReset | undefined;
+}
+
+/** That a connection which the client has named could not be gone on with. */
+export interface ConnectionReset {
+  readonly reason: LossReason;
+  /** All that the groups were sent in between comes all the same. */
+  readonly recovered?: true | undefined;
 }
 
 /** A payload as a stream writes it. */

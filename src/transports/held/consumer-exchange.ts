@@ -7,12 +7,11 @@ import {
 } from "../../protocol/index.ts";
 import type { FeedResponse } from "../feed-exchange.ts";
 import type { OpenConnections } from "../open-connections.ts";
-import type { ConnectionHello } from "./connection-format.ts";
+import type { ConnectionHello, ConnectionReset } from "./connection-format.ts";
 import type {
   ConnectionClose,
   ConnectionLink,
   Following,
-  LossReason,
   ReadAnswer,
   TakeAnswer,
 } from "./connection-link.ts";
@@ -47,14 +46,13 @@ export interface ReadingOptions {
   readonly link: ConnectionLink;
   /** What the client has of the connection. */
   readonly place: ConnectionPlace;
-  /** Why another connection could not be gone on with, if the client has named one. */
-  readonly reset?: LossReason | undefined;
+  readonly reset?: ConnectionReset | undefined;
 }
 
 /** One request's way through the frames of a connection. */
 export class Reading {
   readonly link: ConnectionLink;
-  readonly #reset: LossReason | undefined;
+  readonly #reset: ConnectionReset | undefined;
   readonly #reader = randomUUID();
   readonly #connection: string;
   #sequence: number;
@@ -81,9 +79,8 @@ export class Reading {
   get hello(): ConnectionHello {
     const { cursor } = this;
     const connection = this.#connection;
-    return this.#reset
-      ? { connection, cursor, reset: { reason: this.#reset } }
-      : { connection, cursor };
+    const reset = this.#reset;
+    return reset ? { connection, cursor, reset } : { connection, cursor };
   }
 
   /** Reads on. The first time, the client has what was before; later, that was only sent to it. */

@@ -139,6 +139,11 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     return this.#options.visitor;
   }
 
+  /** Whether its client has missed nothing of the groups that it is in by now, as its cursor says. */
+  get isRecovered(): boolean {
+    return this.#session?.isRecovered === true;
+  }
+
   /** Begins: runs the consumer's `connect`. */
   run(session: ConsumerSession): void {
     this.#session = session;

@@ -29,7 +29,7 @@ describe("FrameReader", () => {
     const message = fc.oneof(fc.string({ unit: "binary", maxLength: 200 }), fc.uint8Array());
     const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 30 });
     fc.assert(
-      fc.property(fc.array(message, { maxLength: 8 }), cuts, (messages, sizes) => {
+      fc.property(fc.array(message, { maxLength: 4 }), cuts, (messages, sizes) => {
         const bytes = Buffer.concat(
           messages.map((each) =>
             typeof each === "string"

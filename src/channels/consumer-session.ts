@@ -245,11 +245,9 @@ export class ConsumerSession implements Connection {
       return true;
     }
     if (reaction.kind === "ignore") return true;
-    if (reaction.kind === "close") {
-      this.close(reaction.code, reaction.reason);
-      return true;
-    }
-    return this.#take(reaction);
+    if (reaction.kind !== "close") return this.#take(reaction);
+    this.close(reaction.code, reaction.reason);
+    return true;
   }
 
   #take(reaction: Reaction | RecordedReaction): boolean {

@@ -99,11 +99,13 @@ export class GroupTail {
       const missed = from && (await this.#missed(from));
       // From here to the end nothing is awaited, so nothing can come in between.
       let position = this.#position;
-      if (missed?.kind === "reset") follower.onReset(missed.reason, position);
       if (missed?.kind === "recovered") {
         for (const entry of missed.entries) follower.onEntry(entry);
-        if (missed.position.offset > position.offset) ({ position } = missed);
+        const isOfBefore = missed.position.epoch !== position.epoch;
+        if (isOfBefore) follower.onReset("epoch-changed", position);
+        else if (missed.position.offset > position.offset) ({ position } = missed);
       }
+      if (missed?.kind === "reset") follower.onReset(missed.reason, position);
       follower.onStart(position);
       this.#followers.set(follower, { after: position.offset });
     } finally {

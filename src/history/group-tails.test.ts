@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import type { Position, ResetReason } from "../protocol/index.ts";
 import { FragileHistory } from "../testing/index.ts";
@@ -156,6 +156,26 @@ test("who has seen more than this process has heard gets nothing twice", async (
   await until(() => first.numbers.length === 3 && ahead.numbers.length > 0);
   expect(first.numbers).toEqual([1, 2, 3]);
   expect(ahead.numbers).toEqual([3]);
+});
+
+test("who comes back in the moment in which the store is known to have begun anew hears what comes", async () => {
+  const { history, tails } = open();
+  const first = new Follower();
+  await tails.follow("room", first);
+  const start = first.starts[0];
+  await send(history, 1, 2, 3);
+  history.beginAnew();
+  const answer = await history.since("room", { epoch: "epoch_of", offset: 3 });
+  const asked = Promise.withResolvers<typeof answer>();
+  vi.spyOn(history, "since").mockReturnValueOnce(asked.promise);
+  history.tellGap();
+  asked.resolve(answer);
+  const back = new Follower();
+  await tails.follow("room", back, start);
+  await send(history, 4, 5);
+  expect(first.numbers).toEqual([1, 2, 3, 4, 5]);
+  expect(back.numbers.slice(-2)).toEqual([4, 5]);
+  expect(back.resets).toEqual(first.resets);
 });
 
 test("those who come back soon are answered without asking the store", async () => {

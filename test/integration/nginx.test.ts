@@ -1,19 +1,11 @@
-import {
-  consumer,
-  feed,
-  feedConnection,
-  forward,
-  use,
-  type ConsumerDefinition,
-  type Middleware,
-} from "tidings";
+import { consumer, feed, forward, use, type ConsumerDefinition, type Middleware } from "tidings";
 import { MemoryHistory } from "tidings/history";
 import { MemoryLayer } from "tidings/layers";
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { Crowd } from "../redis/crowd.ts";
-import { counting, numbers } from "../redis/numbers.ts";
+import { ROUTES } from "../redis/numbers.ts";
 import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
 import { Nginx } from "./nginx.ts";
 import { serve, type TestServer } from "./serve.ts";
@@ -39,7 +31,7 @@ async function serveBehindNginx(directives?: string, limits = {}) {
   const asked = [0, 0];
   const start = async (index: number): Promise<TestServer> => {
     const count: Middleware = () => void (asked[index] = (asked[index] ?? 0) + 1);
-    const routes = [use([count], [room, tail, numbers, counting, feedConnection()])];
+    const routes = [use([count], [room, tail, ...ROUTES])];
     return stack.use(await serve(() => ({ routes }), limits, { drivers: { layer, history } }));
   };
   const servers = [await start(0), await start(1)];

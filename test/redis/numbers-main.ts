@@ -1,11 +1,11 @@
 // A server of its own, which dies of a signal: `node numbers-main.ts REDIS_URL PORT`.
-import { application, createApp, createServer, feedConnection } from "tidings";
+import { application, createApp, createServer } from "tidings";
 
-import { counting, numbers } from "./numbers.ts";
+import { ROUTES } from "./numbers.ts";
 
 const [, , layer, port] = process.argv;
 const app = createApp({ name: "numbers", broker: "memory:", layer });
-const server = createServer(application({ app, routes: [numbers, counting, feedConnection()] }), {
+const server = createServer(application({ app, routes: ROUTES }), {
   port: Number(port),
 });
 await server.start();

@@ -1,4 +1,4 @@
-import { consumer, feed, forward, type ConsumerDefinition, type FeedDefinition } from "tidings";
+import { consumer, feed, feedConnection, forward, type FeedDefinition, type Route } from "tidings";
 import { z } from "zod";
 
 /** A feed with a history, whose events are numbers; newcomers begin with 0. */
@@ -11,10 +11,13 @@ export const numbers: FeedDefinition<number> = feed({
 });
 
 /** A consumer that is sent the same numbers. */
-export const counting: ConsumerDefinition = consumer({
+const counting = consumer({
   path: "/counting",
   history: true,
   events: { number: z.object({ n: z.number() }) },
   connect: (connection) => connection.groupAdd("numbers"),
   on: { number: forward() },
 });
+
+/** All ways to hear numbers. */
+export const ROUTES: readonly Route[] = [numbers, counting, feedConnection()];

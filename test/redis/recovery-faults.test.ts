@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { createApp, feedConnection } from "tidings";
+import { createApp } from "tidings";
 import { expect, test, vi } from "vitest";
 
 import { openRedis } from "../../src/redis/index.ts";
@@ -11,7 +11,7 @@ import { freePort } from "../free-port.ts";
 import { serve } from "../integration/serve.ts";
 import { Proxy } from "../torture/proxy.ts";
 import { Crowd } from "./crowd.ts";
-import { counting, numbers } from "./numbers.ts";
+import { ROUTES } from "./numbers.ts";
 import { RedisServer } from "./redis-server.ts";
 
 /** Short enough that a deaf connection is noticed within the test. */
@@ -26,7 +26,7 @@ test("whatever breaks, every transport brings everything once and in order", asy
   await using toRedis = await Proxy.start(redis.port);
   const layer = { url: `redis://127.0.0.1:${toRedis.port}`, ...impatient };
   await using stays = await serve(
-    () => ({ routes: [numbers, counting, feedConnection()] }),
+    () => ({ routes: ROUTES }),
     { heartbeatMs: 1_000 },
     { drivers: { layer } },
   );
@@ -98,11 +98,7 @@ test("whatever breaks, every transport brings everything once and in order", asy
 test("a history that Redis has lost is told once over every transport, and everything that comes after it", async () => {
   await using redis = await RedisServer.start();
   const layer = { url: redis.url, ...impatient };
-  await using server = await serve(
-    () => ({ routes: [numbers, counting, feedConnection()] }),
-    {},
-    { drivers: { layer } },
-  );
+  await using server = await serve(() => ({ routes: ROUTES }), {}, { drivers: { layer } });
   await using publisher = new Publisher(redis.url);
   // What comes later has places before theirs.
   await publisher.send(20);

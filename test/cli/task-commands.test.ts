@@ -173,9 +173,9 @@ describe("tidings control", () => {
   test("tells workers what to do, and what they answered", async () => {
     const rate = ["rate_limit", "task_name=fixture.add", "rate_limit=100/s"];
     const [told, grown, wrong] = await Promise.all([
-      run("control", FIXTURE, ...rate, "-d", "one@here", "-t", "10"),
-      run("control", "-b", broker, "pool_grow", "n=2", "--json", "-d", "one@here", "-t", "10"),
-      run("control", FIXTURE, "nosuch", "-d", "one@here", "-t", "10"),
+      run("control", FIXTURE, ...rate, "-d", "one@here", "-t", "30"),
+      run("control", "-b", broker, "pool_grow", "n=2", "--json", "-d", "one@here", "-t", "30"),
+      run("control", FIXTURE, "nosuch", "-d", "one@here", "-t", "30"),
     ]);
     expect(told.code).toBe(0);
     expect(told.output).toMatch(/^WORKER +ANSWER\none@here +new rate limit set successfully$/);

@@ -20,7 +20,7 @@ export interface Listener {
   last: number | undefined;
 }
 
-const HAS_LIMIT_MS = 20_000;
+const HAS_LIMIT_MS = 40_000;
 
 /** Those who follow, and those who connect, over each transport at each server; two follow over one connection. */
 export class Crowd implements AsyncDisposable {

@@ -130,7 +130,7 @@ test("the staff room lets staff in, and tells others why not", async () => {
   expect(await saidBy(ada)).toEqual(["Refused, but still connected"]);
 });
 
-test("a chat whose server is killed reconnects, and shows what was said before and meanwhile once", async () => {
+test("a chat whose server is killed reconnects, and shows what was said before, meanwhile and after once", async () => {
   await using square = await startSquare();
   await using ada = await newPerson(browser, square);
   await using grace = await newPerson(browser, square);
@@ -142,20 +142,26 @@ test("a chat whose server is killed reconnects, and shows what was said before a
   await eventually(() => saidBy(grace)).toEqual(["Before"]);
 
   await watchStatus(ada);
-  const reconnected = ada.page.waitForEvent("websocket");
+  const reconnected = grace.page.waitForEvent("websocket");
+  await ada.page.context().setOffline(true);
   square.kill("server");
+  await say(ada, "Meanwhile");
+  await ada.page.getByText("Meanwhile · waits for the connection").waitFor();
   await reconnected;
+  await ada.page.context().setOffline(false);
   await ada.page.getByText("Connected", { exact: true }).first().waitFor();
+  await eventually(() => saidBy(ada)).toEqual(["Before", "Meanwhile"]);
+  expect(await ada.page.getByRole("alert").count()).toBe(0);
   await say(ada, "After");
   for (const person of [ada, grace]) {
-    await eventually(() => saidBy(person)).toEqual(["Before", "After"]);
+    await eventually(() => saidBy(person)).toEqual(["Before", "Meanwhile", "After"]);
     await eventually(() => peopleHere(person).then((people) => people.length)).toBe(2);
   }
 
   await using late = await newPerson(browser, square);
   await late.signIn("alan");
   await late.visit("/chat");
-  await eventually(() => saidBy(late)).toEqual(["Before", "After"]);
+  await eventually(() => saidBy(late)).toEqual(["Before", "Meanwhile", "After"]);
   expect((await seenStatuses(ada)).join()).toMatch(/Reconnecting.*Connecting.*Connected/);
 });
 

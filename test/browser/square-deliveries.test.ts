@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -25,6 +28,16 @@ async function figure({ page }: Person, delivery: string, name: string): Promise
   return page.locator(`#delivery-${delivery} div:has(> dt:text-is("${name}")) dd`).textContent();
 }
 
+/** What the first bytes are that a command of the page, run in a shell, writes. */
+async function firstOutput({ page }: Person, delivery: string): Promise<string> {
+  const command = page.locator(`#delivery-${delivery} .command`, { hasText: "Terminal" });
+  const text = (await command.locator("code").textContent()) ?? "";
+  const child = spawn("exec " + text, { shell: true, stdio: ["ignore", "pipe", "inherit"] });
+  const [bytes]: unknown[] = await once(child.stdout, "data");
+  child.kill();
+  return String(bytes);
+}
+
 test("the pulse beats over all five deliveries, each in its own way, and over the best one", async () => {
   await using square = await startSquare();
   await using guest = await newPerson(browser, square);
@@ -40,6 +53,9 @@ test("the pulse beats over all five deliveries, each in its own way, and over th
   }
   const longPolls = Number(await figure(guest, "long-poll", "Requests"));
   expect(longPolls).toBeGreaterThan(Number(await figure(guest, "poll", "Requests")));
+  // Of five beats that one poll has brought, the first had waited for four seconds.
+  expect(await figure(guest, "poll", "Delay")).toMatch(/^[3-6]\.\d s$/);
+  expect(await firstOutput(guest, "websocket")).toMatch(/^\{"beat":.*\}\n$/);
   expect(guest.complaints).toEqual([]);
 });
 
@@ -62,6 +78,7 @@ test("a cut of the network is survived by every delivery, with nothing lost or r
   await guest.page.getByRole("button", { name: "Refuse WebSockets" }).click();
   await eventually(() => chosen.textContent()).toBe("Event source");
   await eventually(() => events(guest, "automatic")).toBeGreaterThan(1);
+  expect(await guest.page.getByText(/ in [\d.]+ m?s/).count()).toBe(0);
 });
 
 test("the board arrives over every delivery when a note is written", async () => {

@@ -24,7 +24,7 @@ deliveries.get("/deliveries", (context) => {
       </div>
       <noscript>
         <p class="problem">
-          Following a feed live needs JavaScript; the curl commands below do not.
+          Following a feed live needs JavaScript; the commands for a terminal below do not.
         </p>
       </noscript>
       <div id="live">

@@ -18,6 +18,12 @@ export interface RoomState extends Room {
   readonly unread: number;
 }
 
+/** Something that was said, and of which the server has not said that it has it. */
+export interface Unsent {
+  readonly room: string;
+  readonly text: string;
+}
+
 /** The connection, as the page shows it. */
 export interface ChatStatus {
   readonly kind: "connecting" | "open" | "waiting" | "closed";
@@ -30,7 +36,8 @@ export interface ChatState {
   readonly status: ChatStatus;
   readonly current: string;
   readonly rooms: readonly RoomState[];
-  /** Why the last message was not sent. */
+  readonly unsent: readonly Unsent[];
+  /** Why something was refused, or not sent. */
   readonly problem: string | null;
 }
 
@@ -40,6 +47,7 @@ export function emptyChat(me: string | null, rooms: readonly Room[]): ChatState 
     me,
     status: { kind: "connecting", text: "Connecting…" },
     current: "lobby",
+    unsent: [],
     problem: null,
     rooms: rooms.map((room) => ({
       ...room,

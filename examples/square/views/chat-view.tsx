@@ -1,4 +1,4 @@
-import type { ChatState, ChatStatus, Line, RoomState } from "./chat-state.ts";
+import type { ChatState, ChatStatus, Line, RoomState, Unsent } from "./chat-state.ts";
 import { Face } from "./face.tsx";
 
 /** The chat: rooms, conversation, people. */
@@ -22,7 +22,7 @@ export function ChatView({ state }: { readonly state: ChatState }) {
           </div>
           <Status status={state.status} />
         </header>
-        <Log room={room} me={state.me} />
+        <Log room={room} me={state.me} waiting={waitingIn(room, state)} />
         <Composer room={room} problem={state.problem} />
       </section>
       <aside class="here" aria-labelledby="here-title">
@@ -90,7 +90,14 @@ function RoomEntry({ room, isCurrent }: { readonly room: RoomState; readonly isC
   );
 }
 
-function Log({ room, me }: { readonly room: RoomState; readonly me: string | null }) {
+interface LogProps {
+  readonly room: RoomState;
+  readonly me: string | null;
+  /** What is said when the connection is back. */
+  readonly waiting: readonly Unsent[];
+}
+
+function Log({ room, me, waiting }: LogProps) {
   if (room.refused !== null) {
     return (
       <div class="log" key={`${room.name}-refused`}>
@@ -120,8 +127,18 @@ function Log({ room, me }: { readonly room: RoomState; readonly me: string | nul
           isSame={isSameSpeaker(line, room.lines[index - 1])}
         />
       ))}
+      {waiting.map(({ text }, index) => (
+        <p class="unsent" key={`unsent-${index}`}>
+          {text} <span class="hint">· waits for the connection</span>
+        </p>
+      ))}
     </div>
   );
+}
+
+/** While the connection is there, what was said is on its way and arrives at once. */
+function waitingIn({ name }: RoomState, { status, unsent }: ChatState): readonly Unsent[] {
+  return status.kind === "open" ? [] : unsent.filter(({ room }) => room === name);
 }
 
 interface LogLineProps {

@@ -18,7 +18,7 @@ export interface Comeback {
 /** What one delivery has shown so far. */
 export interface DeliveryFigures {
   readonly value: string;
-  /** From the moment when the last event happened to its arrival. */
+  /** From the moment when the last event happened to its arrival; of several that came together, the first. */
   readonly delayMs: number | null;
   readonly events: number;
   readonly requests: number;
@@ -195,7 +195,7 @@ function DeliveryRow({
       </dl>
       <details class="delivery-try">
         <summary>Try it</summary>
-        {text.curl ? <Command label="Terminal" text={text.curl(state.origin, path)} /> : null}
+        {text.command ? <Command label="Terminal" text={text.command(state.origin, path)} /> : null}
         <Command label="Browser" text={text.script(path)} />
       </details>
     </li>

@@ -7,8 +7,8 @@ export interface DeliveryText {
   readonly title: string;
   readonly how: string;
   readonly when: string;
-  /** None for what only the client does. */
-  readonly curl?: (origin: string, path: string) => string;
+  /** A command for a terminal; none for what only the client does. */
+  readonly command?: (origin: string, path: string) => string;
   readonly script: (path: string) => string;
 }
 
@@ -18,21 +18,21 @@ export const DELIVERY_TEXTS: Readonly<Record<Delivery, DeliveryText>> = {
     title: "Polling",
     how: "Asks every five seconds, whether or not anything has happened.",
     when: "For what changes rarely, or may be late. Works through everything.",
-    curl: (origin, path) => `curl ${origin}${path}`,
+    command: (origin, path) => `curl ${origin}${path}`,
     script: (path) => `setInterval(async () => show(await (await fetch("${path}")).json()), 5000)`,
   },
   "long-poll": {
     title: "Long polling",
     how: "Asks, and the server answers when something happens; then asks again.",
     when: "Where a proxy holds back streams. As quick as they are, at a request for every event.",
-    curl: (origin, path) => `curl -H 'prefer: wait=25' '${origin}${path}?cursor=CURSOR'`,
+    command: (origin, path) => `curl -H 'prefer: wait=25' '${origin}${path}?cursor=CURSOR'`,
     script: (path) => `await fetch("${path}?cursor=" + cursor, { headers: { prefer: "wait=25" } })`,
   },
   ndjson: {
     title: "HTTP streaming",
     how: "One request whose answer never ends, with a line of JSON for each event.",
     when: "Between servers, in scripts and terminals: any HTTP client can read it.",
-    curl: (origin, path) => `curl -N -H 'accept: application/x-ndjson' ${origin}${path}`,
+    command: (origin, path) => `curl -N -H 'accept: application/x-ndjson' ${origin}${path}`,
     script: (path) =>
       `(await fetch("${path}", { headers: { accept: "application/x-ndjson" } })).body`,
   },
@@ -40,7 +40,7 @@ export const DELIVERY_TEXTS: Readonly<Record<Delivery, DeliveryText>> = {
     title: "Event source",
     how: "The same stream in the format that browsers read by themselves (SSE).",
     when: "For pages that only listen. Browsers come back and resume without a library.",
-    curl: (origin, path) => `curl -N -H 'accept: text/event-stream' ${origin}${path}`,
+    command: (origin, path) => `curl -N -H 'accept: text/event-stream' ${origin}${path}`,
     script: (path) =>
       `new EventSource("${path}").onmessage = (event) => show(JSON.parse(event.data))`,
   },
@@ -48,7 +48,9 @@ export const DELIVERY_TEXTS: Readonly<Record<Delivery, DeliveryText>> = {
     title: "WebSocket",
     how: "One connection that both sides write to, with a few bytes around each event.",
     when: "For pages that also speak, follow much, or follow many things at a time.",
-    curl: (origin, path) => `curl -N ${origin.replace(/^http/, "ws")}${path}`,
+    // Few builds of curl speak WebSocket; the Node.js that runs the square does.
+    command: (origin, path) =>
+      `node -e 'new WebSocket("${origin.replace(/^http/, "ws")}${path}").onmessage = ({ data }) => console.log(data)'`,
     script: (path) =>
       `new WebSocket("${path}").onmessage = (event) => show(JSON.parse(event.data))`,
   },

@@ -1,4 +1,4 @@
-import { connect, isTidingsError } from "tidings/client";
+import { connect } from "tidings/client";
 
 import type { chat } from "../../chat.ts";
 import type { ChatState } from "../../views/chat-state.ts";
@@ -8,6 +8,9 @@ import { showStatus } from "../chat-status.ts";
 import { byId, mount } from "../mount.tsx";
 import { loadOpenRooms, saveOpenRooms } from "../open-rooms.ts";
 import { stickToEnd } from "../stick-to-end.ts";
+
+/** What was said waits so long for a connection; a person has patience. */
+const SAY_TIMEOUT_MS = 60_000;
 
 const saved = loadOpenRooms();
 const view = mount(ChatView);
@@ -22,14 +25,17 @@ function roomOf(name: string): ChatState["rooms"][number] | undefined {
   return view.state.rooms.find((room) => room.name === name);
 }
 
-function join(room: string): void {
+function join(room: string, timeoutMs?: number): void {
+  const after = roomOf(room)?.lastId ?? 0;
   // When it cannot be sent, the connection is down; "open" joins again.
-  connection.send({ type: "join", room, after: roomOf(room)?.lastId ?? 0 }).catch(() => {});
+  connection.send({ type: "join", room, after }, { timeoutMs }).catch(() => {});
 }
 
 showStatus(connection, (status) => {
   view.set({ status });
-  if (status.kind === "open") for (const room of wanted) join(room);
+  if (status.kind !== "open") return;
+  view.set({ problem: null });
+  for (const room of wanted) join(room);
 });
 
 connection.on("room.opened", (event) => {
@@ -108,15 +114,20 @@ async function say(): Promise<void> {
   if (!(field instanceof HTMLTextAreaElement)) return;
   const text = field.value.trim();
   if (text === "") return;
+  const unsent = { room: view.state.current, text };
+  field.value = "";
+  view.set({ problem: null, unsent: [...view.state.unsent, unsent] });
+  scrollToEnd();
+  const timeoutMs = SAY_TIMEOUT_MS;
+  // The connection that comes next may be another one, that is in no room yet.
+  if (connection.status !== "open") join(unsent.room, timeoutMs);
   try {
-    if (connection.status !== "open") throw new Error("not connected");
-    await connection.send({ type: "say", room: view.state.current, text });
-    if (field.value.trim() === text) field.value = "";
-    view.set({ problem: null });
-    scrollToEnd();
+    await connection.send({ type: "say", ...unsent }, { timeoutMs });
   } catch (thrown) {
-    const wasRefused = isTidingsError(thrown, "MESSAGE_INVALID");
-    const reason = wasRefused ? thrown.message : "there is no connection";
-    view.set({ problem: `Not sent: ${reason}. Your text is still here.` });
+    field.value = [field.value.trim(), text].filter((part) => part !== "").join("\n");
+    const reason = thrown instanceof Error ? thrown.message : "it was not sent";
+    view.set({ problem: `Your text is in the field again: ${reason}.` });
+  } finally {
+    view.set({ unsent: view.state.unsent.filter((each) => each !== unsent) });
   }
 }

@@ -16,6 +16,8 @@ import { Timeline, type Outage } from "../timeline.ts";
 import { whileVisible } from "../while-visible.ts";
 
 const CUT_MS = 5_000;
+/** Events that come so soon after each other came together. */
+const TOGETHER_MS = 50;
 
 const view = mount(DeliveriesView);
 const network = takeOverNetwork();
@@ -26,6 +28,8 @@ let isVisible = false;
 /** Starts to follow the chosen feed in every way, from the beginning. */
 function start(feed: FeedName): void {
   running?.abort();
+  // What began anew was never away; only a cut that still lasts is also its own.
+  outages = outages.filter(({ to }) => to === undefined);
   view.set({ feed, figures: emptyDeliveries(feed, view.state.origin).figures });
   if (view.state.isPaused || !isVisible) return;
   running = new AbortController();
@@ -47,6 +51,7 @@ interface Following {
 async function followOne({ name, feed, lag, timeline, signal }: Following): Promise<void> {
   let requests = 0;
   let bytes = 0;
+  let arrivedAt = 0;
   const sequence = new Sequence();
   const change = (figures: Partial<DeliveryFigures>): void => {
     if (!signal.aborted) changeFigures(name, figures);
@@ -73,12 +78,17 @@ async function followOne({ name, feed, lag, timeline, signal }: Following): Prom
       const happenedAt = "at" in data ? data.at : data.loadedAt;
       if (reset) sequence.reset();
       if ("at" in data && data.beat !== null) sequence.see(data.beat);
-      const count = view.state.figures[name].events + 1;
+      const { events: known, delayMs: delayBefore } = view.state.figures[name];
+      const count = known + 1;
       // What was there before we came is no measure of how quickly news arrives.
       const isNews = count > 1;
       timeline.addArrival(now, isNews ? happenedAt : now);
       lag.see(name, happenedAt);
-      const delayMs = !isNews ? null : Math.max(0, now - happenedAt);
+      const isTogether = now - arrivedAt < TOGETHER_MS;
+      const delayMs = isNews
+        ? Math.max(now - happenedAt, isTogether ? (delayBefore ?? 0) : 0)
+        : null;
+      arrivedAt = now;
       change({ value: describe(data), delayMs, events: count, ...comeBack(name, happenedAt) });
       if ("at" in data) change({ lost: sequence.lost, repeated: sequence.repeated });
     }

@@ -1,4 +1,4 @@
-import { rolldown } from "rolldown";
+import { rolldown, type RolldownBuild } from "rolldown";
 import type * as client from "tidings/client";
 
 declare global {
@@ -8,7 +8,26 @@ declare global {
 
 /** What a browser loads that uses these exports; files that are `left` are loaded when they are needed. */
 export async function bundleClient(source: string, left: RegExp | null = null): Promise<string> {
-  const build = await rolldown({
+  const build = await bundle(source, left);
+  const { output } = await build.generate({ format: "esm", minify: true, codeSplitting: false });
+  return output[0].code;
+}
+
+/** The files of a browser that uses these exports which are loaded at the start, as a bundler makes them by itself. */
+export async function loadedAtStart(source: string): Promise<readonly string[]> {
+  const build = await bundle(source);
+  const { output } = await build.generate({ format: "esm", minify: true });
+  const chunks = new Map(
+    output.flatMap((file) => (file.type === "chunk" ? [[file.fileName, file]] : [])),
+  );
+  const loaded = new Set([output[0].fileName]);
+  // A set that grows is gone through to its end.
+  for (const name of loaded) for (const each of chunks.get(name)?.imports ?? []) loaded.add(each);
+  return Array.from(loaded, (name) => chunks.get(name)?.code ?? "");
+}
+
+function bundle(source: string, left: RegExp | null = null): Promise<RolldownBuild> {
+  return rolldown({
     input: "entry",
     ...(left && { external: (id: string) => left.test(id) }),
     resolve: { conditionNames: ["tidings-source"] },
@@ -20,12 +39,6 @@ export async function bundleClient(source: string, left: RegExp | null = null): 
       },
     ],
   });
-  const { output } = await build.generate({
-    format: "esm",
-    minify: true,
-    codeSplitting: false,
-  });
-  return output[0].code;
 }
 
 const PAGE = `<!doctype html><title>client</title><link rel="icon" href="data:,"><script type="module">

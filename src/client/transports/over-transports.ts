@@ -10,9 +10,9 @@ import { followWebSocket } from "./websocket.ts";
 const transports: Readonly<Record<TransportName, Transport>> = {
   websocket: followWebSocket,
   sse: followSse,
-  ndjson: rarely(async () => (await import("./ndjson.ts")).followNdjson),
-  "long-poll": rarely(async () => (await import("./long-poll.ts")).followLongPoll),
-  poll: rarely(async () => (await import("./poll.ts")).followPoll),
+  ndjson: rarely(async () => (await import("./rare.ts")).followNdjson),
+  "long-poll": rarely(async () => (await import("./rare.ts")).followLongPoll),
+  poll: rarely(async () => (await import("./rare.ts")).followPoll),
 };
 
 /** Makes attempts over the first of these transports that works; calls back when it is another one. */

@@ -25,7 +25,7 @@ const rooms: ConsumerDefinition = consumer({
   on: { said: number },
 });
 
-test("a client that comes back gets what it missed, in order, then what comes", async () => {
+test("a client that comes back gets what it missed, in order, then what comes (PROTOCOL.md 9.8)", async () => {
   const site = open();
   const first = await site.connect("/rooms/a");
   await say(site, "a", 1, 2);
@@ -51,7 +51,7 @@ test("a client that leaves before anything came has a cursor, and gets what it m
   await back.receiveNothing();
 });
 
-test("one cursor holds the places in several groups, and Last-Event-ID is as good", async () => {
+test("one cursor holds the places in several groups, and Last-Event-ID is as good (PROTOCOL.md 9.8)", async () => {
   const site = open();
   const first = await site.connect("/rooms/a,b,c");
   await say(site, "a", 1);
@@ -70,7 +70,7 @@ test("one cursor holds the places in several groups, and Last-Event-ID is as goo
   await again.receiveNothing();
 });
 
-test("what is not kept any more is told as a reset, for each group by itself", async () => {
+test("what is not kept any more is told as a reset, for each group by itself (PROTOCOL.md 9.8)", async () => {
   const site = open();
   const first = await site.connect("/rooms/a,b");
   await expect.poll(() => first.cursor).toBeDefined();

@@ -214,20 +214,23 @@ describe("connect", () => {
     );
   });
 
-  test.each([1001, 1012, 1013, 4000, 4399, 4500])("comes back after %d", async (code) => {
-    const server = await ConsumerServer.start();
-    const { reached } = begin(server);
-    (await server.connection(0)).close(code);
-    expect(await reached("waiting")).toMatchObject({ code });
-    await server.connection(1);
-  });
+  test.each([1001, 1012, 1013, 4000, 4399, 4500])(
+    "comes back after %d (PROTOCOL.md 4.6)",
+    async (code) => {
+      const server = await ConsumerServer.start();
+      const { reached } = begin(server);
+      (await server.connection(0)).close(code);
+      expect(await reached("waiting")).toMatchObject({ code });
+      await server.connection(1);
+    },
+  );
 
   test.each([
     [1000, "bye"],
     [1008, "policy"],
     [4401, "sign in first"],
     [4403, "staff only"],
-  ])("stays away after %d, and says why", async (code, reason) => {
+  ])("stays away after %d, and says why (PROTOCOL.md 4.6)", async (code, reason) => {
     const server = await ConsumerServer.start();
     const { room, reached } = begin(server);
     (await server.connection()).close(code, reason);
@@ -237,7 +240,7 @@ describe("connect", () => {
     expect(server.handshakes).toBe(1);
   });
 
-  test("finds out why a handshake was refused, which a browser does not tell", async () => {
+  test("finds out why a handshake was refused, which a browser does not tell (PROTOCOL.md 4.5)", async () => {
     const server = await ConsumerServer.start();
     const error = { code: "REQUEST_FORBIDDEN_ORIGIN", message: "this origin is not allowed" };
     server.refusal = { status: 403, body: JSON.stringify({ error }) };

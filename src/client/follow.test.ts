@@ -543,14 +543,14 @@ describe("follow over the first transport that works", () => {
 });
 
 describe("follow", () => {
-  test("offers the subprotocol, and no other transport does", async () => {
+  test("offers the subprotocol, and no other transport does (PROTOCOL.md 4.2)", async () => {
     const server = await FeedServer.start();
     server.add(1);
     await begin(server, {}).next();
     expect(server.requests[0]?.headers["sec-websocket-protocol"]).toBe(SUBPROTOCOL);
   });
 
-  test("trusts a WebSocket that shows signs of life, and says that it comes back from one that does not", async () => {
+  test("trusts a WebSocket that shows signs of life, and says that it comes back from one that does not (PROTOCOL.md 4.4)", async () => {
     const websockets = new WebSocketServer({
       port: 0,
       host: "127.0.0.1",
@@ -619,7 +619,7 @@ describe("follow", () => {
     await expect(events.next()).rejects.toMatchObject({ code, message: "no" });
   });
 
-  test("leaves a server alone that does not wait with its answer", async () => {
+  test("leaves a server alone that does not wait with its answer (PROTOCOL.md 7.4)", async () => {
     const server = await FeedServer.start();
     server.add(1);
     const { next, events, abort, statuses } = begin(server, { transport: "long-poll" });
@@ -635,7 +635,7 @@ describe("follow", () => {
     await pending;
   });
 
-  test("waits as long as the server asks, over HTTP and in an event stream", async () => {
+  test("waits as long as the server asks, over HTTP and in an event stream (PROTOCOL.md 3.5)", async () => {
     const server = await FeedServer.start();
     server.fault = refuse(503, "", { "retry-after": "7" });
     const busy = begin(server, { transport: "poll" });

@@ -47,7 +47,7 @@ function waits(changes: readonly AttemptChange[]): readonly (number | undefined)
 }
 
 describe("reconnecting", () => {
-  test("waits longer with each failure, up to a limit", async () => {
+  test("waits longer with each failure, up to a limit (PROTOCOL.md 3.5)", async () => {
     const changes = await run((attempt) => {
       if (attempt <= 9) throw new Error("away");
     });

@@ -16,7 +16,7 @@ function watch() {
 }
 
 describe("silence", () => {
-  test("is noticed once, a while after the last word", () => {
+  test("is noticed once, a while after the last word (PROTOCOL.md 4.4)", () => {
     const { onSilent, heard } = watch();
     vi.advanceTimersByTime(19_000);
     heard();
@@ -26,7 +26,7 @@ describe("silence", () => {
     expect(onSilent).toHaveBeenCalledTimes(1);
   });
 
-  test("is noticed soon after a sleep, in which no timer runs", () => {
+  test("is noticed soon after a sleep, in which no timer runs (PROTOCOL.md 4.4)", () => {
     const { onSilent } = watch();
     vi.setSystemTime(Date.now() + HOUR_MS);
     vi.advanceTimersByTime(5_000);

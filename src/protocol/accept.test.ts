@@ -6,7 +6,7 @@ const SSE = "text/event-stream";
 const NDJSON = "application/x-ndjson";
 const JSON_TYPE = "application/json";
 
-describe("chooseMediaType", () => {
+describe("chooseMediaType (PROTOCOL.md 3.2)", () => {
   test.each([
     ["without the header", null, JSON_TYPE],
     ["an empty header", " ", JSON_TYPE],

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { formatCursor, parseCursor } from "./cursor.ts";
 
 describe("formatCursor and parseCursor", () => {
-  test("are each other's reverse, in text that needs no escaping", () => {
+  test("are each other's reverse, in text that needs no escaping (PROTOCOL.md 1.2)", () => {
     const epochs = fc.stringMatching(/^[\w-]{1,64}$/);
     fc.assert(
       fc.property(epochs, fc.integer({ min: 0, max: 10 ** 15 - 1 }), (epoch, offset) => {

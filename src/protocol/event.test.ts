@@ -5,7 +5,7 @@ import { isFeedEnd, isFeedEvent, isPollAnswer } from "./event.ts";
 
 const JUNK = [null, undefined, 1, "text", [], {}, { cursor: 1, data: 1 }, { data: 1 }];
 
-describe("isFeedEvent", () => {
+describe("isFeedEvent (PROTOCOL.md 2.1)", () => {
   test("knows an event, whatever its data", () => {
     for (const data of [null, false, 0, "", {}, []]) {
       expect(isFeedEvent({ cursor: "a.1", data })).toBe(true);
@@ -23,14 +23,14 @@ describe("isFeedEvent", () => {
   });
 });
 
-describe("isFeedEnd", () => {
+describe("isFeedEnd (PROTOCOL.md 2.2)", () => {
   test("knows the end from everything else", () => {
     expect(isFeedEnd({ end: true })).toBe(true);
     for (const value of [...JUNK, { end: false }, { end: 1 }]) expect(isFeedEnd(value)).toBe(false);
   });
 });
 
-describe("isPollAnswer", () => {
+describe("isPollAnswer (PROTOCOL.md 7.2)", () => {
   test("knows an answer, with events and without", () => {
     expect(isPollAnswer({ cursor: "a.1", events: [] })).toBe(true);
     const events = [{ cursor: "a.1", data: 1 }];
@@ -42,7 +42,7 @@ describe("isPollAnswer", () => {
   });
 });
 
-describe("isErrorBody", () => {
+describe("isErrorBody (PROTOCOL.md 2.3)", () => {
   test("knows an error with a code of ours", () => {
     expect(isErrorBody({ error: { code: "REQUEST_NOT_FOUND", message: "nothing is here" } })).toBe(
       true,

@@ -23,7 +23,7 @@ describe("formatNdjson and NdjsonParser", () => {
 });
 
 describe("NdjsonParser", () => {
-  test("skips blank lines, takes CR LF, and never returns a line that was cut off", () => {
+  test("skips blank lines, takes CR LF, and never returns a line that was cut off (PROTOCOL.md 6.1, 6.2)", () => {
     const parser = new NdjsonParser();
     expect(parser.push('\n \r\n{"a":1}\r\n12')).toEqual([{ a: 1 }]);
   });

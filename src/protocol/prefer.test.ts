@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { parseWait } from "./prefer.ts";
 
-describe("parseWait", () => {
+describe("parseWait (PROTOCOL.md 7.1)", () => {
   test.each([
     ["wait=25", 25],
     ["WAIT = 25", 25],

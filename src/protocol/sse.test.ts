@@ -23,7 +23,7 @@ function parse(text: string): readonly SseMessage[] {
   return new SseParser().push(text);
 }
 
-describe("formatSseEvent and SseParser", () => {
+describe("formatSseEvent and SseParser (PROTOCOL.md 5.1)", () => {
   test("are each other's reverse, wherever bytes are cut, but for the data's line ends", () => {
     fc.assert(
       fc.property(fc.array(fields), fc.array(fc.nat(40)), (events, cuts) => {

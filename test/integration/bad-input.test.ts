@@ -75,7 +75,7 @@ const mistakes: readonly {
     expected: 1007,
   },
   {
-    name: "a message over 1 MiB closes with 1009",
+    name: "a message over 1 MiB closes with 1009 (PROTOCOL.md 9.3)",
     run: (server) =>
       closeCodeOf(server, (socket) => socket.send({ text: "x".repeat(1024 * 1024) })),
     expected: 1009,
@@ -136,17 +136,17 @@ const mistakes: readonly {
     expected: { status: 426, code: "REQUEST_MALFORMED" },
   },
   {
-    name: "a plain GET of a consumer is answered with 426",
+    name: "a plain GET of a consumer is answered with 426 (PROTOCOL.md 10.1)",
     run: (server) => answer(server, "/ws/echo"),
     expected: { status: 426, code: "REQUEST_UPGRADE_REQUIRED" },
   },
   {
-    name: "a feed asked for as HTML alone is answered with 406",
+    name: "a feed asked for as HTML alone is answered with 406 (PROTOCOL.md 3.2)",
     run: (server) => answer(server, "/notes", { headers: { accept: "text/html" } }),
     expected: { status: 406, code: "REQUEST_NOT_ACCEPTABLE" },
   },
   {
-    name: "a POST to a feed is answered with 405",
+    name: "a POST to a feed is answered with 405 (PROTOCOL.md 3.4)",
     run: (server) => answer(server, "/notes", { method: "POST", body: "x" }),
     expected: { status: 405, code: "REQUEST_METHOD_NOT_ALLOWED" },
   },

@@ -14,7 +14,7 @@ const HANDSHAKE =
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 describe("a server", () => {
-  test("cuts off a WebSocket that does not answer a ping, and keeps one that does", async () => {
+  test("cuts off a WebSocket that does not answer a ping, and keeps one that does (PROTOCOL.md 4.4)", async () => {
     const { promise: cutOff, resolve } = Promise.withResolvers<number>();
     const quiet = consumer({
       path: "/ws/quiet",

@@ -131,7 +131,7 @@ describe("connect", () => {
 });
 
 describe("followTask", () => {
-  test("yields the record of a task, of the same type as on the server", async () => {
+  test("yields the record of a task, of the same type as on the server (PROTOCOL.md 12.1)", async () => {
     expectTypeOf<TaskRecord>().toExtend<FollowedTask>();
     expectTypeOf<FollowedTask>().toExtend<TaskRecord>();
     await using server = await serve((app) => {

@@ -155,7 +155,7 @@ describe("connect", () => {
     room.close();
   });
 
-  test("says so when the server's connection is gone, and what was sent has no answer", async () => {
+  test("says so when the server's connection is gone, and what was sent has no answer (PROTOCOL.md 9.7, 10.2)", async () => {
     const never = Promise.withResolvers<void>();
     onTestFinished(() => never.resolve());
     const makeSlow = () =>

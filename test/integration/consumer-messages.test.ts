@@ -52,7 +52,7 @@ describe("a consumer of several kinds of messages", () => {
     }
   });
 
-  test("answers who asks: with the reply, with nothing, or with what was wrong", async () => {
+  test("answers who asks: with the reply, with nothing, or with what was wrong (PROTOCOL.md 9.5, 9.6)", async () => {
     await using server = await serve(() => ({ routes: [rooms] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/rooms`, OURS);
     expect(socket.protocol).toBe("tidings.v1");
@@ -71,7 +71,7 @@ describe("a consumer of several kinds of messages", () => {
     expect(await socket.next()).toEqual({ data: { type: "said", text: "hi" } });
   });
 
-  test("answers that a handler failed, and says nothing of the reason", async () => {
+  test("answers that a handler failed, and says nothing of the reason (PROTOCOL.md 9.6)", async () => {
     await using server = await serve(() => ({ routes: [rooms] }));
     for (const type of ["fail", "vague"]) {
       await using socket = await Socket.open(`${server.webSocketUrl}/ws/rooms`, OURS);
@@ -85,7 +85,7 @@ describe("a consumer of several kinds of messages", () => {
   });
 
   const INVALID = { code: "MESSAGE_INVALID" };
-  test("tells a client of our subprotocol that its frame is no envelope", async () => {
+  test("tells a client of our subprotocol that its frame is no envelope (PROTOCOL.md 9.5, 9.6)", async () => {
     await using server = await serve(() => ({ routes: [rooms] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/rooms`, OURS);
     socket.sendText("{ not json");
@@ -168,7 +168,7 @@ const binary: ConsumerDefinition = consumer({
 });
 
 describe("a consumer of texts and bytes", () => {
-  test("takes and sends them as they are, empty ones included", async () => {
+  test("takes and sends them as they are, empty ones included (PROTOCOL.md 9.1)", async () => {
     const raw = consumer({
       path: "/ws/raw",
       receiveText: (connection, text) => connection.sendText(`<${text}>`),
@@ -187,7 +187,7 @@ describe("a consumer of texts and bytes", () => {
     }
   });
 
-  test("refuses bytes when it takes none", async () => {
+  test("refuses bytes when it takes none (PROTOCOL.md 9.3)", async () => {
     await using server = await serve(() => ({ routes: [rooms] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/rooms`);
     socket.raw.send(Buffer.from([1]));
@@ -199,7 +199,7 @@ describe("a consumer of texts and bytes", () => {
 });
 
 describe("a consumer", () => {
-  test("chooses the first of its subprotocols that the client offers", async () => {
+  test("chooses the first of its subprotocols that the client offers (PROTOCOL.md 9.5)", async () => {
     const choosy = consumer({
       path: "/ws/choosy",
       subprotocols: ["chat.v3", "chat.v2", "chat.v1"],

@@ -125,7 +125,7 @@ test("lines of JSON carry the same frames, and say how the connection ended (10.
 });
 
 describe("a consumer that is polled", () => {
-  test("repeats what the cursor does not acknowledge, and answers 304 when nothing came (10.4, 10.5)", async () => {
+  test("repeats what the cursor does not acknowledge, and answers 304 when nothing came (10.2, 10.5)", async () => {
     const { room } = makeRoom();
     await using server = await serve(() => ({ routes: [room] }));
     const url = `${server.url}/room`;

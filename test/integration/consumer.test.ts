@@ -52,7 +52,7 @@ describe("a consumer over WebSocket", () => {
     expect(await ada.next()).toEqual({ type: "chat.message", user: "job", message: "done" });
   });
 
-  test("tells a client what is wrong with its message, and goes on", async () => {
+  test("tells a client what is wrong with its message, and goes on (PROTOCOL.md 9.3)", async () => {
     await using server = await serve(() => ({ routes: [chat] }));
     await using ada = await Socket.open(`${server.webSocketUrl}/ws/chat/lobby`);
     ada.sendText("{ not json");
@@ -69,7 +69,7 @@ describe("a consumer over WebSocket", () => {
     expect(await ada.next()).toMatchObject({ message: "still here" });
   });
 
-  test("closes a connection whose handler fails with 1011, logs why, and no other connection notices", async () => {
+  test("closes a connection whose handler fails with 1011, logs why, and no other connection notices (PROTOCOL.md 4.6)", async () => {
     await using server = await serve(() => ({ routes: [failing] }));
     await using ada = await Socket.open(`${server.webSocketUrl}/ws/failing`);
     await using grace = await Socket.open(`${server.webSocketUrl}/ws/failing`);
@@ -82,7 +82,7 @@ describe("a consumer over WebSocket", () => {
     ]);
   });
 
-  test("refuses a handshake with an HTTP status, or accepts it and closes with a code", async () => {
+  test("refuses a handshake with an HTTP status, or accepts it and closes with a code (PROTOCOL.md 4.5, 9.2)", async () => {
     await using server = await serve(() => ({ routes: [guarded] }));
     const refused = await refusedHandshake(`${server.webSocketUrl}/ws/guarded/http`);
     expect(refused.status).toBe(403);
@@ -112,7 +112,7 @@ describe("a consumer over WebSocket", () => {
     await socket[Symbol.asyncDispose]();
   });
 
-  test("runs the handlers of one connection one after another, and those of two side by side", async () => {
+  test("runs the handlers of one connection one after another, and those of two side by side (PROTOCOL.md 9.4)", async () => {
     const gates = new Map<string, () => void>();
     const order: string[] = [];
     const slow = consumer({
@@ -321,7 +321,7 @@ describe("a consumer over WebSocket", () => {
     expect(server.log).toMatchObject([{ fields: { err: { message: "away" } } }]);
   });
 
-  test("closes open connections with 1001 when the server stops, and runs disconnect", async () => {
+  test("closes open connections with 1001 when the server stops, and runs disconnect (PROTOCOL.md 4.6)", async () => {
     const codes: number[] = [];
     const staying = consumer({
       path: "/ws/staying",

@@ -172,7 +172,7 @@ describe("one connection for several feeds", () => {
     ]);
   });
 
-  test("each feed is let through by its own middleware, with what the connection has presented", async () => {
+  test("each feed is let through by its own middleware, with what the connection has presented (PROTOCOL.md 11.4)", async () => {
     const users: unknown[] = [];
     const mine = feed({
       path: "/mine",

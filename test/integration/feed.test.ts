@@ -42,7 +42,7 @@ async function poll(url: string, headers: Record<string, string> = {}): Promise<
 }
 
 describe("a feed with a snapshot", () => {
-  test("answers a WebSocket, an EventSource, a stream, a long poll and a poll on one URL with the same events", async () => {
+  test("answers a WebSocket, an EventSource, a stream, a long poll and a poll on one URL with the same events (PROTOCOL.md 3.1, 4.1, 4.2, 5.1, 5.2, 6.1, 7.2, 7.3, 8.1)", async () => {
     const { topics, add } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     const url = `${server.url}/topics`;
@@ -89,7 +89,7 @@ describe("a feed with a snapshot", () => {
     for (const socket of sockets) await socket[Symbol.asyncDispose]();
   });
 
-  test("answers an unchanged poll with 304 and no body", async () => {
+  test("answers an unchanged poll with 304 and no body (PROTOCOL.md 8.2)", async () => {
     const { topics, add } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     const first = await fetch(`${server.url}/topics`);
@@ -108,7 +108,7 @@ describe("a feed with a snapshot", () => {
     await changed.text();
   });
 
-  test("lets a long poll wait in vain, and answers with the same cursor", async () => {
+  test("lets a long poll wait in vain, and answers with the same cursor (PROTOCOL.md 7.1, 7.2)", async () => {
     const { topics } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     const { cursor } = await poll(`${server.url}/topics`);
@@ -119,7 +119,7 @@ describe("a feed with a snapshot", () => {
     expect(await response.json()).toEqual({ cursor, events: [] });
   });
 
-  test("gives those who come back exactly what they missed, on every delivery", async () => {
+  test("gives those who come back exactly what they missed, on every delivery (PROTOCOL.md 1.2, 1.4, 3.3)", async () => {
     const { topics, add } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));
     const url = `${server.url}/topics`;
@@ -180,7 +180,7 @@ describe("a feed with a snapshot", () => {
     }
   });
 
-  test("tells followers when its snapshot fails, logs it, and works again when it does", async () => {
+  test("tells followers when its snapshot fails, logs it, and works again when it does (PROTOCOL.md 2.3, 4.6, 5.4)", async () => {
     let isBroken = true;
     const flaky = feed({
       path: "/flaky",
@@ -229,7 +229,7 @@ test("a feed whose snapshot fails later is told to followers and pollers alike, 
 });
 
 describe("a feed with a live tail", () => {
-  test("sends the snapshot first and then each message of its group", async () => {
+  test("sends the snapshot first and then each message of its group (PROTOCOL.md 1.3)", async () => {
     const tail = feed({
       path: "/rooms/:room",
       group: ({ room }) => `room-${room}`,
@@ -285,7 +285,7 @@ describe("a feed of a generator", () => {
     expect(runs).toBe(1);
   });
 
-  test("tells every follower when it ends, and an EventSource not to come back", async () => {
+  test("tells every follower when it ends, and an EventSource not to come back (PROTOCOL.md 2.2, 4.2, 5.3, 6.2, 7.2)", async () => {
     const steps = makeSteps();
     const brief = feed({ path: "/brief", events: () => steps.values });
     await using server = await serve(() => ({ routes: [brief] }));
@@ -312,7 +312,7 @@ describe("a feed of a generator", () => {
   });
 });
 
-test("a feed that ended without a word says so to everybody", async () => {
+test("a feed that ended without a word says so to everybody (PROTOCOL.md 1.5, 5.3, 6.2)", async () => {
   const mute = feed({ path: "/mute", async *events() {} });
   await using server = await serve(() => ({ routes: [mute] }));
   expect(await poll(`${server.url}/mute`)).toMatchObject({ events: [], end: true });
@@ -322,7 +322,7 @@ test("a feed that ended without a word says so to everybody", async () => {
   expect((await lines.text()).trim()).toBe('{"end":true}');
 });
 
-test("a poll that has seen everything is told when the feed ends", async () => {
+test("a poll that has seen everything is told when the feed ends (PROTOCOL.md 1.5, 7.2)", async () => {
   const steps = makeSteps();
   const brief = feed({ path: "/brief", events: () => steps.values });
   await using server = await serve(() => ({ routes: [brief] }));
@@ -389,7 +389,7 @@ test("a message that comes while a refresh loads is in the state or after it, ne
   expect((await late).events.map(({ data }) => data)).toEqual([2, { type: "add" }]);
 });
 
-test("a feed asks at every request whether this client may follow it", async () => {
+test("a feed asks at every request whether this client may follow it (PROTOCOL.md 3.4, 4.5)", async () => {
   const closed = feed({ path: "/closed", snapshot: () => "secret", authorize: () => false });
   await using server = await serve(() => ({ routes: [closed] }));
   const response = await fetch(`${server.url}/closed`);

@@ -52,7 +52,7 @@ function hearAll(url: string, over: FeedsConnection) {
 }
 
 describe.each(TRANSPORTS)("five feeds and a task over one connection, over %s", (transport) => {
-  test("go on when the line is cut: nothing is lost or repeated", async () => {
+  test("go on when the line is cut: nothing is lost or repeated (PROTOCOL.md 11.6)", async () => {
     await using server = await serve(routes);
     await using line = await WeakLine.to(server.server.port);
     const over = connectFeeds(`${line.url}/feeds`, { transport, pollMs: 10 });
@@ -77,7 +77,7 @@ describe.each(TRANSPORTS)("five feeds and a task over one connection, over %s", 
 });
 
 describe("feeds over one connection", () => {
-  test("go on behind their own last events when the connection is gone", async () => {
+  test("go on behind their own last events when the connection is gone (PROTOCOL.md 11.6)", async () => {
     await using server = await serve(routes, { resumeMs: 1 });
     await using line = await WeakLine.to(server.server.port);
     const feeds = hearAll(line.url, connectFeeds(`${line.url}/feeds`));
@@ -151,7 +151,7 @@ describe("feeds over one connection", () => {
     expect(asked).toBeGreaterThan(2);
   });
 
-  test("begin a connection with fresh credentials when those of the old one are refused", async () => {
+  test("begin a connection with fresh credentials when those of the old one are refused (PROTOCOL.md 11.4)", async () => {
     const presented: unknown[] = [];
     const mine = feed({
       path: "/mine",

@@ -88,7 +88,7 @@ test("a client may lose its server, and change its transport, and misses and rep
   }
 });
 
-test("what cannot be told any more is a reset in the subprotocol, and nothing to a plain client", async () => {
+test("what cannot be told any more is a reset in the subprotocol, and nothing to a plain client (PROTOCOL.md 9.8)", async () => {
   await using redis = await RedisServer.start();
   const drivers = { layer: redis.url };
   await using server = await serve(() => ({ routes: [room] }), {}, { drivers });

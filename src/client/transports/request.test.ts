@@ -51,13 +51,18 @@ describe("request", () => {
     expect(await text).toBe("half whole");
   });
 
-  test.each([408, 425, 429, 500, 502, 503, 504])("asks to come back after %d", async (status) => {
-    const url = await serve((response) => response.writeHead(status, { "retry-after": "3" }).end());
-    await expect(request(url, options)).rejects.toMatchObject({
-      name: "Interruption",
-      retryAfterMs: 3_000,
-    });
-  });
+  test.each([408, 425, 429, 500, 502, 503, 504])(
+    "asks to come back after %d (PROTOCOL.md 3.5)",
+    async (status) => {
+      const url = await serve((response) =>
+        response.writeHead(status, { "retry-after": "3" }).end(),
+      );
+      await expect(request(url, options)).rejects.toMatchObject({
+        name: "Interruption",
+        retryAfterMs: 3_000,
+      });
+    },
+  );
 
   test("takes no date for a number of seconds", async () => {
     const date = "Fri, 20 Nov 2026 08:00:00 GMT";

@@ -10,9 +10,9 @@ import { followWebSocket } from "./websocket.ts";
 const transports: Readonly<Record<TransportName, Transport>> = {
   websocket: followWebSocket,
   sse: followSse,
-  ndjson: rarely(async () => (await import("./rare.ts")).followNdjson),
-  "long-poll": rarely(async () => (await import("./rare.ts")).followLongPoll),
-  poll: rarely(async () => (await import("./rare.ts")).followPoll),
+  ndjson: rarely("followNdjson"),
+  "long-poll": rarely("followLongPoll"),
+  poll: rarely("followPoll"),
 };
 
 /** Makes attempts over the first of these transports that works; calls back when it is another one. */

@@ -1,12 +1,13 @@
 import { Interruption } from "../interruption.ts";
+import type * as rare from "./rare.ts";
 import type { Transport } from "./transport.ts";
 
-/** A transport whose code is loaded when it is first used, so that a page that never does is smaller. */
-export function rarely(load: () => Promise<Transport>): Transport {
+/** One of `rare.ts`, which is loaded when one of them is first used, so that a page that uses none is smaller. */
+export function rarely(name: keyof typeof rare): Transport {
   return async function* loadAndFollow(request) {
     let transport: Transport;
     try {
-      transport = await load();
+      ({ [name]: transport } = await import("./rare.ts"));
     } catch {
       throw new Interruption("the transport could not be loaded");
     }

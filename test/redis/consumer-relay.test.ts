@@ -1,7 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-
 import { consumer, forward, use, type ConsumerDefinition, type Middleware } from "tidings";
 import { MemoryLayer } from "tidings/layers";
 import { describe, expect, test } from "vitest";
@@ -9,6 +5,7 @@ import { z } from "zod";
 
 import { ConsumerEvents, pollConsumer, post } from "../integration/consumer-client.ts";
 import { serve, type TestServer } from "../integration/serve.ts";
+import { startConsumerHome } from "./consumer-home.ts";
 import { RedisServer } from "./redis-server.ts";
 
 const asNamed: Middleware = (context) => {
@@ -145,38 +142,25 @@ describe.each(["memory", "redis", "redis+queue"])("two servers on %s, asked in t
   });
 });
 
-/** Starts a server in a process of its own; returns its address. */
-async function startHome(layer: string): Promise<{ child: ChildProcess; url: string }> {
-  const main = fileURLToPath(new URL("consumer-home-main.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=tidings-source", main, layer], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [line] = await once(child.stdout, "data");
-  return { child, url: `${String(line).trim()}/room` };
-}
-
 test("a process that is killed is noticed: 410 for what is posted, a new connection for who reads (10.2, 10.6)", async () => {
   await using redis = await RedisServer.start();
-  const [home, other] = await Promise.all([startHome(redis.url), startHome(redis.url)]);
-  try {
-    await using stream = await ConsumerEvents.open(home.url);
-    const named = `${other.url}?connection=${stream.connection}`;
-    await using relayed = await ConsumerEvents.open(other.url, stream.cursor);
-    expect(relayed.connection).toBe(stream.connection);
-    expect((await post(named, { id: 1, data: { text: "hello" } })).status).toBe(200);
-    expect(await relayed.next()).toEqual({ type: "said", text: "hello" });
-    home.child.kill("SIGKILL");
-    const posted = post(named, { id: 2, data: { text: "anybody?" } });
-    // The stream that the other process relays ends; whoever comes back gets a connection there.
-    await expect(relayed.next()).rejects.toThrow("ended before");
-    expect((await posted).status).toBe(410);
-    await using back = await ConsumerEvents.open(other.url, relayed.cursor);
-    expect(back.reset).toBe("connection-gone");
-    const again = `${other.url}?connection=${back.connection}`;
-    expect((await post(again, { id: 2, data: { text: "again" } })).status).toBe(200);
-    expect(await back.next()).toEqual({ type: "said", text: "again" });
-  } finally {
-    home.child.kill("SIGKILL");
-    other.child.kill("SIGKILL");
-  }
+  const starting = startConsumerHome(redis.url);
+  await using other = await startConsumerHome(redis.url);
+  await using home = await starting;
+  await using stream = await ConsumerEvents.open(home.url);
+  const named = `${other.url}?connection=${stream.connection}`;
+  await using relayed = await ConsumerEvents.open(other.url, stream.cursor);
+  expect(relayed.connection).toBe(stream.connection);
+  expect((await post(named, { id: 1, data: { text: "hello" } })).status).toBe(200);
+  expect(await relayed.next()).toEqual({ type: "said", text: "hello" });
+  home.kill();
+  const posted = post(named, { id: 2, data: { text: "anybody?" } });
+  // The stream that the other process relays ends; whoever comes back gets a connection there.
+  await expect(relayed.next()).rejects.toThrow("ended before");
+  expect((await posted).status).toBe(410);
+  await using back = await ConsumerEvents.open(other.url, relayed.cursor);
+  expect(back.reset).toBe("connection-gone");
+  const again = `${other.url}?connection=${back.connection}`;
+  expect((await post(again, { id: 2, data: { text: "again" } })).status).toBe(200);
+  expect(await back.next()).toEqual({ type: "said", text: "again" });
 });

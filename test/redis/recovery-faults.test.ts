@@ -67,7 +67,11 @@ test("whatever breaks, every transport brings everything once and in order", asy
     speaks.deafen("server");
     clock.setForth();
   });
-  await survive("its clock was set back", async () => clock.setBack());
+  await survive("its clock was set back", async () => {
+    // What a browser's pool still has of dead lines would be noticed after 40 s of the right clock only.
+    for (const line of lines) line.cut();
+    clock.setBack();
+  });
   await survive("a server was killed", async () => {
     await dies.kill();
     await publisher.send(3);

@@ -65,6 +65,7 @@ test("a Redis that has forgotten everything is told to its followers as another 
   const { history, tails, follower } = openOn(own);
   await tails.follow("room", follower);
   for (const number of [1, 2]) await history.append("room", say(number));
+  await expect.poll(() => follower.numbers).toEqual([1, 2]);
   await own.kill();
   await own.start();
   await expect.poll(() => follower.resets).toEqual(["epoch-changed"]);

@@ -20,6 +20,9 @@ export function isFeedFrame(message: unknown): message is FeedFrame {
   return typeof message === "object" && message !== null && "feed" in message;
 }
 
+/** What a connection has presented when it began may have been renewed since, by then. */
+const STALE_MS = 5_000;
+
 /** How one feed is heard over a connection that it shares. */
 export type CarriedFeedOptions = FollowRequest & AttemptOptions;
 
@@ -38,6 +41,9 @@ export class CarriedFeed {
   /** Whether it was said to be open, and whether the server has answered over this connection. */
   #wasOpen = false;
   #isAnswered = false;
+  #askedAt = 0;
+  /** Whether a connection was begun anew for it, and has not let it through yet. */
+  #isRenewed = false;
   #told: Status = "connecting";
   #isEnded = false;
   #error: Error | undefined;
@@ -77,6 +83,24 @@ export class CarriedFeed {
     }
   }
 
+  /** The server is asked for it. */
+  ask(): void {
+    this.isAsked = true;
+    this.#askedAt = Date.now();
+  }
+
+  /**
+   * Whether it was refused for what the connection presented so long before that there may be something newer.
+   *
+   * Once, until it is let through: what is refused again is refused.
+   */
+  takeRenewal(presentedAt: number): boolean {
+    const judgedAt = this.#isAnswered ? Date.now() : this.#askedAt;
+    if (this.#isRenewed || judgedAt - presentedAt <= STALE_MS) return false;
+    this.#isRenewed = true;
+    return true;
+  }
+
   /** Takes what the connection brings for it. */
   take({ feed: _feed, open, status = 0, ...frame }: FeedFrame, change: StatusChange): void {
     if (this.isOver) return;
@@ -90,6 +114,7 @@ export class CarriedFeed {
       );
     }
     this.#isAnswered = true;
+    this.#isRenewed = false;
     this.enter(change);
     if (open) return;
     if (this.#frames.length >= this.#options.maxBuffered) {

@@ -32,8 +32,6 @@ export function connectFeeds(
 /** A page that shows something else next may well follow the same. */
 const LINGER_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 30_000;
-/** What a connection has presented when it began may have been renewed since, by then. */
-const STALE_MS = 5_000;
 const UNAUTHENTICATED = 401;
 const CONNECTING: StatusChange = { status: "connecting", transport: "websocket" };
 
@@ -131,8 +129,8 @@ export class FeedsConnection {
   #take(frame: FeedFrame): void {
     const feed = this.#feeds.get(frame.feed);
     if (!feed) return;
-    const isStale = Date.now() - this.#begunAt > STALE_MS;
-    if (frame.status === UNAUTHENTICATED && isStale) return this.#beginAnew();
+    const isRefused = frame.status === UNAUTHENTICATED;
+    if (isRefused && feed.takeRenewal(this.#begunAt)) return this.#beginAnew();
     feed.take(frame, this.#change);
     if (feed.isOver) this.#leave(frame.feed);
   }
@@ -146,7 +144,7 @@ export class FeedsConnection {
   /** Asks for a feed, if that is possible just now and has not been done. */
   #ask(id: number, feed: CarriedFeed): void {
     if (feed.isAsked || feed.isOver || this.#change.status !== "open") return;
-    feed.isAsked = true;
+    feed.ask();
     const { path: url, cursor } = feed;
     this.#send({ type: "follow", feed: id, url, cursor }).catch((thrown: unknown) => {
       // Of another connection, over which it is asked for again.

@@ -1,0 +1,60 @@
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+
+import { CarriedFeed } from "./carried-feed.ts";
+
+const OPEN = { status: "open", transport: "poll" } as const;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+function makeFeed(): CarriedFeed {
+  return new CarriedFeed({
+    url: new URL("http://host/secret"),
+    place: { cursor: undefined },
+    signal: new AbortController().signal,
+    maxBuffered: 10,
+    opened() {},
+    onChange() {},
+    onTransport() {},
+  });
+}
+
+function pass(ms: number): void {
+  vi.setSystemTime(Date.now() + ms);
+}
+
+describe("a feed that is refused for its credentials", () => {
+  test("is refused, however late the answer comes, when they were presented just before", () => {
+    const feed = makeFeed();
+    const presentedAt = Date.now();
+    feed.ask();
+    pass(60_000);
+    expect(feed.takeRenewal(presentedAt)).toBe(false);
+  });
+
+  test("is asked for once more with newer ones, and then refused", () => {
+    const feed = makeFeed();
+    const presentedAt = Date.now();
+    pass(10_000);
+    feed.ask();
+    expect(feed.takeRenewal(presentedAt)).toBe(true);
+    feed.forget();
+    pass(10_000);
+    feed.ask();
+    expect(feed.takeRenewal(presentedAt)).toBe(false);
+  });
+
+  test("is asked for with newer ones each time that it had been let through", () => {
+    const feed = makeFeed();
+    for (let time = 0; time < 3; time++) {
+      const presentedAt = Date.now();
+      feed.forget();
+      feed.ask();
+      feed.take({ feed: 1, open: true }, OPEN);
+      pass(10_000);
+      expect(feed.takeRenewal(presentedAt)).toBe(true);
+    }
+  });
+});

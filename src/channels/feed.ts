@@ -94,6 +94,8 @@ export function feed<const TPath extends string, TData>(
   if (!options.snapshot === !options.events) fail("needs either `snapshot` or `events`");
   if (options.events && (options.group ?? options.on))
     fail("has `events`, so it can have no `group`");
+  if (typeof (options.history ?? false) !== "boolean")
+    fail("has a `history` that is neither true nor false: its bounds are given where one sends");
   if (options.history && !options.group) fail("has `history`, so it needs a `group`");
   if (options.on && !options.group) fail("reacts to messages (`on`), so it needs a `group`");
   return {

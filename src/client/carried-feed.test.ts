@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { CarriedFeed } from "./carried-feed.ts";
+import { connectFeeds } from "./connect-feeds.ts";
+import type { TransportName } from "./transports/transport-names.ts";
 
 const OPEN = { status: "open", transport: "poll" } as const;
 
@@ -24,6 +26,11 @@ function makeFeed(): CarriedFeed {
 function pass(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
+
+test("a connection for feeds refuses a transport that there is not, before any feed is followed", () => {
+  const transport: TransportName = JSON.parse('"pigeon"');
+  expect(() => connectFeeds("http://host/feeds", { transport })).toThrow("pigeon");
+});
 
 describe("a feed that is refused for its credentials", () => {
   test("is refused, however late the answer comes, when they were presented just before", () => {

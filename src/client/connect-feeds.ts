@@ -8,6 +8,7 @@ import type { Attempt, AttemptOptions } from "./reconnecting.ts";
 import { Refusal } from "./refusal.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { Closing, StatusChange } from "./status.ts";
+import { transportNames } from "./transports/transport-names.ts";
 
 /** How to connect for feeds. */
 export type ConnectFeedsOptions = Pick<
@@ -21,6 +22,8 @@ export type ConnectFeedsOptions = Pick<
  * It is opened with the first feed that is followed over it, to where the server has its
  * `feedConnection`, and closed a second after the last one was left. When it breaks, each feed goes on
  * behind its own last event; one that is refused or fails ends by itself, and no other. To be made once.
+ *
+ * @throws {TidingsError} OPTION_INVALID for a transport that there is not.
  */
 export function connectFeeds(
   address: string | URL = "/feeds",
@@ -48,6 +51,8 @@ export class FeedsConnection {
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(address: string | URL, options: ConnectFeedsOptions) {
+    // Opened with the first feed, it would complain of this only then.
+    transportNames(options.transport);
     this.#address = address;
     this.#options = options;
   }

@@ -404,6 +404,10 @@ test("a feed is defined wrongly with a clear error", () => {
     "it needs a `group`",
   );
   expect(() => feed({ path: "/x", snapshot: () => 1, keep: 0 })).toThrow("expected `keep`");
+  const history: boolean = JSON.parse('{ "size": 10 }');
+  expect(() => feed({ path: "/x", group: "x", snapshot: () => 1, history })).toThrow(
+    "neither true nor false",
+  );
 });
 
 /** Values that a test pushes into a generator. */

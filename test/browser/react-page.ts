@@ -3,7 +3,7 @@ import { createRoot } from "react-dom/client";
 import { connectFeeds } from "tidings/client";
 import { useConnection, useFeed, useTask } from "tidings/react";
 
-import type { chat, list } from "./react-parts.ts";
+import type { Chat, List } from "./react-parts.ts";
 
 /** A page with every hook, under strict mode: each component mounts twice. */
 function Page(): ReactNode {
@@ -20,14 +20,14 @@ function Page(): ReactNode {
 const over = connectFeeds();
 
 function Live(): ReactNode {
-  const { value: items, status } = useFeed<typeof list>("/list");
-  const { value: count } = useFeed<typeof list, number>("/list", {
+  const { value: items, status } = useFeed<List>("/list");
+  const { value: count } = useFeed<List, number>("/list", {
     over,
     reduce: (sum) => sum + 1,
     initial: 0,
   });
   const [said, setSaid] = useState<readonly string[]>([]);
-  const room = useConnection<typeof chat>("/chat", {
+  const room = useConnection<Chat>("/chat", {
     on: { said: ({ text }) => setSaid([...said, text]) },
   });
   const { value: task } = useTask("t1", { over });

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 
 import { serve } from "../integration/serve.ts";
 import { launchBrowser } from "./browser.ts";
-import { addItem, chat, connections, list } from "./react-parts.ts";
+import { createParts, type List } from "./react-parts.ts";
 
 async function bundlePage(): Promise<string> {
   const build = await rolldown({
@@ -21,6 +21,7 @@ async function bundlePage(): Promise<string> {
 
 test("hooks follow, connect and clean up in a page under strict mode", async () => {
   const script = await bundlePage();
+  const { items, connections, list, chat } = createParts();
   const site = (request: Request): Response => {
     const isScript = new URL(request.url).pathname === "/page.js";
     const html = `<!doctype html><title>react</title><link rel="icon" href="data:,"><body><script type="module" src="/page.js"></script>`;
@@ -55,26 +56,27 @@ test("hooks follow, connect and clean up in a page under strict mode", async () 
   await shows("said", "hello 1");
   await page.click("#say");
   await shows("said", "hello 1, hello 2");
-  addItem("second");
+  items.push("second");
   await server.app.layer.groupSend("list", { type: "list.changed" });
   await shows("list", "open: first, second");
   await shows("count", "2 events");
   // Mounted twice, connected once.
   expect(connections).toEqual({ opened: 1, closed: 0 });
   // The list, the chat, and one for the count and the task.
-  expect(server.server.connectionCount).toBe(3);
+  await expect.poll(() => server.server.connectionCount).toBe(3);
 
   await page.click("#toggle");
   await expect.poll(() => connections.closed).toBe(1);
   await page.click("#toggle");
   await shows("list", "open: first, second");
+  await shows("say", "open");
   expect(connections).toEqual({ opened: 2, closed: 1 });
   expect(complaints).toEqual([]);
 });
 
 test("a server renders what it was given, and follows nothing", () => {
   function Page() {
-    const { value, status } = useFeed<typeof list, readonly string[]>("/list", {
+    const { value, status } = useFeed<List, readonly string[]>("/list", {
       initial: ["rendered"],
     });
     const { connection } = useConnection("/chat");

@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+
 import { Option } from "commander";
 
 import { TidingsError } from "../core/errors.ts";
+import { parseSqlitePath } from "../sqlite/index.ts";
 import { createTasks, type Tasks } from "../tasks/index.ts";
 import { loadApplication } from "./load-application.ts";
 
@@ -54,14 +58,22 @@ function toSplit([path, ...rest]: readonly string[]): readonly [string | undefin
   return [path, ...rest];
 }
 
-/** Opens the tasks of a module, or those at a broker. */
+/**
+ * Opens the tasks of a module, or those at a broker.
+ *
+ * A module opens its databases itself, and makes what is missing; the command line makes none.
+ *
+ * @throws {TidingsError} STORAGE_UNAVAILABLE for a file that is not there.
+ */
 export async function openTaskSource(
   path: string | undefined,
-  { broker = "", results }: TaskSourceOptions,
+  { broker = "", results = resultsBeside(broker) }: TaskSourceOptions,
 ): Promise<TaskSource> {
   if (path === undefined) {
     assertReachable(broker);
-    const tasks = createTasks({ broker, results: results ?? resultsBeside(broker) });
+    assertExisting(broker);
+    assertExisting(results);
+    const tasks = createTasks({ broker, results });
     return toSource(tasks, () => tasks.close());
   }
   const application = await loadApplication(path);
@@ -91,5 +103,16 @@ function assertReachable(broker: string): void {
   throw new TidingsError(
     "BROKER_NOT_SHARED",
     "the broker is in memory, where no other process can reach it: choose one that processes share (sqlite:…, redis://…)",
+  );
+}
+
+/** An empty file that a slip of the pen has made looks like a broker without tasks. */
+function assertExisting(url: string): void {
+  if (!url.startsWith("sqlite:")) return;
+  const path = resolve(parseSqlitePath(url));
+  if (existsSync(path)) return;
+  throw new TidingsError(
+    "STORAGE_UNAVAILABLE",
+    `there is no database ${path}; check the path, or start the application that makes it`,
   );
 }

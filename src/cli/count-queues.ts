@@ -16,10 +16,10 @@ export async function countQueues(
   return counted;
 }
 
-/** Prints queues with their counts; what the broker cannot tell is a dash. */
+/** Prints queues with their counts, under the names that JSON has; what the broker cannot tell is a dash. */
 export async function printQueues(queues: readonly CountedQueue[]): Promise<void> {
   await printTable(
-    ["QUEUE", "WAITING", "DELAYED", "RUNNING"],
+    ["QUEUE", "WAITING", "DELAYED", "TAKEN"],
     queues.map(({ name, waiting, delayed, taken }) => [
       name,
       ...[waiting, delayed, taken].map(toCell),

@@ -95,6 +95,7 @@ describe("tidings list and status", () => {
     expect(status.code).toBe(0);
     expect(status.output).toMatch(/^WORKER +RUNNING +OF +DONE +UPTIME +QUEUES$/m);
     expect(status.output).toMatch(/^one@here +0 +10 +\d+ +\w+ +celery$/m);
+    expect(status.output).toMatch(/^QUEUE +WAITING +DELAYED +TAKEN$/m);
     expect(status.output).toMatch(/^later +0 +1 +0$/m);
     const json = await run("status", "-b", broker, "--json", "-t", "1.5");
     expect(JSON.parse(json.output)).toMatchObject({

@@ -120,7 +120,12 @@ describe("a worker that is told", () => {
     expect(await ask("stats")).toMatchObject({ prefetch_count: 6, pool: { "max-concurrency": 3 } });
     expect(await ask("pool_shrink", {})).toEqual({ ok: "pool will shrink" });
     expect(worker.concurrency).toBe(2);
-    await ask("pool_shrink", { n: 1_000 });
+    // Celery's shrinks as far as it can, and answers with a ValueError, too.
+    expect(await ask("pool_shrink", { n: 2 })).toEqual({
+      error: "ValueError('the pool has room for 2 tasks, and keeps room for 1')",
+    });
+    expect(worker.concurrency).toBe(2);
+    await ask("pool_shrink", { n: 1 });
     expect(worker.concurrency).toBe(1);
     for (const n of [0, -1, 1_001, 1.5, "2"]) {
       expect(await ask("pool_grow", { n })).toEqual({ error: expect.stringMatching(/TypeError/) });

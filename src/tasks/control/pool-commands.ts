@@ -13,10 +13,15 @@ export const growPool: ControlCommand = (worker, { n }) => {
   return { ok: "pool will grow" };
 };
 
-/** Has fewer tasks run at the same time; at least one. */
+/** Has fewer tasks run at the same time; refused where none would be left, with Celery's kind of error. */
 export const shrinkPool: ControlCommand = (worker, { n }) => {
   const count = readCount("n", n, MAX_SIZE) ?? 1;
   if (worker.autoscale()) return scalesItself("pool_shrink");
+  const { size } = worker.pool;
+  if (count >= size) {
+    const tasks = size === 1 ? "1 task" : `${size} tasks`;
+    return errorAnswer("ValueError", `the pool has room for ${tasks}, and keeps room for 1`);
+  }
   worker.shrink(count);
   return { ok: "pool will shrink" };
 };

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 
-import { TidingsError } from "../core/errors.ts";
-import { jsonOption, timeoutOption } from "./options.ts";
+import { toControlArguments } from "./control-arguments.ts";
+import { explainAnswer } from "./explain-answer.ts";
+import { jsonOption, names, timeoutOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { printTable } from "./print-table.ts";
-import { print } from "./print.ts";
 import {
   brokerOption,
   openTaskSource,
@@ -25,13 +25,13 @@ export function controlCommand(): Command {
     .usage("[options] <module> <command> [name=value...]")
     .argument("[module]", "the file that exports the application")
     .argument("[words...]", "the command, and its arguments by name")
-    .option("-d, --destination <names>", "the workers, separated by commas (default: all)", toNames)
+    .option("-d, --destination <names>", "the workers, separated by commas (default: all)", names)
     .addOption(timeoutOption())
     .addOption(jsonOption())
     .addOption(brokerOption())
     .addHelpText(
       "after",
-      "\nAn argument is JSON, or else text: rate_limit task_name=mail.send rate_limit=10/m\nExit codes: 0 all who answered have done it, 1 none has answered, or one with an error.",
+      "\nAn argument is JSON, or else text: rate_limit task_name=mail.send rate_limit=10/m\nExit codes: 0 all have done it, 1 one has not answered, or with an error.",
     )
     .action(control);
 }
@@ -44,25 +44,40 @@ async function control(
   const words = first === undefined ? rest : [first, ...rest];
   const named = options.broker === undefined ? 2 : 1;
   const [path, method = ""] = splitModule(options, words.slice(0, named), ["COMMAND"]);
-  const args = Object.fromEntries(words.slice(named).map(toArgument));
+  const args = toControlArguments(method, words.slice(named));
   await using source = await openTaskSource(path, options);
   const { destination, timeout } = options;
   const timeoutMs = timeout * 1_000;
   const asked = { arguments: args, destination, timeoutMs };
-  const answers = [...(await source.tasks.control.ask(method, asked))];
-  answers.sort(([one], [other]) => one.localeCompare(other));
-  if (answers.length === 0 || answers.some(([, answer]) => errorIn(answer) !== undefined)) {
-    process.exitCode = 1;
+  const answers = await source.tasks.control.ask(method, asked);
+  const silent = silentOnes(destination, answers);
+  const hasFailed = answers.values().some((answer) => errorIn(answer) !== undefined);
+  if (silent.length > 0 || hasFailed) process.exitCode = 1;
+  const rows = [...answers].toSorted(([one], [other]) => one.localeCompare(other));
+  if (options.json) await printJson(Object.fromEntries(rows));
+  else if (rows.length > 0)
+    await printTable(
+      ["WORKER", "ANSWER"],
+      rows.map(([worker, answer]) => [worker, tell(method, answer)]),
+      { whole: ["WORKER"] },
+    );
+  for (const name of silent) {
+    process.stderr.write(`${name} has not answered within ${timeout} s\n`);
   }
-  if (options.json) await printJson(Object.fromEntries(answers));
-  else if (answers.length === 0) await print(`No worker has answered within ${timeout} s.\n`);
-  else await printTable(["WORKER", "ANSWER"], answers.map(toRow), { whole: ["WORKER"] });
 }
 
-function toRow([worker, answer]: readonly [string, unknown]): readonly [string, string] {
+function silentOnes(
+  destination: readonly string[] | undefined,
+  answers: ReadonlyMap<string, unknown>,
+): readonly string[] {
+  if (destination) return destination.filter((name) => !answers.has(name));
+  return answers.size === 0 ? ["no worker"] : [];
+}
+
+function tell(method: string, answer: unknown): string {
   const error = errorIn(answer);
-  if (error !== undefined) return [worker, `error: ${toText(error)}`];
-  return [worker, toText(fieldOf(answer, "ok") ?? answer)];
+  if (error !== undefined) return `error: ${explainAnswer(method, error)}`;
+  return toText(fieldOf(answer, "ok") ?? answer);
 }
 
 function toText(value: unknown): string {
@@ -76,25 +91,4 @@ function errorIn(answer: unknown): unknown {
 function fieldOf(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null) return undefined;
   return Object.getOwnPropertyDescriptor(value, name)?.value;
-}
-
-function toNames(text: string): readonly string[] {
-  return text.split(",").filter((name) => name !== "");
-}
-
-function toArgument(word: string): readonly [name: string, value: unknown] {
-  const [, name, text = ""] = /^([a-z_]+)=(.*)$/s.exec(word) ?? [];
-  if (name === undefined) {
-    throw new TidingsError("OPTION_INVALID", `expected an argument as name=value, got ${word}`);
-  }
-  return [name, toValue(text)];
-}
-
-function toValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What is no JSON is text.
-    return text;
-  }
 }

@@ -173,18 +173,22 @@ describe("tidings cancel", () => {
 describe("tidings control", () => {
   test("tells workers what to do, and what they answered", async () => {
     const rate = ["rate_limit", "task_name=fixture.add", "rate_limit=100/s"];
-    const [told, grown, wrong] = await Promise.all([
+    const [told, grown, wrong, silent] = await Promise.all([
       run("control", FIXTURE, ...rate, "-d", "one@here", "-t", "30"),
       run("control", "-b", broker, "pool_grow", "n=2", "--json", "-d", "one@here", "-t", "30"),
       run("control", FIXTURE, "nosuch", "-d", "one@here", "-t", "30"),
+      run("control", FIXTURE, "ping", "-d", "one@here,two@here", "-t", "1.5"),
     ]);
     expect(told.code).toBe(0);
     expect(told.output).toMatch(/^WORKER +ANSWER\none@here +new rate limit set successfully$/);
     expect(grown).toEqual({ code: 0, output: '{"one@here":{"ok":"pool will grow"}}' });
     expect(wrong).toEqual({
       code: 1,
-      output: expect.stringContaining("error: KeyError('nosuch')"),
+      output: expect.stringContaining("error: it does not know the command `nosuch`"),
     });
+    expect(silent.code).toBe(1);
+    expect(silent.output).toMatch(/^one@here +pong$/m);
+    expect(silent.output).toMatch(/^two@here has not answered within 1.5 s$/m);
   });
 });
 
@@ -216,6 +220,7 @@ describe("the commands for tasks", () => {
       [["call", FIXTURE, "fixture.add", "-k", '{"x":1}'], "x came by name: define it with"],
       [["list", FIXTURE, "nonsense"], "expected one of tasks, queues, workers, got nonsense"],
       [["control", FIXTURE, "ping", "x"], "expected an argument as name=value, got x"],
+      [["control", FIXTURE, "ping", "-d", ","], "Expected names separated by commas."],
       [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
     ];
     const ended = await Promise.all(wrong.map(([args]) => run(...args)));

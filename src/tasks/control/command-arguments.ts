@@ -12,7 +12,9 @@ export function readIds(name: string, value: unknown): readonly string[] {
 /** Reads a text that is not empty. */
 export function readText(name: string, value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
-  throw new TypeError(`expected \`${name}\` to be text, got ${typeof value}`);
+  throw new TypeError(
+    `expected \`${name}\` to be text, got ${value === undefined ? "nothing" : typeof value}`,
+  );
 }
 
 /** Reads how many; `undefined` when nothing is said. */

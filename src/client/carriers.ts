@@ -1,17 +1,16 @@
 import { backoffMs } from "../core/backoff.ts";
 import { TidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import { SUBPROTOCOL } from "../protocol/index.ts";
 import { Interruption } from "./interruption.ts";
 import { toEnvelope, type Carrier, type Outgoing } from "./outgoing.ts";
-import { parseJson } from "./parse-json.ts";
 import { pause } from "./pause.ts";
 import { Refusal } from "./refusal.ts";
-import { readText } from "./transports/read-body.ts";
+import { readJson } from "./transports/read-body.ts";
 import { request, type RequestOptions } from "./transports/request.ts";
 
 /** What a socket may hold that the network has not taken. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** 4000 + "410 Gone" and "413 Content Too Large". */
 const GONE = 4410;
 const TOO_LARGE = 4413;
@@ -45,7 +44,7 @@ export function overPlainSocket(socket: WebSocket): Carrier {
 }
 
 /** How to post. */
-export type PostOptions = Omit<RequestOptions, "headers" | "body">;
+export type PostOptions = Pick<RequestOptions, "signal" | "token">;
 
 /**
  * Carries messages by POST, one request after another.
@@ -59,11 +58,11 @@ export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Ca
     const body = `[${messages.map(toEnvelope).join()}]`;
     for (let failures = 0; !options.signal.aborted; failures++) {
       try {
-        const response = await request(url, { ...options, headers: {}, method: "POST", body });
-        const text = await readText(response, { ...options, maxBytes: MAX_ANSWER_BYTES });
-        const answer = parseJson(text);
-        if (!hasAnswers(answer)) throw new TidingsError("CLIENT_PROTOCOL", "expected answers");
-        for (const one of answer.answers) outgoing.answer(one);
+        const response = await request(url, { ...options, init: { method: "POST", body } });
+        const answer = await readJson(response, undefined);
+        const answers = isRecord(answer) ? answer["answers"] : undefined;
+        if (!Array.isArray(answers)) throw new TidingsError("CLIENT_PROTOCOL", "expected answers");
+        for (const each of answers) outgoing.answer(each);
         return;
       } catch (thrown) {
         if (options.signal.aborted) return;
@@ -81,13 +80,4 @@ export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Ca
       }
     }
   };
-}
-
-function hasAnswers(value: unknown): value is { readonly answers: readonly object[] } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "answers" in value &&
-    Array.isArray(value.answers)
-  );
 }

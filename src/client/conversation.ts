@@ -1,4 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
 import { onEndOfPage } from "./browser.ts";
@@ -15,6 +16,7 @@ import {
   transportNames,
   type TransportChoice,
   type TransportName,
+  type TransportNames,
 } from "./transports/transport-names.ts";
 import { ENDED, type Place } from "./transports/transport.ts";
 
@@ -54,7 +56,7 @@ export class Conversation {
   readonly outgoing: Outgoing;
   readonly #options: ConversationOptions;
   readonly #url: URL;
-  readonly #names: readonly TransportName[];
+  readonly #names: TransportNames;
   readonly #pollMs: number;
   readonly #place: Place = { cursor: undefined };
   readonly #requests: { readonly token: TokenSource | undefined };
@@ -69,7 +71,7 @@ export class Conversation {
     // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
     this.#url = plain ? url : withParameter(url, "connection", "");
     this.#names = plain ? ["websocket"] : transportNames(transport);
-    [this.#transport = "websocket"] = this.#names;
+    [this.#transport] = this.#names;
     if (!(pollMs >= 1 && pollMs < MAX_POLL_MS)) {
       throw invalidOption("pollMs", "1 to 29,999 milliseconds", pollMs);
     }
@@ -178,7 +180,8 @@ export class Conversation {
     const { tell } = this.#options;
     if (message instanceof Uint8Array) return tell("bytes", message);
     tell("message", message);
-    if (hasType(message)) tell(OF_TYPE + message.type, message);
+    const type = isRecord(message) && message["type"];
+    if (typeof type === "string") tell(OF_TYPE + type, message);
   }
 
   #carrier(signal: AbortSignal): Carrier {
@@ -199,19 +202,10 @@ export class Conversation {
   #sayGoodbye(): void {
     if (this.#socket || this.#id === undefined) return;
     const signal = AbortSignal.timeout(GOODBYE_MS);
-    const options = { ...this.#requests, headers: {}, method: "DELETE", keepalive: true, signal };
+    const init = { method: "DELETE", keepalive: true };
     // Nobody is left to hear of it; the connection ends by itself after a while.
-    request(this.#postUrl, options).catch(() => {});
+    request(this.#postUrl, { ...this.#requests, init, signal }).catch(() => {});
   }
-}
-
-function hasType(message: unknown): message is { readonly type: string } {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    "type" in message &&
-    typeof message.type === "string"
-  );
 }
 
 function fromBase64(text: string): Uint8Array {

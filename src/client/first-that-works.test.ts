@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { firstThatWorks } from "./first-that-works.ts";
 import { Interruption } from "./interruption.ts";
-import { reconnecting, type Attempt } from "./reconnecting.ts";
+import { reconnecting } from "./reconnecting.ts";
+import type { Closing } from "./status.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -18,9 +19,12 @@ type Way = "blocked" | "away" | { readonly openMs: number };
 async function run(ways: Way[], totalMs: number): Promise<readonly string[]> {
   const tried: string[] = [];
   const begin = Date.now();
-  const attempts = ways.map((_, index): Attempt<never> => {
+  const [first = 0, ...others] = ways.keys();
+  const attempt = firstThatWorks(
+    [first, ...others],
+    () => {},
     // oxlint-disable-next-line eslint/require-yield -- nothing comes but ends
-    return async function* attempt({ opened, signal }) {
+    async function* attemptOne(index, { opened, signal }): AsyncGenerator<never, Closing> {
       tried.push(`${index} at ${Math.floor((Date.now() - begin) / 1_000)}`);
       const way = ways[index] ?? "away";
       if (way === "blocked") throw new Interruption("blocked", { isBlocked: true });
@@ -29,13 +33,10 @@ async function run(ways: Way[], totalMs: number): Promise<readonly string[]> {
       await sleep(way.openMs, signal);
       if (signal.aborted) return {};
       throw new Interruption("broke");
-    };
-  });
-  const end = new AbortController();
-  const items = reconnecting(
-    firstThatWorks(attempts, () => {}),
-    { signal: end.signal, onStatus() {} },
+    },
   );
+  const end = new AbortController();
+  const items = reconnecting(attempt, { signal: end.signal, onStatus() {} });
   const over = items.next();
   await vi.advanceTimersByTimeAsync(totalMs);
   end.abort();

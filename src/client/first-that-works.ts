@@ -1,5 +1,5 @@
 import { Interruption } from "./interruption.ts";
-import type { Attempt } from "./reconnecting.ts";
+import type { Attempt, AttemptOptions } from "./reconnecting.ts";
 import type { Closing } from "./status.ts";
 
 /** When a better way is tried again after the first fall; each further time takes twice as long. */
@@ -22,20 +22,23 @@ const BETTER = new Interruption("a better transport is tried", { isOurs: true })
  *
  * A way is blocked when the server is there but not this way (a proxy that knows no WebSockets, or holds
  * streams back), or when three connections in a row broke within 5 s. A server that is away blocks
- * nothing: the same way is tried again. Calls back at every change, with the index of what comes next.
+ * nothing: the same way is tried again. Calls back at every change, with what comes next.
  */
-export function firstThatWorks<TItem>(
-  attempts: readonly Attempt<TItem>[],
-  onChoice: (index: number) => void,
+export function firstThatWorks<TWay, TItem>(
+  ways: readonly [TWay, ...TWay[]],
+  onChoice: (way: TWay) => void,
+  attempt: (way: TWay, options: AttemptOptions) => AsyncGenerator<TItem, Closing>,
 ): Attempt<TItem> {
+  let [way] = ways;
   let at = 0;
   let climbedFrom: number | undefined;
   let climbMs = FIRST_CLIMB_MS;
   let shortOnes = 0;
 
   function choose(index: number): void {
-    at = index;
-    onChoice(index);
+    at = index % ways.length;
+    way = ways[at] ?? way;
+    onChoice(way);
   }
 
   /** Chooses the way after one that is blocked; whether it is tried at once. */
@@ -43,7 +46,7 @@ export function firstThatWorks<TItem>(
     shortOnes = 0;
     const next = climbedFrom ?? at + 1;
     climbedFrom = undefined;
-    choose(next % attempts.length);
+    choose(next);
     return at !== 0;
   }
 
@@ -58,16 +61,13 @@ export function firstThatWorks<TItem>(
       opened();
     };
     try {
-      const attempt = attempts[at];
-      if (!attempt) throw new RangeError(`there is no way ${at}`);
       const both = AbortSignal.any([signal, climb.signal]);
-      const closing = yield* attempt({ opened: onOpened, signal: both });
+      const closing = yield* attempt(way, { opened: onOpened, signal: both });
       if (signal.aborted || !climb.signal.aborted) return closing;
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       if (!climb.signal.aborted) {
-        if (openedAt !== undefined)
-          shortOnes = Date.now() - openedAt < SHORT_MS ? shortOnes + 1 : 0;
+        if (openedAt) shortOnes = Date.now() - openedAt < SHORT_MS ? shortOnes + 1 : 0;
         const isBlocked = thrown instanceof Interruption && thrown.isBlocked;
         if (!(isBlocked || shortOnes >= MAX_SHORT) || !fall()) throw thrown;
         throw new Interruption("another transport is tried", { isOurs: true });

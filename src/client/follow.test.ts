@@ -681,7 +681,7 @@ describe("follow", () => {
 
   test("refuses what it cannot do at once", () => {
     expect(() => follow("/feed")).toThrow("absolute where there is no page");
-    expect(() => follow("ftp://example.com")).toThrow("expected an address with http:");
+    expect(() => follow("ftp://example.com")).toThrow("expected an address of HTTP");
     expect(() => follow("http://example.com", { transport: "pigeon" as never })).toThrow(
       "expected `transport` to be some of websocket, sse",
     );

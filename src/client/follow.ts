@@ -18,6 +18,7 @@ import {
   transportNames,
   type TransportChoice,
   type TransportName,
+  type TransportNames,
 } from "./transports/transport-names.ts";
 import { ENDED, type Place } from "./transports/transport.ts";
 
@@ -115,7 +116,7 @@ export interface FollowRequest {
 
 interface Following extends FollowOptions {
   readonly url: URL;
-  readonly names: readonly TransportName[];
+  readonly names: TransportNames;
   readonly pollMs: number;
   readonly maxBuffered: number;
 }
@@ -133,7 +134,7 @@ async function* run({
   const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
   const traffic = onTraffic && (await countTraffic(onTraffic));
   const request = { ...options, place, traffic };
-  let [transport = "websocket"] = names;
+  let [transport] = names;
   const onTransport = (name: TransportName): void => void (transport = name);
   const onChange = (change: AttemptChange): void => onStatus?.({ ...change, transport });
   const attempt = over

@@ -1,13 +1,14 @@
 import { COMING_BACK, SIGN_OF_LIFE, SUBPROTOCOL } from "../protocol/index.ts";
+import { parseJson } from "./parse-json.ts";
+import type { Traffic } from "./traffic.ts";
 import { SILENT_MS, watchSilence } from "./watch-silence.ts";
 
 /** What an {@link Inbox} needs. */
 export interface InboxOptions {
   /** How many messages may wait to be taken. */
   readonly maxBuffered: number;
+  readonly traffic?: Traffic | undefined;
   readonly onOpen: () => void;
-  /** Told of every text, also of those that are dropped. */
-  readonly onText: (text: string) => void;
 }
 
 /** Why there is nothing more in an {@link Inbox}. */
@@ -38,7 +39,7 @@ export class Inbox {
   readonly #options: InboxOptions;
   /** An array, since a page has to load what is better with very many. */
   #queue: (string | ArrayBuffer)[] = [];
-  #watch = watchSilence(OPEN_TIMEOUT_MS, () => this.#onSilent("no answer in time"));
+  #watch = watchSilence(OPEN_TIMEOUT_MS, () => this.#finish(ABNORMAL, "no answer in time"));
   #wasOpen = false;
   #end: InboxEnd | undefined;
   #wake = (): void => {};
@@ -50,25 +51,28 @@ export class Inbox {
     socket.addEventListener("message", ({ data }: { readonly data: unknown }) =>
       this.#onData(data),
     );
-    socket.addEventListener("close", ({ code, reason }) => this.#finish({ code, reason }));
+    socket.addEventListener("close", ({ code, reason }) => this.#finish(code, reason));
   }
 
-  /** Waits for the next message; `undefined` when there will be none, and {@link end} says why. */
-  async take(): Promise<string | ArrayBuffer | undefined> {
-    while (this.#queue.length === 0 && !this.#end) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+  /**
+   * What the JSON of the messages says, and bytes; returns why there is nothing more.
+   *
+   * @throws {TidingsError} CLIENT_PROTOCOL for a text that is no JSON.
+   */
+  async *messages(): AsyncGenerator<unknown, InboxEnd> {
+    for (;;) {
+      const data = this.#queue.shift();
+      if (typeof data === "string") yield parseJson(data);
+      else if (data) yield new Uint8Array(data);
+      else if (this.#end) return this.#end;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
-    return this.#queue.shift();
-  }
-
-  get end(): InboxEnd | undefined {
-    return this.#end;
   }
 
   /** Closes the socket, for good or for now, and drops what waits. */
   close(isForGood = true): void {
     this.#queue = [];
-    this.#finish({ code: isForGood ? NORMAL : COMING_BACK, reason: "" });
+    this.#finish(isForGood ? NORMAL : COMING_BACK);
   }
 
   #onOpen(): void {
@@ -77,25 +81,23 @@ export class Inbox {
     this.#wasOpen = true;
     // Of other servers nobody knows how long they may be silent.
     if (this.#isOurs) {
-      this.#watch = watchSilence(SILENT_MS, () => this.#onSilent("the server has gone silent"));
+      const onSilent = (): void => this.#finish(ABNORMAL, "the server has gone silent");
+      this.#watch = watchSilence(SILENT_MS, onSilent);
     }
+    this.#options.traffic?.opened(this.#socket);
     this.#options.onOpen();
   }
 
   #onData(data: unknown): void {
     if (this.#end) return;
     this.#watch.heard();
-    if (typeof data === "string") this.#options.onText(data);
+    if (typeof data === "string") this.#options.traffic?.frameReceived(data);
     else if (!(data instanceof ArrayBuffer)) return;
     if (this.#isOurs && data === SIGN_OF_LIFE) return;
     if (this.#queue.length < this.#options.maxBuffered) {
       this.#queue.push(data);
       this.#wake();
-    } else this.#finish({ code: COMING_BACK, reason: "", isOverfull: true });
-  }
-
-  #onSilent(reason: string): void {
-    this.#finish({ code: ABNORMAL, reason });
+    } else this.#finish(COMING_BACK, "", true);
   }
 
   /** Whether the server speaks our subprotocol; others know nothing of coming back. */
@@ -103,11 +105,11 @@ export class Inbox {
     return this.#socket.protocol === SUBPROTOCOL;
   }
 
-  #finish(end: Omit<InboxEnd, "wasOpen" | "isOverfull"> & { readonly isOverfull?: boolean }): void {
+  #finish(code: number, reason = "", isOverfull = false): void {
     if (this.#end) return;
-    this.#end = { isOverfull: false, wasOpen: this.#wasOpen, ...end };
+    this.#end = { code, reason, isOverfull, wasOpen: this.#wasOpen };
     this.#watch.stop();
-    this.#socket.close(this.#isOurs && end.code !== NORMAL ? COMING_BACK : NORMAL);
+    this.#socket.close(this.#isOurs && code !== NORMAL ? COMING_BACK : NORMAL);
     this.#wake();
   }
 }

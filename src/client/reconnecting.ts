@@ -1,5 +1,5 @@
 import { backoffMs } from "../core/backoff.ts";
-import { isTidingsError, toError } from "../core/errors.ts";
+import { TidingsError, toError } from "../core/errors.ts";
 import { onAway } from "./browser.ts";
 import { Interruption } from "./interruption.ts";
 import { pause } from "./pause.ts";
@@ -69,7 +69,7 @@ export async function* reconnecting<TItem>(
         throw away.signal.reason;
       } catch (thrown) {
         if (signal.aborted) return;
-        if (isTidingsError(thrown)) throw thrown;
+        if (thrown instanceof TidingsError) throw thrown;
         const interruption = Interruption.from(thrown);
         if (interruption.isOurs) continue;
         if (Date.now() - openedAt >= STABLE_MS) failures = 0;

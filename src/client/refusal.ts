@@ -1,4 +1,5 @@
 import { TidingsError, type ErrorCode } from "../core/errors.ts";
+import { isFinalClose } from "../protocol/index.ts";
 import { Interruption } from "./interruption.ts";
 import type { Closing } from "./status.ts";
 
@@ -21,13 +22,6 @@ const NORMAL = 1000;
 /** "Unauthorized" in the IANA registry of close codes: the credentials have ended. */
 const UNAUTHORIZED = 3000;
 
-/** Whether a close code says that coming back is of no use: policy (RFC 6455 §7.4.1), or ours. */
-function isRefusal(closeCode: number): boolean {
-  return (
-    closeCode === 1008 || closeCode === UNAUTHORIZED || (closeCode >= 4400 && closeCode <= 4499)
-  );
-}
-
 /**
  * Tells a normal end, which is returned, from a refusal and a break, which are thrown.
  *
@@ -37,7 +31,7 @@ function isRefusal(closeCode: number): boolean {
 export function judgeClose({ code, reason }: ClosingCode, hasTokens: boolean): Closing {
   if (code === NORMAL) return { code, reason };
   if (code === UNAUTHORIZED && hasTokens) throw new Interruption(reason, { code });
-  if (isRefusal(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
+  if (isFinalClose(code)) throw new Refusal(code, reason || `refused with the close code ${code}`);
   throw new Interruption(reason || `closed with ${code}`, { code });
 }
 

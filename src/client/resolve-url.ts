@@ -7,20 +7,24 @@ import { pageAddress } from "./browser.ts";
  * @throws {TidingsError} APP_INVALID_URL for everything else.
  */
 export function resolveUrl(address: string | URL): URL {
-  const url = toUrl(address);
-  url.hash = "";
-  if (url.protocol === "ws:" || url.protocol === "wss:") url.protocol = otherScheme(url);
-  if (url.protocol === "http:" || url.protocol === "https:") return url;
+  try {
+    const url = new URL(address, pageAddress());
+    url.protocol = url.protocol.replace(/^ws/, "http");
+    url.hash = "";
+    if (/^https?:/.test(url.protocol)) return url;
+  } catch {
+    // What is no address at all is refused as well.
+  }
   throw new TidingsError(
     "APP_INVALID_URL",
-    `expected an address with http:, https:, ws: or wss:, got \`${url.protocol}\``,
+    `expected an address of HTTP or a WebSocket, absolute where there is no page, got \`${String(address)}\``,
   );
 }
 
 /** The same address for a WebSocket. */
 export function toWebSocketUrl(url: URL): URL {
   const copy = new URL(url);
-  copy.protocol = otherScheme(url);
+  copy.protocol = copy.protocol.replace("http", "ws");
   return copy;
 }
 
@@ -30,27 +34,4 @@ export function withParameter(url: URL, name: string, value: string | undefined)
   const copy = new URL(url);
   copy.searchParams.set(name, value);
   return copy;
-}
-
-const OTHER_SCHEMES: Readonly<Record<string, string>> = {
-  "http:": "ws:",
-  "https:": "wss:",
-  "ws:": "http:",
-  "wss:": "https:",
-};
-
-function otherScheme({ protocol }: URL): string {
-  return OTHER_SCHEMES[protocol] ?? protocol;
-}
-
-function toUrl(address: string | URL): URL {
-  try {
-    return new URL(address, pageAddress());
-  } catch (cause) {
-    throw new TidingsError(
-      "APP_INVALID_URL",
-      `expected an address, absolute where there is no page, got \`${String(address)}\``,
-      { cause },
-    );
-  }
 }

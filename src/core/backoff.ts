@@ -12,6 +12,12 @@ export interface BackoffOptions {
   readonly random?: (() => number) | undefined;
 }
 
+/** Throws OPTION_INVALID when a backoff that a user has set makes no sense. */
+export function assertBackoff({ baseMs = 0, maxMs = 0 }: BackoffOptions): void {
+  assertDuration("baseMs", baseMs);
+  assertDuration("maxMs", maxMs);
+}
+
 /**
  * Returns how many milliseconds to wait before the given try, the first being 0.
  *
@@ -22,8 +28,6 @@ export function backoffMs(
   attempt: number,
   { baseMs = 500, maxMs = 30_000, jitter = true, random = Math.random }: BackoffOptions = {},
 ): number {
-  assertDuration("baseMs", baseMs);
-  assertDuration("maxMs", maxMs);
   const upper = Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 52));
   return jitter ? random() * upper : upper;
 }

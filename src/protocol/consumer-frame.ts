@@ -1,3 +1,5 @@
+import { isRecord } from "../core/is-record.ts";
+
 /** What a client calls a message of its own, to hear what became of it. */
 export type MessageId = number | string;
 
@@ -35,25 +37,23 @@ export interface ServerEnvelope {
 }
 
 const MAX_ID_LENGTH = 64;
-const FIELDS = ["connection", "cursor", "reset", "data", "bytes", "error", "close"];
+const FIELDS = ["connection", "cursor", "reset", "data", "bytes", "ack", "error", "close"];
 
 /** Whether a client's frame is an envelope (PROTOCOL.md 9.5). */
 export function isClientEnvelope(value: unknown): value is ClientEnvelope {
-  if (typeof value !== "object" || value === null || !("data" in value)) return false;
-  return !("id" in value) || isMessageId(value.id);
+  if (!isRecord(value) || !("data" in value)) return false;
+  return !("id" in value) || isMessageId(value["id"]);
 }
 
 /** Whether a consumer's frame is an envelope (PROTOCOL.md 9.6). */
 export function isServerEnvelope(value: unknown): value is ServerEnvelope {
-  if (typeof value !== "object" || value === null) return false;
-  if ("ack" in value) return isMessageId(value.ack);
-  return FIELDS.some((field) => field in value);
+  return isRecord(value) && FIELDS.some((field) => field in value);
 }
 
 /** The id of a client's frame, whatever else is wrong with it. */
 export function findMessageId(value: unknown): MessageId | undefined {
-  if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
-  return isMessageId(value.id) ? value.id : undefined;
+  const id = isRecord(value) ? value["id"] : undefined;
+  return isMessageId(id) ? id : undefined;
 }
 
 function isMessageId(id: unknown): id is MessageId {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 
 /** Why a request was refused, as its answer says in JSON: `{ "error": { "code", "message" } }`. */
 export interface ErrorBody {
@@ -10,11 +11,8 @@ const CODE = /^[A-Z]+(?:_[A-Z]+)+$/;
 
 /** Whether a value from the wire is an error's body. A newer server may have codes that we do not know. */
 export function isErrorBody(value: unknown): value is ErrorBody {
-  if (typeof value !== "object" || value === null || !("error" in value)) return false;
-  const { error } = value;
-  if (typeof error !== "object" || error === null) return false;
-  if (!("code" in error) || !("message" in error)) return false;
-  return (
-    typeof error.code === "string" && CODE.test(error.code) && typeof error.message === "string"
-  );
+  const error = isRecord(value) && value["error"];
+  if (!isRecord(error)) return false;
+  const { code, message } = error;
+  return typeof code === "string" && CODE.test(code) && typeof message === "string";
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../core/is-record.ts";
 import type { Reset } from "./reset.ts";
 
 /** One event of a feed, the same on every delivery. */
@@ -56,8 +57,4 @@ export interface PollAnswer {
 /** Whether a value from the wire is a poll's answer. */
 export function isPollAnswer(value: unknown): value is PollAnswer {
   return isRecord(value) && typeof value["cursor"] === "string" && Array.isArray(value["events"]);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,4 +1,4 @@
-import type { BackoffOptions } from "../core/backoff.ts";
+import { assertBackoff, type BackoffOptions } from "../core/backoff.ts";
 import { assertDuration, assertPositiveInteger } from "../core/options.ts";
 
 /** How to speak TLS with Redis; the names are those of `node:tls`. */
@@ -56,6 +56,7 @@ export function toBounds({
   maxPendingBytes = 67_108_864,
   backoff = {},
 }: RedisOptions): RedisBounds {
+  assertBackoff(backoff);
   return {
     commandTimeoutMs: assertDuration("commandTimeoutMs", commandTimeoutMs),
     connectTimeoutMs: assertDuration("connectTimeoutMs", connectTimeoutMs),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
+import { assertBackoff, backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 
@@ -68,6 +68,5 @@ export function assertPublishRetry({ publishRetry }: PublishRetry): void {
   if (maxRetries !== undefined && !(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
     throw invalidOption("publishRetry.maxRetries", "an integer of 0 or more", maxRetries);
   }
-  // What is wrong with a backoff shows when it is used once.
-  backoffMs(0, backoff);
+  assertBackoff(backoff);
 }

@@ -1,4 +1,4 @@
-import { backoffMs, type BackoffOptions } from "../core/backoff.ts";
+import { assertBackoff, backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
 import { assertText } from "./call-options.ts";
@@ -118,8 +118,7 @@ export function assertRetryOptions(options: RetryOptions): void {
   assertErrorMatches("autoRetryFor", options.autoRetryFor);
   assertErrorMatches("dontAutoRetryFor", options.dontAutoRetryFor);
   if (retryDelayMs !== undefined) assertDuration("retryDelayMs", retryDelayMs);
-  // What is wrong with a backoff shows when it is used once.
-  if (typeof retryBackoff === "object") backoffMs(0, retryBackoff);
+  if (typeof retryBackoff === "object") assertBackoff(retryBackoff);
 }
 
 function isCount(value: number): boolean {

@@ -33,7 +33,7 @@ export async function* followLongPoll({
       token,
       signal,
       traffic,
-      timeoutMs: waitMs + GRACE_MS,
+      patience: { ms: waitMs + GRACE_MS },
     });
     const answer = await readAnswer(response, traffic);
     opened();

@@ -6,8 +6,8 @@ import type { TransportRequest } from "./transport.ts";
 
 const NO_CONTENT = 204;
 const HEADERS_MS = 10_000;
-/** A server sends the first bytes with the headers. */
-const FIRST_BYTES_MS = 5_000;
+/** A server sends the first bytes with the headers: something in between keeps them. */
+const HELD_BACK = { ms: 5_000, reason: "something holds the stream back", isBlocked: true };
 
 /**
  * Opens a response that stays open; `undefined` when the server says that nothing more will come.
@@ -28,8 +28,7 @@ export async function openStream(
     token,
     signal,
     traffic,
-    timeoutMs: HEADERS_MS,
-    isBlockedWhenLate: true,
+    patience: { ms: HEADERS_MS, isBlocked: true },
   });
   if (response.status === NO_CONTENT) return undefined;
   const type = response.headers.get("content-type") ?? "";
@@ -37,7 +36,7 @@ export async function openStream(
     await response.body?.cancel();
     throw new TidingsError("CLIENT_PROTOCOL", `expected ${mediaType}, got \`${type}\``);
   }
-  return announced(readChunks(response, { traffic, firstMs: FIRST_BYTES_MS }), opened);
+  return announced(readChunks(response, { traffic, first: HELD_BACK }), opened);
 }
 
 async function* announced(

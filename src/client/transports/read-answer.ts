@@ -1,10 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
 import { isPollAnswer, type PollAnswer } from "../../protocol/index.ts";
-import { parseJson } from "../parse-json.ts";
 import type { Traffic } from "../traffic.ts";
-import { readText } from "./read-body.ts";
-
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+import { readJson } from "./read-body.ts";
 
 /** The frames of an answer; of a consumer's, first the connection that it is about, and last its close. */
 export function* framesOf(answer: PollAnswer): Generator<unknown, void> {
@@ -23,7 +20,7 @@ export async function readAnswer(
   response: Response,
   traffic: Traffic | undefined,
 ): Promise<PollAnswer> {
-  const answer = parseJson(await readText(response, { traffic, maxBytes: MAX_ANSWER_BYTES }));
+  const answer = await readJson(response, traffic);
   if (isPollAnswer(answer)) return answer;
   throw new TidingsError("CLIENT_PROTOCOL", "expected a cursor and events");
 }

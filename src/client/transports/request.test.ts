@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { readAnswer } from "./read-answer.ts";
-import { readChunks, readText } from "./read-body.ts";
+import { readChunks, readJson } from "./read-body.ts";
 import { request } from "./request.ts";
 
 const options = { headers: {}, signal: new AbortController().signal };
@@ -24,7 +24,7 @@ async function serve(answer: (response: ServerResponse) => void): Promise<URL> {
 describe("request", () => {
   test("gives up on a server that does not answer", async () => {
     const url = await serve(() => {});
-    await expect(request(url, { ...options, timeoutMs: 20 })).rejects.toMatchObject({
+    await expect(request(url, { ...options, patience: { ms: 20 } })).rejects.toMatchObject({
       name: "Interruption",
       message: "no answer in time",
     });
@@ -32,9 +32,9 @@ describe("request", () => {
 
   test("says that something holds back what must begin at once", async () => {
     const url = await serve(() => {});
-    const late = { ...options, timeoutMs: 20, isBlockedWhenLate: true };
+    const late = { ...options, patience: { ms: 20, isBlocked: true } };
     await expect(request(url, late)).rejects.toMatchObject({ isBlocked: true });
-    await expect(request(url, { ...options, timeoutMs: 20 })).rejects.toMatchObject({
+    await expect(request(url, { ...options, patience: { ms: 20 } })).rejects.toMatchObject({
       isBlocked: false,
     });
   });
@@ -42,13 +42,13 @@ describe("request", () => {
   test("does not mind how long an answer takes that has begun", async () => {
     let finish = (): void => {};
     const url = await serve((response) => {
-      response.write("half ");
-      finish = () => response.end("whole");
+      response.write("[1,");
+      finish = () => response.end("2]");
     });
-    const response = await request(url, { ...options, timeoutMs: 1_000 });
-    const text = readText(response, { maxBytes: 100 });
+    const response = await request(url, { ...options, patience: { ms: 1_000 } });
+    const answer = readJson(response, undefined);
     finish();
-    expect(await text).toBe("half whole");
+    expect(await answer).toEqual([1, 2]);
   });
 
   test.each([408, 425, 429, 500, 502, 503, 504])(
@@ -81,14 +81,23 @@ describe("request", () => {
 });
 
 describe("readChunks", () => {
-  test("gives up on a stream that has gone silent", async () => {
+  test("gives up on a stream that has gone silent, and sooner on one that does not begin", async () => {
     const url = await serve((response) => response.write("a"));
-    const chunks = readChunks(await request(url, options), { idleMs: 20 });
+    const chunks = readChunks(await request(url, options), {});
     expect((await chunks.next()).value).toEqual(Uint8Array.of(0x61));
-    await expect(chunks.next()).rejects.toMatchObject({
-      name: "Interruption",
-      message: "the server has gone silent",
-    });
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const silent = { name: "Interruption", message: "the server has gone silent" };
+    await Promise.all([
+      expect(chunks.next()).rejects.toMatchObject(silent),
+      vi.advanceTimersByTimeAsync(36_000),
+    ]);
+    const first = { ms: 20, reason: "held back", isBlocked: true };
+    const none = readChunks(new Response(new ReadableStream()), { first }).next();
+    await Promise.all([
+      expect(none).rejects.toMatchObject({ isBlocked: true, message: "held back" }),
+      vi.advanceTimersByTimeAsync(20),
+    ]);
   });
 
   test("yields nothing of a response without a body", async () => {
@@ -106,7 +115,7 @@ describe("readAnswer", () => {
 
   test("refuses more than it may hold", async () => {
     const response = new Response("x".repeat(11));
-    await expect(readText(response, { maxBytes: 10 })).rejects.toMatchObject({
+    await expect(readJson(response, undefined, 10)).rejects.toMatchObject({
       code: "MESSAGE_TOO_LARGE",
     });
   });

@@ -9,6 +9,9 @@ export type TransportName = (typeof TRANSPORTS)[number];
 /** One of {@link TRANSPORTS}, or several in the order in which they are tried. */
 export type TransportChoice = TransportName | readonly TransportName[];
 
+/** Those that are tried, in order. */
+export type TransportNames = readonly [TransportName, ...TransportName[]];
+
 /** What is tried, unless one says otherwise: lines of JSON are held back by what holds back SSE. */
 const DEFAULT_TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
 
@@ -17,10 +20,9 @@ const DEFAULT_TRANSPORTS = ["websocket", "sse", "long-poll", "poll"] as const;
  *
  * @throws {TidingsError} OPTION_INVALID when there is none, or one that is unknown.
  */
-export function transportNames(
-  choice: TransportChoice = DEFAULT_TRANSPORTS,
-): readonly TransportName[] {
+export function transportNames(choice: TransportChoice = DEFAULT_TRANSPORTS): TransportNames {
   const names = typeof choice === "string" ? [choice] : choice;
-  if (names.length > 0 && names.every((name) => TRANSPORTS.includes(name))) return names;
+  const [first, ...others] = names;
+  if (first && names.every((name) => TRANSPORTS.includes(name))) return [first, ...others];
   throw invalidOption("transport", `some of ${TRANSPORTS.join(", ")}`, String(choice));
 }

@@ -1,32 +1,77 @@
 import { SUBPROTOCOL } from "../../protocol/index.ts";
+import { Inbox } from "../inbox.ts";
 import { Interruption } from "../interruption.ts";
-import { withParameter } from "../resolve-url.ts";
-import { socketMessages } from "../socket-messages.ts";
+import { judgeClose, Refusal } from "../refusal.ts";
+import { toWebSocketUrl, withParameter } from "../resolve-url.ts";
 import type { Closing } from "../status.ts";
+import { tokenProtocols } from "../token.ts";
+import { request } from "./request.ts";
 import type { TransportRequest } from "./transport.ts";
 
+/** 4000 + "426 Upgrade Required": how a consumer answers a plain request. */
+const UPGRADE_REQUIRED = 4426;
+
 /**
- * Hears a feed or a consumer over a WebSocket.
+ * Hears a feed or a consumer over a WebSocket; bytes are skipped, unless `onSocket` sets the socket's
+ * `binaryType` to `arraybuffer`.
  *
  * A WebSocket cannot be slowed down: when `maxBuffered` frames wait for the reader it is closed, and
  * opened again after the last one that was read. Over our subprotocol the last frame says how it ends,
  * and a close without it is an interruption.
  */
 export async function* followWebSocket(
-  request: TransportRequest,
+  options: TransportRequest,
 ): AsyncGenerator<unknown, Closing> {
-  const { url, place, isPlain = false, onSocket, opened } = request;
-  let protocol = "";
-  const closing = yield* socketMessages({
-    ...request,
-    url: withParameter(url, "cursor", place.cursor),
-    protocols: isPlain ? [] : [SUBPROTOCOL],
-    onOpen(socket) {
-      ({ protocol } = socket);
-      onSocket?.(socket);
-      opened();
+  const { place, token, signal, traffic, maxBuffered, isPlain = false } = options;
+  const url = withParameter(options.url, "cursor", place.cursor);
+  const target = toWebSocketUrl(url);
+  const protocols = [...(isPlain ? [] : [SUBPROTOCOL]), ...(await tokenProtocols(token))];
+  if (signal.aborted) return {};
+  traffic?.handshake(target, protocols);
+  const socket = new WebSocket(target, protocols);
+  const inbox = new Inbox(socket, {
+    maxBuffered,
+    traffic,
+    onOpen() {
+      options.onSocket?.(socket);
+      options.opened();
     },
   });
-  if (protocol === "" || request.signal.aborted) return closing;
-  throw new Interruption("closed before its end", closing);
+  const hangUp = (): void => inbox.close(!(signal.reason instanceof Interruption));
+  signal.addEventListener("abort", hangUp);
+  try {
+    const { code, reason, wasOpen, isOverfull } = yield* inbox.messages();
+    if (signal.aborted) return {};
+    if (isOverfull) throw new Interruption("the reader was too slow", { isOurs: true });
+    if (!wasOpen && (await isReachable({ ...options, url }))) {
+      const why = reason || "the server is there, but no WebSocket gets through";
+      throw new Interruption(why, { code, isBlocked: true });
+    }
+    const closing = judgeClose({ code, reason }, token !== undefined);
+    if (socket.protocol === "") return closing;
+    throw new Interruption("closed before its end", closing);
+  } finally {
+    signal.removeEventListener("abort", hangUp);
+    inbox.close();
+  }
+}
+
+/**
+ * Whether the server answers a plain request for the same address: a browser does not tell why a
+ * handshake failed.
+ *
+ * @throws {Refusal} when it refuses that, too.
+ */
+async function isReachable({ url, token, signal, traffic }: TransportRequest): Promise<boolean> {
+  try {
+    // By no name, for which a consumer would begin a connection.
+    const headers = { accept: "*/*" };
+    const response = await request(url, { headers, token, signal, traffic });
+    await response.body?.cancel();
+    return true;
+  } catch (thrown) {
+    // A consumer answers every plain request so: it is there, and has not refused us.
+    if (thrown instanceof Refusal && thrown.closeCode !== UPGRADE_REQUIRED) throw thrown;
+    return thrown instanceof Refusal;
+  }
 }

@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
-import { TidingsError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest-name.ts";
 import { COMPRESSIONS, SERIALIZERS, type SendTaskOptions, type Tasks } from "../tasks/index.ts";
+import { checkCall } from "./check-call.ts";
 import { integer, jsonOption, seconds, waitOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { print } from "./print.ts";
@@ -78,7 +77,7 @@ async function call(
 ): Promise<void> {
   const [path, name = ""] = splitModule(options, [first, second], ["NAME"]);
   await using source = await openTaskSource(path, options);
-  if (path !== undefined) await checkCall(source.tasks, name, options);
+  if (path !== undefined) await checkCall(source.tasks, { ...options, name });
   const { id } = await source.tasks.sendTask(name, options.args, {
     ...toSendOptions(options),
     ...toLinks(source.tasks, options),
@@ -87,21 +86,6 @@ async function call(
   if (wait !== undefined) await reportRecord(await waitForRecord(source.tasks, id, wait), { json });
   else if (json) await printJson({ id });
   else await print(`${id}\n`);
-}
-
-/** What an application knows of a task is checked as its own calls are. */
-async function checkCall(
-  { runtime: { definitions } }: Tasks,
-  name: string,
-  { args = [], kwargs = {}, unregistered }: CallOptions,
-): Promise<void> {
-  const definition = definitions.get(name);
-  if (definition) return await definition.checkCall(args, kwargs);
-  if (unregistered) return;
-  throw new TidingsError(
-    "TASK_NOT_REGISTERED",
-    `the application has no task ${JSON.stringify(name)}${didYouMean(name, definitions.keys())}; \`tidings list\` names its tasks, and --unregistered sends those of others`,
-  );
 }
 
 function toSendOptions(options: CallOptions): SendTaskOptions {

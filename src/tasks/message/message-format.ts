@@ -14,7 +14,7 @@ export interface MessageFormat extends TypedJsonOptions {
 }
 
 /**
- * Checks a format, and takes nothing else from the options.
+ * Checks a format, says what is read, and takes nothing else from the options.
  *
  * @throws {TidingsError} OPTION_INVALID for a name that is not known.
  */
@@ -24,8 +24,7 @@ export function toMessageFormat(format: MessageFormat): MessageFormat {
   if (compression !== undefined) assertOneOf("compression", COMPRESSIONS, compression);
   if (accept?.length === 0) throw invalidOption("accept", "a list that is not empty", accept);
   for (const name of accept ?? []) assertOneOf("accept", SERIALIZERS, name);
-  const names =
-    serializer && !ACCEPTED.includes(serializer) ? [...ACCEPTED, serializer] : undefined;
+  const names = serializer && !ACCEPTED.includes(serializer) ? [...ACCEPTED, serializer] : ACCEPTED;
   return { serializer, compression, typedValues, accept: accept ?? names };
 }
 

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 
-import { isFinal, type Tasks } from "../tasks/index.ts";
+import { cancelTask, isFinal, type Tasks } from "../tasks/index.ts";
 import { jsonOption } from "./options.ts";
 import { printJson } from "./print-json.ts";
 import { print } from "./print.ts";
@@ -19,7 +19,8 @@ interface CancelOptions extends TaskSourceOptions {
 /** What became of one id. */
 interface Cancelled {
   readonly id: string;
-  readonly cancelled: boolean;
+  /** `null` when it is not known, and the broker cannot look into its queues. */
+  readonly cancelled: boolean | null;
   /** The state of what could not be cancelled, if anything is known of it. */
   readonly state?: string | undefined;
 }
@@ -36,7 +37,7 @@ export function cancelCommand(): Command {
     .addOption(resultsOption())
     .addHelpText(
       "after",
-      "\nAs Celery's `revoke --terminate`: a task of Python that runs is ended by its worker.\nExit codes: 0 all were cancelled, 1 for some there was nothing to cancel.",
+      "\nAs Celery's `revoke --terminate`: a task of Python that runs is ended by its worker.\nExit codes: 0 none of them will be run, 1 for some there was nothing to cancel.",
     )
     .action(cancel);
 }
@@ -53,18 +54,21 @@ async function cancel(
   await using source = await openTaskSource(isOfBroker ? undefined : path, options);
   const outcomes: Cancelled[] = [];
   for (const id of new Set(ids)) outcomes.push(await cancelOne(source.tasks, id));
-  if (outcomes.some(({ cancelled }) => !cancelled)) process.exitCode = 1;
+  if (outcomes.some(({ cancelled }) => cancelled === false)) process.exitCode = 1;
   if (options.json) await printJson(outcomes);
   else for (const outcome of outcomes) await report(outcome);
 }
 
-async function cancelOne(tasks: Tasks, id: string): Promise<Cancelled> {
-  if (await tasks.cancel(id)) return { id, cancelled: true };
-  const { state } = await tasks.results.get(id);
+async function cancelOne({ runtime, results }: Tasks, id: string): Promise<Cancelled> {
+  const outcome = await cancelTask(runtime, id);
+  if (outcome !== "nothing") return { id, cancelled: outcome === "cancelled" || null };
+  const { state } = await results.get(id);
   return { id, cancelled: false, ...(isFinal(state) && { state }) };
 }
 
 async function report({ id, cancelled, state }: Cancelled): Promise<void> {
   if (cancelled) await print(`${id} cancelled\n`);
+  else if (cancelled === null)
+    await print(`${id} is not known: it will be cancelled if a worker receives it\n`);
   else process.stderr.write(`${id} ${state ? `has ended: ${state}` : "is not known"}\n`);
 }

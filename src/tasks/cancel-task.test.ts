@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 
+import { MemoryBroker } from "./brokers/memory.ts";
+import { cancelTask } from "./cancel-task.ts";
+import { pendingRecord } from "./results/task-record.ts";
 import { createTasks } from "./tasks.ts";
 
 const take = { queues: ["celery"], limit: 1, leaseMs: 10_000 };
@@ -23,4 +26,33 @@ test("a cancelled task that a chord waits for stays in the broker, marked, for a
   expect(await broker.take({ ...take, limit: 2 })).toMatchObject([
     { id: linked.id, cancelled: true },
   ]);
+});
+
+/** A broker that cannot look into its queues, as Redis and RabbitMQ are. */
+class BlindBroker extends MemoryBroker {
+  override async cancel(id: string) {
+    await super.cancel(id);
+    return { queue: null, message: null, running: false };
+  }
+}
+
+test("where queues cannot be looked into, an id of which nothing is known is cancelled if a worker receives it", async () => {
+  await using tasks = createTasks({ broker: new BlindBroker(), results: "memory:" });
+  const { runtime } = tasks;
+  const record = { name: "t", runs: 1, startedAt: 1 };
+  await runtime.results.store({ ...pendingRecord("runs"), ...record, state: "STARTED" });
+  await runtime.results.store({ ...pendingRecord("again"), ...record, state: "RETRY" });
+  await runtime.results.store({ ...pendingRecord("ended"), ...record, state: "SUCCESS" });
+  expect(await cancelTask(runtime, "nobody")).toBe("unconfirmed");
+  expect(await cancelTask(runtime, "runs")).toBe("cancelled");
+  expect(await cancelTask(runtime, "again")).toBe("cancelled");
+  expect(await cancelTask(runtime, "ended")).toBe("nothing");
+  expect(await tasks.cancel("nobody else")).toBe(true);
+});
+
+test("where queues can be looked into, an id that is in none is nothing to cancel", async () => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:" });
+  const { id } = await tasks.sendTask("t");
+  expect(await cancelTask(tasks.runtime, id)).toBe("cancelled");
+  expect(await cancelTask(tasks.runtime, "nobody")).toBe("nothing");
 });

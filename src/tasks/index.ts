@@ -28,6 +28,7 @@ export { RedisBroker, type RedisBrokerOptions } from "./brokers/redis.ts";
 export { openBroker, type BrokerSettings } from "./brokers/open-broker.ts";
 export { SqliteBroker, type SqliteBrokerOptions } from "./brokers/sqlite.ts";
 export type { CallOptions } from "./call-options.ts";
+export { cancelTask, type CancelOutcome } from "./cancel-task.ts";
 export { CONTROL_ARGUMENTS } from "./control/control-arguments.ts";
 export { Control, type AskOptions, type TellOptions } from "./control/control.ts";
 export type {

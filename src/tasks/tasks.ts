@@ -254,10 +254,11 @@ export class Tasks implements AsyncDisposable {
    * One that waits is REVOKED and never runs. For one that runs, in whatever process, its signal fires
    * within a second; it is REVOKED when its function ends, 5 seconds later at the latest.
    *
-   * @returns whether there was something to cancel: a task that ended is not changed.
+   * @returns whether there was something to cancel: a task that ended is not changed. On Redis and RabbitMQ,
+   *   which cannot look into their queues, what is not known to have ended counts as something.
    */
-  cancel(id: string): Promise<boolean> {
-    return cancelTask(this.#runtime, id);
+  async cancel(id: string): Promise<boolean> {
+    return (await cancelTask(this.#runtime, id)) !== "nothing";
   }
 
   /** Makes a worker that runs the registered tasks. */

@@ -92,8 +92,11 @@ export class OpenConnections {
     }
   }
 
+  /** When the process has stood still, the answers of those who live are waiting to be read: they come first. */
   #beat(): void {
-    for (const connection of this.#connections) connection.beat();
+    setImmediate(() => {
+      for (const connection of this.#connections) connection.beat();
+    });
   }
 }
 

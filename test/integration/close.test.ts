@@ -4,6 +4,7 @@ import { z } from "zod";
 
 import { serve } from "./serve.ts";
 import { Socket } from "./socket.ts";
+import { stopClock } from "./stop-clock.ts";
 
 /** Recognises whoever the query names. */
 const asNamed: Middleware = (context) => {
@@ -11,11 +12,9 @@ const asNamed: Middleware = (context) => {
   context.user = name === null ? null : { name };
 };
 
-const ended: [string, number, string][] = [];
 const member: ConsumerDefinition = consumer({
   path: "/ws/member",
   connect: (connection) => connection.send(connection.channelName),
-  disconnect: ({ user }, { code, reason }) => void ended.push([user?.name ?? "", code, reason]),
 });
 
 const ticks = feed({ path: "/ticks", snapshot: () => 0 });
@@ -88,8 +87,14 @@ describe("a connection", () => {
   });
 
   test("is closed with all others of its user, and nobody else's", async () => {
-    await using server = await serve(() => ({ routes: [use([asNamed], [member, ticks])] }));
-    const url = `${server.webSocketUrl}/ws/member`;
+    const ended: [string, number, string][] = [];
+    const noted = consumer({
+      path: "/ws/noted",
+      connect: (connection) => connection.send("welcome"),
+      disconnect: ({ user }, { code, reason }) => void ended.push([user?.name ?? "", code, reason]),
+    });
+    await using server = await serve(() => ({ routes: [use([asNamed], [noted, ticks])] }));
+    const url = `${server.webSocketUrl}/ws/noted`;
     await using ada = await Socket.open(`${url}?name=ada`);
     await using adaAgain = await Socket.open(`${url}?name=ada`);
     await using grace = await Socket.open(`${url}?name=grace`);
@@ -103,7 +108,6 @@ describe("a connection", () => {
     });
     await Promise.all([ada, adaAgain, grace, feedOfAda].map((socket) => socket.next()));
     await expect.poll(() => server.server.connectionCount).toBe(6);
-    ended.length = 0;
     await server.app.closeUser("ada", { reason: "signed out" });
     for (const socket of [ada, adaAgain, feedOfAda]) {
       expect(await socket.closed).toEqual({ code: 3000, reason: "signed out" });
@@ -112,8 +116,8 @@ describe("a connection", () => {
     // Whoever asks again is asked who they are.
     expect(await (await waiting).json()).toEqual({ cursor, events: [] });
     expect(grace.raw.readyState).toBe(grace.raw.OPEN);
-    await expect.poll(() => ended).toHaveLength(2);
-    expect(ended).toContainEqual(["ada", 3000, "signed out"]);
+    const end = ["ada", 3000, "signed out"];
+    await expect.poll(() => ended).toEqual([end, end]);
   });
 });
 
@@ -141,14 +145,12 @@ describe("a user with an id", () => {
 });
 
 describe("a connection whose credentials end", () => {
-  /** Lets in whoever has a pass, for as long as it says; counts how often it was asked. */
-  function passes(): { readonly valid: Map<string, number>; checks: number; guard: Middleware } {
+  /** Lets in whoever has a pass, for as long as it says. */
+  function passes(): { readonly valid: Map<string, number>; readonly guard: Middleware } {
     const valid = new Map<string, number>();
-    const state = {
+    return {
       valid,
-      checks: 0,
-      guard: (context: Parameters<Middleware>[0]) => {
-        state.checks += 1;
+      guard: (context) => {
         const name = new URL(context.request.url).searchParams.get("name") ?? "";
         const until = valid.get(name);
         if (until === undefined) return new Response("no pass", { status: 401 });
@@ -157,12 +159,12 @@ describe("a connection whose credentials end", () => {
         return undefined;
       },
     };
-    return state;
   }
 
   test("goes on when they have been renewed, else is closed with 3000, whatever carries it", async () => {
+    const clock = stopClock();
     const { valid, guard } = passes();
-    const end = Date.now() + 300;
+    const end = Date.now() + 60_000;
     for (const name of ["ada", "grace", "joan"]) valid.set(name, end);
     const who = consumer({
       path: "/ws/who",
@@ -178,8 +180,9 @@ describe("a connection whose credentials end", () => {
     const stream = await fetch(`${server.url}/ticks?name=grace`, {
       headers: { accept: "text/event-stream" },
     });
-    valid.set("ada", Date.now() + 60_000);
+    valid.set("ada", end + 60_000);
     valid.delete("grace");
+    clock.advance(60_000);
     for (const socket of [grace, feedOfGrace, joan]) {
       expect(await socket.closed).toEqual({ code: 3000, reason: "credentials have ended" });
     }
@@ -191,14 +194,16 @@ describe("a connection whose credentials end", () => {
   });
 
   test("is closed with 1011 when nobody can say whether they have", async () => {
+    const clock = stopClock();
     let isBroken = false;
     const shaky: Middleware = (context) => {
       if (isBroken) throw new Error("the store is away");
-      context.expireAt(Date.now() + 10);
+      context.expireAt(Date.now() + 60_000);
     };
     await using server = await serve(() => ({ routes: [use([shaky], [member])] }));
     await using socket = await Socket.open(`${server.webSocketUrl}/ws/member`);
     isBroken = true;
+    clock.advance(60_000);
     expect((await socket.closed).code).toBe(1011);
     expect(server.log).toMatchObject([{ fields: { err: { message: "the store is away" } } }]);
   });

@@ -1,12 +1,15 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 import { consumer, forward, use, type ConsumerDefinition, type Middleware } from "tidings";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
+import { countRequests } from "./count-requests.ts";
 import { serve, type TestServer } from "./serve.ts";
+import { stopClock } from "./stop-clock.ts";
 
 /** So many messages that fit. */
 const messages = (count: number): readonly object[] =>
@@ -60,7 +63,7 @@ test("a connection that nobody reads ends with 1006, and who comes back gets ano
   const url = `${server.url}/ticks`;
   const { connection, cursor } = await pollConsumer(url);
   await expect.poll(() => ended).toEqual([1006]);
-  expect(server.server.connectionCount).toBe(0);
+  await expect.poll(() => server.server.connectionCount).toBe(0);
   const answer = await post(`${url}?connection=${connection}`, { data: { n: 1 } });
   expect([answer.status, await answer.json()]).toMatchObject([
     410,
@@ -127,7 +130,8 @@ test("a connection that is read lives on, however long nothing is said (10.2)", 
 
 test("a client whose line is dead comes back on another, and hears the rest (10.2)", async () => {
   const { ticker } = makeTicker();
-  await using server = await serve(() => ({ routes: [ticker] }));
+  const requests = countRequests();
+  await using server = await serve(() => ({ routes: [use([requests.middleware], [ticker])] }));
   const url = `${server.url}/ticks`;
   const { connection, cursor } = await pollConsumer(url);
   // It neither reads nor closes: to the server it looks open.
@@ -135,7 +139,7 @@ test("a client whose line is dead comes back on another, and hears the rest (10.
   dead.write(
     `GET /ticks?cursor=${cursor} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`,
   );
-  await expect.poll(() => server.server.connectionCount).toBe(1);
+  await requests.reached(2);
   await send(server, 1, 2, 3);
   await using stream = await ConsumerEvents.open(url, cursor);
   expect(stream.connection).toBe(connection);
@@ -160,6 +164,7 @@ describe("a client that reads too slowly", () => {
   test("holds up its own stream alone, is closed with 1013 at the bound, and cut off", async () => {
     const { ticker, ended } = makeTicker({ on });
     const limits = { maxOutboxBytes: 500_000, heartbeatMs: 50 };
+    using accepted = watchAccepted();
     await using server = await serve(() => ({ routes: [ticker] }), limits);
     const slow = connect({ port: server.server.port, host: "127.0.0.1" });
     slow.write(
@@ -175,14 +180,25 @@ describe("a client that reads too slowly", () => {
       sent += 1;
     }
     expect(ended).toEqual([1013]);
-    const from = Date.now();
-    await expect.poll(() => Date.now() - from).toBeGreaterThan(300);
+    await expect.poll(() => accepted.from(slow)?.destroyed).toBe(true);
     let rest = "";
     slow.on("data", (chunk: Buffer) => (rest = chunk.toString().slice(-1_000)));
     slow.resume();
     await once(slow, "close");
     expect(rest).not.toContain("event: close");
   });
+
+  /** The server's ends of connections. */
+  function watchAccepted(): Disposable & { from(client: Socket): Socket | undefined } {
+    const sockets: Socket[] = [];
+    const onSocket = (message: unknown): void =>
+      void sockets.push((message as { readonly socket: Socket }).socket);
+    subscribe("net.server.socket", onSocket);
+    return {
+      from: ({ localPort }) => sockets.find(({ remotePort }) => remotePort === localPort),
+      [Symbol.dispose]: () => void unsubscribe("net.server.socket", onSocket),
+    };
+  }
 
   test("is closed with 1013 at the bound", async () => {
     const { ticker, ended } = makeTicker({ on });
@@ -240,7 +256,9 @@ describe("credentials that end", () => {
 
 test("a server that stops tells streams when to come back, and answers polls (10.3, 10.5)", async () => {
   const { ticker, ended } = makeTicker();
-  await using server = await serve(() => ({ routes: [ticker] }), {}, { drainSpreadMs: 0 });
+  const requests = countRequests();
+  const routes = [use([requests.middleware], [ticker])];
+  await using server = await serve(() => ({ routes }), {}, { drainSpreadMs: 0 });
   const url = `${server.url}/ticks`;
   await using stream = await ConsumerEvents.open(url);
   const { cursor } = await pollConsumer(url);
@@ -248,6 +266,7 @@ test("a server that stops tells streams when to come back, and answers polls (10
   await send(server, 1);
   expect((await waiting).events).toHaveLength(1);
   const again = pollConsumer(url, (await waiting).cursor, { prefer: "wait=30" });
+  await requests.reached(4);
   await using unread = await ConsumerEvents.open(url);
   await server.server.stop();
   expect((await again).close).toEqual({
@@ -275,7 +294,7 @@ describe("a consumer that refuses", () => {
         { error: { code: "REQUEST_REFUSED", message: "no" } },
       ]);
     }
-    expect(server.server.connectionCount).toBe(0);
+    await expect.poll(() => server.server.connectionCount).toBe(0);
   });
 
   test("with a close code says so in the stream", async () => {
@@ -302,7 +321,7 @@ describe("a consumer that refuses", () => {
       const answer = await fetch(`${server.url}${path}`, { headers: { accept } });
       expect(answer.status).toBe(status);
     }
-    expect(server.server.connectionCount).toBe(0);
+    await expect.poll(() => server.server.connectionCount).toBe(0);
   });
 });
 
@@ -342,11 +361,18 @@ describe("what is posted to a consumer", () => {
 
   test("waits for its turn, and is refused with 429 when too much waits (10.6)", async () => {
     const gate = Promise.withResolvers<void>();
-    const { ticker } = makeTicker({ receive: () => gate.promise });
+    const begun = Promise.withResolvers<void>();
+    const { ticker } = makeTicker({
+      receive() {
+        begun.resolve();
+        return gate.promise;
+      },
+    });
     await using server = await serve(() => ({ routes: [ticker] }));
     const { connection } = await pollConsumer(`${server.url}/ticks`);
     const named = `${server.url}/ticks?connection=${connection}`;
     const waiting = post(named, messages(999));
+    await begun.promise;
     const fits = post(named, { id: 1, data: { n: 1 } });
     await expect.poll(async () => (await post(named, messages(2))).status).toBe(429);
     gate.resolve();
@@ -355,6 +381,7 @@ describe("what is posted to a consumer", () => {
   });
 
   test("is limited to a rate, as a WebSocket's messages are", async () => {
+    const clock = stopClock();
     const { ticker, ended } = makeTicker({ receive: () => {} });
     const limits = { maxMessagesPerSecond: 10, maxMessageBurst: 5 };
     await using server = await serve(() => ({ routes: [ticker] }), limits);
@@ -362,6 +389,7 @@ describe("what is posted to a consumer", () => {
     const named = `${server.url}/ticks?connection=${connection}`;
     expect((await post(named, messages(10))).status).toBe(200);
     expect((await post(named, { data: { n: 1 } })).status).toBe(429);
+    clock.advance(600);
     await expect.poll(async () => (await post(named, { data: { n: 1 } })).status).toBe(200);
     await expect.poll(async () => (await post(named, messages(200))).status).not.toBe(429);
     expect((await pollConsumer(`${server.url}/ticks`, cursor)).close).toMatchObject({ code: 1008 });

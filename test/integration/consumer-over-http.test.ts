@@ -1,8 +1,9 @@
-import { consumer, forward, type ConsumerDefinition } from "tidings";
+import { consumer, forward, use, type ConsumerDefinition } from "tidings";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { ConsumerEvents, pollConsumer, post } from "./consumer-client.ts";
+import { countRequests } from "./count-requests.ts";
 import { serve } from "./serve.ts";
 import { Socket } from "./socket.ts";
 import { openStream } from "./stream.ts";
@@ -151,10 +152,12 @@ describe("a consumer that is polled", () => {
 
   test("waits for the next event, and a newer poll ends the one that waits (10.5)", async () => {
     const { room } = makeRoom();
-    await using server = await serve(() => ({ routes: [room] }));
+    const requests = countRequests();
+    await using server = await serve(() => ({ routes: [use([requests.middleware], [room])] }));
     const url = `${server.url}/room`;
     const { cursor } = await pollConsumer(url, undefined, { prefer: "wait=20" });
     const older = pollConsumer(url, cursor, { prefer: "wait=20" });
+    await requests.reached(2);
     const newer = pollConsumer(url, cursor, { prefer: "wait=20" });
     expect([await older, cursor]).toMatchObject([{ events: [], cursor }, cursor]);
     await server.app.layer.groupSend("room", { type: "said", text: "one" });

@@ -65,7 +65,7 @@ describe("a server", () => {
     await using redis = await RedisServer.start();
     const quiet = { url: redis.url, commandTimeoutMs: 1_000 };
     await using server = await serve(() => ({}), {}, { drivers: { layers: { quiet } } });
-    expect(await ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
+    await expect.poll(() => ask(server, "/readyz")).toEqual([200, { status: "ready" }]);
     await redis.kill();
     const [status, body] = await ask(server, "/readyz");
     expect([status, JSON.stringify(body)]).toEqual([503, expect.stringContaining("layer quiet: ")]);
@@ -75,15 +75,20 @@ describe("a server", () => {
 
   test("says that it is draining for as long as it goes on taking requests", async () => {
     const still = feed({ path: "/still", snapshot: () => 1 });
-    await using server = await serve(() => ({ routes: [still] }), {}, { drainDelayMs: 300 });
-    const stopped = server.server.stop();
+    await using server = await serve(() => ({ routes: [still] }), {}, { drainDelayMs: 60_000 });
+    const patience = new AbortController();
+    const stopped = server.server.stop({ signal: patience.signal });
     expect(await ask(server, "/readyz")).toEqual([
       503,
       { status: "unavailable", reasons: ["draining"] },
     ]);
     expect((await fetch(`${server.url}/still`)).status).toBe(200);
+    patience.abort();
     await stopped;
     await expect(fetch(`${server.url}/readyz`)).rejects.toThrow("fetch failed");
+    await using brief = await serve(() => ({}), {}, { drainDelayMs: 20 });
+    await brief.server.stop();
+    expect(brief.server.state).toBe("stopped");
   });
 
   test("is told to be healthy by anybody, however many are connected", async () => {
@@ -109,29 +114,29 @@ describe("a server that drains", () => {
     });
     await server.server.stop();
     const closedAt = (await Promise.all(times)).toSorted((a, b) => a - b);
-    expect(closedAt[25]).toBeLessThan(750);
-    expect(closedAt[75]).toBeGreaterThan(500);
-    expect(closedAt[149]).toBeGreaterThan(1_250);
-    expect(closedAt[149]).toBeLessThan(5_000);
+    const [early = NaN, half = NaN, last = NaN] = [25, 75, 149].map((index) => closedAt[index]);
+    expect(half).toBeGreaterThan(500);
+    expect(last).toBeGreaterThan(1_250);
+    expect(last - early).toBeGreaterThan(250);
   });
 
   test("does not keep a few clients waiting", async () => {
-    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 60_000 });
+    // Longer than any test may take.
+    await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 600_000 });
     const url = `${server.webSocketUrl}/ws/quiet`;
     const sockets = await Promise.all(Array.from({ length: 5 }, () => Socket.open(url)));
-    const startedAt = performance.now();
     await server.server.stop();
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
-    expect((await sockets[4]?.closed)?.code).toBe(1001);
+    const codes = await Promise.all(sockets.map(async ({ closed }) => (await closed).code));
+    expect(new Set(codes)).toEqual(new Set([1001]));
   });
 
   test("is done when its time is over, however long the spread", async () => {
     await using server = await serve(() => ({ routes: [quiet] }), {}, { drainSpreadMs: 60_000 });
     const url = `${server.webSocketUrl}/ws/quiet`;
     const sockets = await Promise.all(Array.from({ length: 200 }, () => Socket.open(url)));
-    const startedAt = performance.now();
-    await server.server.stop({ signal: AbortSignal.timeout(200) });
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    const patience = new AbortController();
+    void Promise.race(sockets.map(({ closed }) => closed)).then(() => patience.abort());
+    await server.server.stop({ signal: patience.signal });
     const codes = await Promise.all(sockets.map(async ({ closed }) => (await closed).code));
     expect(new Set(codes)).toEqual(new Set([1001, 1006]));
   });

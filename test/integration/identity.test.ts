@@ -20,6 +20,7 @@ import { z } from "zod";
 
 import { serve, type TestServer } from "./serve.ts";
 import { refusedHandshake, Socket } from "./socket.ts";
+import { stopClock } from "./stop-clock.ts";
 import { openStream } from "./stream.ts";
 
 const SECRET = "a secret for tests, 32 characters";
@@ -240,13 +241,18 @@ test("a connection ends with its session, within the time between two looks", as
   expect(bystander.raw.readyState).toBe(bystander.raw.OPEN);
 });
 
-test("a connection ends with its token", async () => {
+test("a connection ends with its token, and no sooner", async () => {
+  const clock = stopClock();
   await using server = await start([byToken({ clockToleranceMs: 0 })]);
-  const end = Math.ceil(Date.now() / 1_000) * 1_000 + 1_000;
-  const token = await makeToken(end);
-  await using socket = await Socket.open(`${server.webSocketUrl}/ws/chat`, [], {
-    headers: { authorization: `Bearer ${token}` },
-  });
-  expect(await socket.closed).toMatchObject({ code: 3000 });
-  expect(Date.now()).toBeGreaterThanOrEqual(end);
+  const open = async (lifeMs: number): Promise<Socket> => {
+    const authorization = `Bearer ${await makeToken(Date.now() + lifeMs)}`;
+    return await Socket.open(`${server.webSocketUrl}/ws/chat`, [], { headers: { authorization } });
+  };
+  await using short = await open(60_000);
+  await using long = await open(120_000);
+  clock.advance(60_000);
+  expect(await short.closed).toMatchObject({ code: 3000 });
+  expect(long.raw.readyState).toBe(long.raw.OPEN);
+  clock.advance(60_000);
+  expect(await long.closed).toMatchObject({ code: 3000 });
 });

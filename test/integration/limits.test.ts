@@ -229,21 +229,21 @@ describe("a client that sends much", () => {
   });
 });
 
-test("a peer that has gone without a word is cut off within two heartbeats", async () => {
-  const heartbeatMs = 1_000;
+test("a peer that has gone without a word is asked once, and cut off at the next heartbeat", async () => {
   const closed = Promise.withResolvers<number>();
   const watched = consumer({
     path: "/ws/watched",
     disconnect: (_connection, { code }) => closed.resolve(code),
   });
-  await using server = await serve(() => ({ routes: [watched] }), { heartbeatMs });
+  await using server = await serve(() => ({ routes: [watched] }), { heartbeatMs: 250 });
   const dead = connect(server.server.port, "127.0.0.1");
+  dead.on("error", () => {});
   dead.write(handshake("/ws/watched"));
-  await once(dead, "readable"); // and never reads
-  const startedAt = performance.now();
+  await once(dead, "readable"); // and never says a word
+  const heard = readAll(dead);
   expect(await closed.promise).toBe(1006);
-  expect(performance.now() - startedAt).toBeLessThan(3 * heartbeatMs);
-  dead.destroy();
+  const [, frames = ""] = (await heard).split("\r\n\r\n");
+  expect(Buffer.from(frames, "latin1").toString("hex")).toBe("8900");
 });
 
 test.each([
@@ -268,7 +268,7 @@ function handshake(path: string): string {
 
 async function readAll(socket: TcpSocket): Promise<string> {
   let text = "";
-  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
   await once(socket, "close");
   return text;
 }

@@ -77,7 +77,7 @@ function post(body: string, contentType: string): RequestInit {
     method: "POST",
     body,
     headers: { "content-type": contentType },
-    signal: AbortSignal.timeout(2_000),
+    signal: AbortSignal.timeout(20_000),
   };
 }
 

@@ -149,12 +149,12 @@ describe("two processes behind nginx, asked in turn", () => {
 });
 
 test("streams are not held back by nginx, and signs of life keep them open", async () => {
-  await using site = await serveBehindNginx("proxy_read_timeout 1s;", { heartbeatMs: 200 });
+  await using site = await serveBehindNginx("proxy_read_timeout 3s;", { heartbeatMs: 200 });
   await using events = await ConsumerEvents.open(`${site.url}/room`);
   await using followed = await openStream(`${site.url}/tail`, { accept: "application/x-ndjson" });
   await using socket = await Socket.open(`${site.url.replace("http", "ws")}/room`);
   const from = Date.now();
-  await expect.poll(() => Date.now() - from).toBeGreaterThan(1_500);
+  await expect.poll(() => Date.now() - from).toBeGreaterThan(3_500);
   await site.layer.groupSend("room", { type: "said", text: "still there" });
   expect(await socket.next()).toBe("still there");
   expect(await events.next()).toBe("still there");

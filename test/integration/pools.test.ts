@@ -22,7 +22,7 @@ import { createPoolTasks, URL_VARIABLE } from "./pool-tasks.ts";
 const folder = mkdtempSync(join(tmpdir(), "tidings-pools-"));
 let files = 0;
 
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => rm(folder, { recursive: true, maxRetries: 10 }));
 
 const MODULE = new URL("./pool-module.ts", import.meta.url);
 const KINDS = ["threads", "processes"] as const;
@@ -144,7 +144,7 @@ describe.each(KINDS)("a pool of %s", (kind) => {
     const other = await tasks.sendTask("pool.deaf", [1_500]);
     const blocked = await tasks.sendTask("pool.block", [60_000], { timeLimitMs: 1_000 });
     await expect(blocked.get(SOON)).rejects.toMatchObject({ cause: { type: "TASK_TIME_LIMIT" } });
-    // Its own lease of half a second was kept meanwhile, as was that of the other.
+    // Its lease was kept meanwhile, as was that of the other.
     expect(await blocked.record()).toMatchObject({ state: "FAILURE", runs: 1 });
     expect(await other.get(SOON)).toBe(1);
     expect(await run(tasks, "pool.retry")).toBe(1);
@@ -191,7 +191,7 @@ describe.each(KINDS)("a pool of %s", (kind) => {
     const task = kind === "threads" ? "pool.quit" : "pool.crash";
     await using pool = await startPool(kind);
     const poison = await pool.tasks.sendTask(task, [100]);
-    await waitFor(pool.tasks, poison.id, ({ runs }) => runs === 2);
+    await waitFor(pool.tasks, poison.id, ({ runs }) => runs >= 2);
     expect(await run(pool.tasks, "pool.retry")).toBe(1);
     expect((await poison.record()).state).toBe("STARTED");
     await poison.cancel();
@@ -270,7 +270,7 @@ test("what a worker that stands still has is run by another, and recorded once",
   first.child.kill("SIGSTOP");
   await using second = startProcess();
   expect(second.child.pid).not.toBe(first.child.pid);
-  await waitFor(tasks, sent.id, ({ runs }) => runs === 2);
+  await waitFor(tasks, sent.id, ({ runs }) => runs >= 2);
   first.child.kill("SIGCONT");
   expect(await sent.get(SOON)).toBe(2);
   expect(await sent.record()).toMatchObject({ state: "SUCCESS", runs: 2 });

@@ -191,21 +191,22 @@ test("a certificate is renewed without a restart", async () => {
 
 test("a stop does not wait for a connection that never gets as far as TLS, or idles in HTTP/2", async () => {
   using certificate = new Certificate();
-  await using server = await serve(() => ({ http: pages }), {}, { tls: tlsOf(certificate) });
+  // Longer than any test may take.
+  const limits = { handshakeTimeoutMs: 600_000, keepAliveTimeoutMs: 600_000 };
+  await using server = await serve(() => ({ http: pages }), limits, { tls: tlsOf(certificate) });
   const silent = connectTcp(server.server.port, "127.0.0.1");
   await once(silent, "connect");
   const session = connectTo(server, certificate);
   await once(ask(session, "/").stream, "close");
-  const startedAt = performance.now();
   await server.server.stop();
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  expect(server.server.state).toBe("stopped");
   silent.destroy();
   session.destroy();
 });
 
 test("a request that does not come over TLS has the time that the limits give it", async () => {
   using certificate = new Certificate();
-  const limits = { handshakeTimeoutMs: 200, requestTimeoutMs: 400 };
+  const limits = { handshakeTimeoutMs: 500, requestTimeoutMs: 1_000 };
   await using server = await serve(() => ({ http: pages }), limits, { tls: tlsOf(certificate) });
   const { port } = server.server;
   const half = [
@@ -239,7 +240,7 @@ test("a header that is too large over HTTP/2 is answered with 431, and its neigh
 
 test("a body that does not come over HTTP/2 is answered with 408, and its neighbour lives on", async () => {
   using certificate = new Certificate();
-  const limits = { requestTimeoutMs: 200, keepAliveTimeoutMs: 60_000 };
+  const limits = { requestTimeoutMs: 500, keepAliveTimeoutMs: 60_000 };
   await using server = await serve(() => ({ http: pages, routes: [news] }), limits, {
     tls: tlsOf(certificate),
   });

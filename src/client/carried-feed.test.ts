@@ -65,3 +65,16 @@ describe("a feed that is refused for its credentials", () => {
     }
   });
 });
+
+test("a feed that may be let through later is tried again, and told why", async () => {
+  const feed = makeFeed();
+  feed.ask();
+  const error = { code: "REQUEST_TOO_MANY_CONNECTIONS", message: "too many" };
+  const frame = { feed: 1, status: 429, error };
+  feed.take(frame, OPEN);
+  await expect(feed.frames().next()).rejects.toMatchObject({
+    name: "Interruption",
+    message: "too many",
+    code: 4429,
+  });
+});

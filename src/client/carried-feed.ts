@@ -109,8 +109,11 @@ export class CarriedFeed {
     if (this.#isEnded) this.isAsked = false;
     if (isErrorBody(frame)) {
       const { code, message } = frame.error;
+      const closeCode = 4000 + status;
       return this.fail(
-        isTemporary(status) ? new Interruption(message) : new Refusal(4000 + status, message, code),
+        isTemporary(status)
+          ? new Interruption(message, { code: closeCode })
+          : new Refusal(closeCode, message, code),
       );
     }
     this.#isAnswered = true;

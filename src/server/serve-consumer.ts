@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
-import { toErrorResponse } from "../channels/index.ts";
+import { toErrorResponse, type Refusal } from "../channels/index.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { parseConnectionCursor } from "../protocol/index.ts";
 import {
@@ -60,7 +60,8 @@ async function readConnection(
   const { request } = asked.context;
   // Whoever takes anything at all may be a crawler, and would begin a connection unawares.
   if (!/application\/|text\/event-stream/.test(request.headers.get("accept") ?? "")) {
-    return upgradeRequired(new URL(request.url).pathname);
+    const excess = findExcess(server, asked);
+    return excess ? toErrorResponse(excess) : upgradeRequired(new URL(request.url).pathname);
   }
   const delivery = chooseDelivery(request.headers);
   if (!delivery) return notAcceptable();
@@ -68,6 +69,15 @@ async function readConnection(
   const resumed = place && (await resumeConnection(server, asked, place));
   if (resumed?.kind === "read") return await goOn(server, asked, { delivery, resumed });
   return await begin(server, asked, { delivery, reset: resumed?.reason });
+}
+
+/** Why there is no room for one connection more, if there is none: a browser hides it of a handshake. */
+function findExcess({ seats }: ServerContext, { context }: ConsumerRequest): Refusal | undefined {
+  const seat = seats.take(context);
+  if ("status" in seat) return seat;
+  const excess = seat.claim(context.user);
+  seat[Symbol.dispose]();
+  return excess;
 }
 
 async function goOn(

@@ -57,21 +57,26 @@ export async function* followWebSocket(
 }
 
 /**
- * Whether the server answers a plain request for the same address: a browser does not tell why a
- * handshake failed.
+ * Whether the server answers a plain request for the same address, and has room: a browser does not tell
+ * why a handshake failed.
  *
  * @throws {Refusal} when it refuses that, too.
+ * @throws {Interruption} when it says to come back later.
  */
 async function isReachable({ url, token, signal, traffic }: TransportRequest): Promise<boolean> {
   try {
-    // By no name, for which a consumer would begin a connection.
-    const headers = { accept: "*/*" };
+    // By no name, for which a consumer would begin a connection; but as what needs room, like the handshake.
+    const headers = { accept: "*/*", prefer: "wait=0" };
     const response = await request(url, { headers, token, signal, traffic });
     await response.body?.cancel();
     return true;
   } catch (thrown) {
-    // A consumer answers every plain request so: it is there, and has not refused us.
-    if (thrown instanceof Refusal && thrown.closeCode !== UPGRADE_REQUIRED) throw thrown;
-    return thrown instanceof Refusal;
+    if (thrown instanceof Refusal) {
+      // A consumer answers every plain request so: it is there, and has not refused us.
+      if (thrown.closeCode === UPGRADE_REQUIRED) return true;
+      throw thrown;
+    }
+    if (Interruption.from(thrown).code !== undefined) throw thrown;
+    return false;
   }
 }

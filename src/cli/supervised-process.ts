@@ -9,6 +9,8 @@ export interface ProcessSpec {
   readonly name: string;
   /** Starts a child, with a channel that tells it when we are gone. */
   readonly launch: () => ChildProcess;
+  /** Whether a child says by this message that it works: from then on it is well. @default from its launch */
+  readonly isReady?: ((message: unknown) => boolean) | undefined;
 }
 
 /** What a supervised process reports to. */
@@ -17,7 +19,7 @@ export interface SupervisedProcessOptions {
   /** Called when it ended by itself, for good. */
   readonly onFailure: () => void;
   /** Whether one that ended by itself is given up. @default if it had not been well */
-  readonly isFinal?: ((livedMs: number) => boolean) | undefined;
+  readonly isFinal?: ((wellMs: number) => boolean) | undefined;
 }
 
 /** Starts a script of ours: Node's arguments behind its own options. */
@@ -30,12 +32,12 @@ export function spawnNode(args: readonly string[]): ChildProcess {
   });
 }
 
-/** A process that lived this long was well: the next restart is at once again. */
+/** A process that worked this long was well: the next restart is at once again. */
 const HEALTHY_MS = 5_000;
 const MAX_RESTART_MS = 10_000;
 
-function hadNotBeenWell(livedMs: number): boolean {
-  return livedMs < HEALTHY_MS;
+function hadNotBeenWell(wellMs: number): boolean {
+  return wellMs < HEALTHY_MS;
 }
 
 /** How a process ended: the signal that killed it, or its exit code. */
@@ -129,10 +131,14 @@ export class SupervisedProcess {
   }
 
   #launch(): void {
-    const { name, launch } = this.#spec;
+    const { name, launch, isReady } = this.#spec;
     const { logger } = this.#options;
-    const startedAt = performance.now();
     const child = launch();
+    // However long a start takes: what has not worked was not well.
+    let wellSince = isReady ? Infinity : performance.now();
+    child.on("message", (message) => {
+      if (isReady?.(message)) wellSince = performance.now();
+    });
     const { promise: ended, resolve } = Promise.withResolvers<Ending>();
     child.once("exit", (code, signal) => resolve(signal ?? code ?? 1));
     child.on("error", (error) => {
@@ -140,14 +146,14 @@ export class SupervisedProcess {
       if (child.pid === undefined) resolve(1); // without a process there is no exit
     });
     this.#enter({ name: "running", child: { process: child, ended } });
-    void ended.then((ending) => this.#onEnd(ending, performance.now() - startedAt));
+    void ended.then((ending) => this.#onEnd(ending, performance.now() - wellSince));
     logger.info({ process: name, childPid: child.pid }, `${name} process started`);
   }
 
-  #onEnd(ending: Ending, livedMs: number): void {
+  #onEnd(ending: Ending, wellMs: number): void {
     switch (this.#state.name) {
       case "running":
-        return this.#onDeath(ending, livedMs);
+        return this.#onDeath(ending, wellMs);
       case "restarting":
         return this.#launch();
       case "stopping":
@@ -159,13 +165,13 @@ export class SupervisedProcess {
     }
   }
 
-  #onDeath(reason: Ending, livedMs: number): void {
+  #onDeath(reason: Ending, wellMs: number): void {
     const { logger, onFailure, isFinal = hadNotBeenWell } = this.#options;
-    if (typeof reason === "number" && isFinal(livedMs)) {
+    if (typeof reason === "number" && isFinal(wellMs)) {
       this.#enter({ name: "failed" });
       return onFailure();
     }
-    this.#failures = hadNotBeenWell(livedMs) ? this.#failures + 1 : 0;
+    this.#failures = hadNotBeenWell(wellMs) ? this.#failures + 1 : 0;
     const failures = this.#failures;
     const waitMs =
       failures === 0

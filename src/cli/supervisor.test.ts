@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { silentLogger } from "../core/logger.ts";
 import { spawnNode } from "./supervised-process.ts";
@@ -200,3 +200,39 @@ describe("a supervised process", () => {
     expect(rig.counts).toEqual({ started: 2, overlaps: 0, alive: 1 });
   });
 });
+
+test("a process that dies before it works is waited for longer each time, however long its start took", async () => {
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (now += 10_000));
+  expect(await waitsAfterDeath("process.exit(1)", 2)).toEqual([500, 1_000]);
+});
+
+test("a process that has worked for long is started again at once", async () => {
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (now += 10_000));
+  const script = "process.send('works', () => process.exit(1))";
+  expect(await waitsAfterDeath(script, 2)).toEqual([0, 0]);
+});
+
+/** How long a script that says when it works is waited for, each time that it has died. */
+async function waitsAfterDeath(script: string, times: number): Promise<readonly unknown[]> {
+  const waits: unknown[] = [];
+  const { promise: enough, resolve } = Promise.withResolvers<void>();
+  const logger = {
+    ...silentLogger,
+    warn(fields: object): void {
+      if ("waitMs" in fields) waits.push(fields.waitMs);
+      if (waits.length === times) resolve();
+    },
+  };
+  const spec = {
+    name: "dying",
+    launch: () => spawnNode(["--eval", script]),
+    isReady: (message: unknown) => message === "works",
+  };
+  const supervisor = new Supervisor([spec], logger, () => false);
+  supervisor.start();
+  await enough;
+  await supervisor.stop();
+  return waits;
+}

@@ -85,6 +85,7 @@ export class WorkerGroup {
     let isFirstLaunch = true;
     return {
       name: `server worker ${number}`,
+      isReady: isAnnouncement,
       launch: () => {
         const isSpeaker = number === 1 && isFirstLaunch;
         isFirstLaunch = false;

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { createTasks } from "../../src/tasks/index.ts";
 import { eventually } from "../redis/eventually.ts";
@@ -11,16 +11,17 @@ import { Tidings } from "./tidings.ts";
 
 const FIXTURE = fileURLToPath(new URL("application.ts", import.meta.url));
 
-const folder = mkdtempSync(join(tmpdir(), "tidings-letters-"));
-const broker = `sqlite:${join(folder, "tasks.db")}`;
-
-async function run(...args: readonly string[]) {
-  const words = ["dead-letters", ...args];
-  const { code, output } = await new Tidings(words, { BROKER_URL: broker }).ended;
-  return { code, output: output.trim() };
+interface Letters extends AsyncDisposable {
+  readonly broker: string;
+  run(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number | null; readonly output: string }>;
 }
 
-beforeAll(async () => {
+/** A broker with the letters `one`, `two` and `three`, and the command for it. */
+async function openLetters(): Promise<Letters> {
+  const folder = await mkdtempDisposable(join(tmpdir(), "tidings-letters-"));
+  const broker = `sqlite:${join(folder.path, "tasks.db")}`;
   await using tasks = createTasks({ broker, results: broker });
   for (const id of ["one", "two", "three"]) {
     const name = id === "three" ? "fixture.other" : "fixture.nope";
@@ -29,12 +30,21 @@ beforeAll(async () => {
   await using worker = tasks.createWorker();
   await worker.start();
   await eventually(async () => (await tasks.deadLetters.count()) === 3);
-});
-
-afterAll(() => rmSync(folder, { recursive: true }));
+  return {
+    broker,
+    async run(...args) {
+      const words = ["dead-letters", ...args];
+      const { code, output } = await new Tidings(words, { BROKER_URL: broker }).ended;
+      return { code, output: output.trim() };
+    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
 
 describe("tidings dead-letters", () => {
   test("lists, shows, sends again and discards", async () => {
+    await using opened = await openLetters();
+    const { broker, run } = opened;
     const { code, output } = await run("list", FIXTURE, "--task", "fixture.nope");
     expect(code).toBe(0);
     expect(output).toMatch(/^DIED +ID +TASK +QUEUE +REASON +ERROR\n.* one +fixture.nope +celery/);
@@ -63,6 +73,8 @@ describe("tidings dead-letters", () => {
   });
 
   test("says what is wrong", async () => {
+    await using opened = await openLetters();
+    const { run } = opened;
     const [unknown, noAll, noReason, noPlace, neither, none] = await Promise.all([
       run("redrive", FIXTURE, "unknown"),
       run("discard", FIXTURE, "one", "--task", "t"),

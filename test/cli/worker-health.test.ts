@@ -47,7 +47,7 @@ describe("tidings worker --health-port", () => {
     });
     server.signal("SIGCONT");
     await eventually(async () => (await ask(`${url}/readyz`)).status === 200);
-    const call = new Tidings(["call", "-b", broker, "fixture.add", "-a", "[1, 2]", "--wait", "10"]);
+    const call = new Tidings(["call", "-b", broker, "fixture.add", "-a", "[1, 2]", "--wait", "30"]);
     expect(await call.ended).toMatchObject({ code: 0, output: "3\n" });
     expect(await ask(`${url}/healthz`)).toMatchObject({
       status: 200,

@@ -4,6 +4,7 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import type { AmqpDelivery } from "./amqp-message.ts";
 import { closePolitely } from "./close-politely.ts";
+import type { Unanswered } from "./unanswered.ts";
 
 /** How a queue is declared. */
 export interface QueueOptions {
@@ -44,6 +45,12 @@ export interface FirstMessage {
   readonly behind: number;
 }
 
+/** What an {@link AmqpChannel} has from its session. */
+export interface AmqpChannelOptions {
+  readonly onClose: () => void;
+  readonly unanswered: Unanswered;
+}
+
 /**
  * One channel: what is asked on it is answered in order, and an error ends it.
  *
@@ -51,13 +58,15 @@ export interface FirstMessage {
  */
 export class AmqpChannel implements AsyncDisposable {
   readonly #channel: Channel;
+  readonly #unanswered: Unanswered;
   readonly #acknowledgements: Acknowledgements;
   #prefetch = 0;
   #isOpen = true;
 
   /** @internal Use `AmqpSession.openChannel`. */
-  constructor(channel: Channel, onClose: () => void) {
+  constructor(channel: Channel, { onClose, unanswered }: AmqpChannelOptions) {
     this.#channel = channel;
+    this.#unanswered = unanswered;
     this.#acknowledgements = new Acknowledgements((tag, allUpTo) => {
       this.#say(() => channel.ack(toReference(tag), allUpTo));
     });
@@ -185,7 +194,7 @@ export class AmqpChannel implements AsyncDisposable {
   async #ask<T>(ask: (channel: Channel) => Promise<T>): Promise<T> {
     if (!this.#isOpen) throw new AmqpUnavailable("the channel to RabbitMQ has ended");
     try {
-      return await ask(this.#channel);
+      return await this.#unanswered.wait(() => ask(this.#channel));
     } catch (error) {
       throw toAmqpError(error);
     }

@@ -23,6 +23,7 @@ export class AmqpRefusal extends Error {
 
 /** AMQP's names of the answers that are told apart here. */
 const REPLY_CODES = {
+  CONTENT_TOO_LARGE: 311,
   NO_ROUTE: 312,
   NOT_FOUND: 404,
   RESOURCE_LOCKED: 405,
@@ -46,6 +47,10 @@ export function noRoute(where: string): AmqpRefusal {
 export function toAmqpError(thrown: unknown): AmqpRefusal | AmqpUnavailable {
   if (thrown instanceof AmqpRefusal || thrown instanceof AmqpUnavailable) return thrown;
   const error = toError(thrown);
+  // Of field tables: what is to be sent has no room in one.
+  if (error instanceof RangeError) {
+    return new AmqpRefusal(REPLY_CODES.CONTENT_TOO_LARGE, error.message, error);
+  }
   const code = "code" in error && typeof error.code === "number" ? error.code : 0;
   // 320 is "connection forced": RabbitMQ stops.
   if (code >= 300 && code < 600 && code !== 320) return new AmqpRefusal(code, error.message, error);

@@ -1,7 +1,14 @@
 import type { ConfirmChannel, Message, Options } from "amqplib";
 
-import { AmqpUnavailable, noRoute, toAmqpError, type AmqpRefusal } from "./amqp-errors.ts";
+import {
+  AmqpUnavailable,
+  isAmqpRefusal,
+  noRoute,
+  toAmqpError,
+  type AmqpRefusal,
+} from "./amqp-errors.ts";
 import type { AmqpPublication } from "./amqp-message.ts";
+import type { Unanswered } from "./unanswered.ts";
 
 /** So much may wait for RabbitMQ to confirm that it has it. */
 const MAX_UNCONFIRMED = 10_000;
@@ -10,6 +17,7 @@ const MAX_UNCONFIRMED_BYTES = 67_108_864;
 /** A channel on which RabbitMQ confirms what it has taken over. */
 export class AmqpPublisher {
   readonly #channel: ConfirmChannel;
+  readonly #unanswered: Unanswered;
   /** Mandatory messages that no queue got; RabbitMQ says so before it confirms them. */
   readonly #returned = new Set<string>();
   #unconfirmed = 0;
@@ -19,8 +27,9 @@ export class AmqpPublisher {
   #failure: Error | undefined;
 
   /** @internal Use `AmqpSession.publisher`. */
-  constructor(channel: ConfirmChannel) {
+  constructor(channel: ConfirmChannel, unanswered: Unanswered) {
     this.#channel = channel;
+    this.#unanswered = unanswered;
     channel.on("error", (error) => {
       this.#failure = error;
     });
@@ -39,21 +48,25 @@ export class AmqpPublisher {
    *
    * Where the connection breaks before, nobody knows whether it has it.
    *
-   * @throws {AmqpRefusal} NO_ROUTE when it is mandatory and no queue gets it, NOT_FOUND when the exchange is not there.
+   * @throws {AmqpRefusal} NO_ROUTE when it is mandatory and no queue gets it, NOT_FOUND when the exchange is not there,
+   *   CONTENT_TOO_LARGE when its headers are.
    * @throws {AmqpUnavailable} when it is not confirmed, or too many wait for that.
    */
   publish(publication: AmqpPublication): Promise<void> {
     const { exchange, routingKey, body, properties, mandatory = false } = publication;
     if (!this.#isOpen) return Promise.reject(new AmqpUnavailable("the channel has ended"));
+    if (this.#unanswered.failure) return Promise.reject(this.#unanswered.failure);
     if (this.#unconfirmed >= MAX_UNCONFIRMED || this.#unconfirmedBytes >= MAX_UNCONFIRMED_BYTES) {
       const message = `${this.#unconfirmed} messages wait for RabbitMQ already`;
       return Promise.reject(new AmqpUnavailable(message));
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#unanswered.add(reject);
     this.#unconfirmed++;
     this.#unconfirmedBytes += body.byteLength;
     const name = toName(exchange, routingKey, properties.correlationId);
     const onConfirm = (error: unknown): void => {
+      this.#unanswered.delete(reject);
       this.#unconfirmed--;
       this.#unconfirmedBytes -= body.byteLength;
       if (error) reject(this.#toError(error, exchange));
@@ -74,8 +87,9 @@ export class AmqpPublisher {
   /** A message to an exchange that is not there ends the channel for all: the others may be sent again. */
   #toError(error: unknown, exchange: string): Error {
     const failure = toAmqpError(this.#failure ?? error);
-    const isOwn = exchange !== "" && failure.message.includes(`'${exchange}'`);
-    if (failure instanceof AmqpUnavailable || isOwn) return failure;
+    if (failure instanceof AmqpUnavailable) return failure;
+    const isMissing = exchange !== "" && failure.message.includes(`'${exchange}'`);
+    if (isMissing || isAmqpRefusal(failure, "CONTENT_TOO_LARGE")) return failure;
     return new AmqpUnavailable("the channel to RabbitMQ broke", failure);
   }
 }

@@ -4,6 +4,7 @@ import { AmqpChannel } from "./amqp-channel.ts";
 import { AmqpUnavailable, toAmqpError } from "./amqp-errors.ts";
 import { AmqpPublisher } from "./amqp-publisher.ts";
 import { closePolitely } from "./close-politely.ts";
+import { Unanswered } from "./unanswered.ts";
 
 /** What an {@link AmqpSession} tells, and asks, who has made its connection. */
 export interface AmqpSessionOptions {
@@ -11,6 +12,8 @@ export interface AmqpSessionOptions {
   readonly onClose: () => void;
   /** Destroys the socket. */
   readonly drop: () => void;
+  /** How long whoever waits bears a RabbitMQ that is short of memory or disk. */
+  readonly patienceMs: number;
 }
 
 /** What was written last is read by then; of one that hangs nothing would ever close the socket. */
@@ -20,16 +23,21 @@ const DROP_MS = 1_000;
 export class AmqpSession {
   readonly #model: ChannelModel;
   readonly #drop: () => void;
+  readonly #unanswered: Unanswered;
   #publisher: Promise<AmqpPublisher> | undefined;
   #isOpen = true;
 
   /** @internal Use `Amqp.session`. */
-  constructor(model: ChannelModel, { onClose, drop }: AmqpSessionOptions) {
+  constructor(model: ChannelModel, { onClose, drop, patienceMs }: AmqpSessionOptions) {
     this.#model = model;
     this.#drop = drop;
+    this.#unanswered = new Unanswered(patienceMs);
+    model.on("blocked", (reason) => this.#unanswered.block(reason));
+    model.on("unblocked", () => this.#unanswered.unblock());
     model.on("error", () => undefined);
     model.once("close", () => {
       setTimeout(drop, DROP_MS).unref();
+      this.#unanswered.unblock();
       if (!this.#isOpen) return;
       this.#isOpen = false;
       onClose();
@@ -41,7 +49,8 @@ export class AmqpSession {
   }
 
   async openChannel(onClose: () => void = () => undefined): Promise<AmqpChannel> {
-    return new AmqpChannel(await this.#ask(() => this.#model.createChannel()), onClose);
+    const channel = await this.#ask(() => this.#model.createChannel());
+    return new AmqpChannel(channel, { onClose, unanswered: this.#unanswered });
   }
 
   /** The channel for what is published; a new one when RabbitMQ has ended it for a message that it refused. */
@@ -71,13 +80,14 @@ export class AmqpSession {
   }
 
   async #openPublisher(): Promise<AmqpPublisher> {
-    return new AmqpPublisher(await this.#ask(() => this.#model.createConfirmChannel()));
+    const channel = await this.#ask(() => this.#model.createConfirmChannel());
+    return new AmqpPublisher(channel, this.#unanswered);
   }
 
   async #ask<T>(ask: () => Promise<T>): Promise<T> {
     if (!this.#isOpen) throw new AmqpUnavailable("the connection to RabbitMQ has ended");
     try {
-      return await ask();
+      return await this.#unanswered.wait(ask);
     } catch (error) {
       throw toAmqpError(error);
     }

@@ -24,7 +24,7 @@ export interface AmqpOptions {
   readonly heartbeatMs?: number | undefined;
   /** How long one try to connect may take. @default 5_000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long `session` tries before it gives up. @default 5_000 */
+  /** How long `session` tries before it gives up, and a RabbitMQ without memory or disk is waited for. @default 5_000 */
   readonly sessionTimeoutMs?: number | undefined;
 }
 
@@ -147,11 +147,14 @@ export class Amqp implements AsyncDisposable {
           clientProperties: { connection_name: `tidings ${process.pid}` },
         },
       );
-      return new AmqpSession(model, { onClose: () => this.#onBreak(), drop });
+      const patienceMs = this.#sessionTimeoutMs;
+      return new AmqpSession(model, { onClose: () => this.#onBreak(), drop, patienceMs });
     } catch (error) {
-      const { message } = toError(error);
       const where = `${url.hostname}:${url.port}`;
-      throw new AmqpUnavailable(`cannot connect to RabbitMQ at ${where}: ${message}`, error);
+      throw new AmqpUnavailable(
+        `cannot connect to RabbitMQ at ${where}: ${reasonOf(error, url.vhost)}`,
+        error,
+      );
     } finally {
       signal.removeEventListener("abort", drop);
     }
@@ -161,4 +164,11 @@ export class Amqp implements AsyncDisposable {
     this.#session = undefined;
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** What amqplib says of a virtual host that is refused names two frames. */
+function reasonOf(error: unknown, vhost: string): string {
+  const { message } = toError(error);
+  if (!message.startsWith("Expected ConnectionOpenOk")) return message;
+  return `its virtual host ${JSON.stringify(vhost)} is not there, or the user may not use it`;
 }

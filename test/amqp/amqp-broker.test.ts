@@ -271,6 +271,44 @@ test("headers arrive as they were sent, large integers too, and no other amqplib
   await connection.close();
 });
 
+test("what has no room in its headers for what we note goes on without them", async () => {
+  await using broker = new AmqpBroker(server.url);
+  const large = "x".repeat(65_480);
+  await broker.publish("large-headers", { ...message("one"), headers: { id: "one", large } });
+  const delivery = await takeOne(broker, "large-headers");
+  await broker.loseLease(delivery, 0);
+  const again = await takeOne(broker, "large-headers");
+  expect(again).toMatchObject({ id: "one", runs: 2, message: { headers: { id: "one" } } });
+  await expect(
+    broker.publish("large-headers", { ...message("two"), headers: { large: large + large } }),
+  ).rejects.toMatchObject({ code: "TASK_TOO_LARGE" });
+});
+
+test("a virtual host that is not there is named", async () => {
+  await using broker = new AmqpBroker(`${server.url}/nowhere`, { sessionTimeoutMs: 100 });
+  await expect(broker.publish("any", message("one"))).rejects.toMatchObject({
+    code: "STORAGE_UNAVAILABLE",
+    message: expect.stringContaining('virtual host "nowhere" is not there'),
+  });
+});
+
+test("whoever sends hears of it when RabbitMQ is short of memory, and what runs goes on", async () => {
+  await using broker = new AmqpBroker(server.url, { sessionTimeoutMs: 300 });
+  await broker.publish("short", message("one"));
+  const delivery = await takeOne(broker, "short");
+  await server.setShortOfMemory(true);
+  const refusal = { code: "STORAGE_UNAVAILABLE", message: expect.stringContaining("memory") };
+  // The first one is on its way when RabbitMQ says so, the others are not sent.
+  await expect(broker.publish("short", message("two"))).rejects.toMatchObject(refusal);
+  await expect(broker.publish("short", message("three"))).rejects.toMatchObject(refusal);
+  await expect(broker.contents.count("short")).rejects.toMatchObject(refusal);
+  expect(await broker.acknowledge(delivery)).toBe(true);
+  await server.setShortOfMemory(false);
+  expect((await takeOne(broker, "short")).id).toBe("two");
+  await eventually(async () => await broker.publish("short", message("four")));
+  expect((await takeOne(broker, "short")).id).toBe("four");
+});
+
 test("more may be sent at the same time than a connection has channels", async () => {
   await using broker = new AmqpBroker(server.url);
   const count = 2_200;

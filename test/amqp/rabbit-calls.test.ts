@@ -48,6 +48,26 @@ describe("a call of ours on RabbitMQ", () => {
 });
 
 describe("a call of Python's on RabbitMQ", () => {
+  test("is a letter when its headers are too large for it to be sent on", async () => {
+    const headers = { large: "x".repeat(70_000) };
+    const id = await caller.send("ts.large", [], { queue: "headers", headers });
+    const refused = await caller.send("ts.missing", [], { queue: "headers", headers });
+    await using broker = new AmqpBroker(server.url);
+    await eventually(async () => {
+      const [taken] = await broker.take({ queues: ["headers"], limit: 1, leaseMs: 1_000 });
+      if (taken) await broker.putBack(taken);
+      return taken?.id === id;
+    });
+    await broker.close();
+    await using own = createTasks({ broker: server.url, results: "rpc://" });
+    await using worker = own.createWorker({ queues: ["headers"] });
+    await worker.start();
+    await expect(caller.get(id)).rejects.toThrow("MESSAGE_INVALID");
+    await expect(caller.get(refused)).rejects.toThrow("NotRegistered");
+    expect(await own.deadLetters.get(id)).toMatchObject({ reason: "unreadable" });
+    expect(await own.deadLetters.get(refused)).toMatchObject({ reason: "unregistered" });
+  });
+
   test("waits in RabbitMQ until it is due, in no worker's memory", async () => {
     const sentAt = Date.now();
     const id = await caller.send("ts.late", [], { queue: "late", countdown: 8 });

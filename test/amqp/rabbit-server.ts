@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { freePort } from "../free-port.ts";
 import type { Certificate } from "../redis/certificate.ts";
@@ -46,8 +47,7 @@ export class RabbitServer implements AsyncDisposable {
 
   /** Starts it again, on the same ports, with what is durable. */
   async start(): Promise<void> {
-    const home = join(this.#folder, "home");
-    mkdirSync(home, { recursive: true });
+    mkdirSync(this.#home, { recursive: true });
     const config = join(this.#folder, "rabbitmq.conf");
     writeFileSync(
       config,
@@ -74,9 +74,7 @@ export class RabbitServer implements AsyncDisposable {
       stdio: "ignore",
       cwd: this.#folder,
       env: {
-        PATH: process.env["PATH"],
-        HOME: home,
-        RABBITMQ_NODENAME: `tidings${this.port}@localhost`,
+        ...this.#identity,
         RABBITMQ_CONFIG_FILE: config,
         RABBITMQ_ADVANCED_CONFIG_FILE: advanced,
         RABBITMQ_ENABLED_PLUGINS_FILE: plugins,
@@ -106,9 +104,29 @@ export class RabbitServer implements AsyncDisposable {
     if (pid !== undefined) process.kill(-pid, name);
   }
 
+  /** Has it think that it has no memory left, or that it has some again. */
+  async setShortOfMemory(isShort: boolean): Promise<void> {
+    const limit = isShort ? ["0.0000001"] : ["absolute", "1GB"];
+    await promisify(execFile)(
+      "/usr/lib/rabbitmq/bin/rabbitmqctl",
+      ["set_vm_memory_high_watermark", ...limit],
+      { env: this.#identity },
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #home(): string {
+    return join(this.#folder, "home");
+  }
+
+  /** Who may speak with it. */
+  get #identity(): NodeJS.ProcessEnv {
+    const nodeName = `tidings${this.port}@localhost`;
+    return { PATH: process.env["PATH"], HOME: this.#home, RABBITMQ_NODENAME: nodeName };
   }
 
   #tlsLines(): readonly string[] {

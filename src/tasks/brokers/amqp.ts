@@ -141,7 +141,7 @@ export class AmqpBroker implements Broker {
       lostLeases,
       dueAt: isEarly ? dueAt : Date.now(),
     };
-    await this.#run((link) => link.publish(queue, message ?? delivery.message, marks));
+    await this.#run((link) => link.resend(queue, message ?? delivery.message, marks));
     const ended = await this.acknowledge(delivery);
     this.#changes.announce();
     return ended;
@@ -152,7 +152,7 @@ export class AmqpBroker implements Broker {
     if (!this.#isHeld(delivery)) return;
     const { queue, runs, lostLeases, message } = delivery;
     const marks = { runs, lostLeases: lostLeases + 1, dueAt: Date.now() + waitMs };
-    await this.#run((link) => link.publish(queue, message, marks));
+    await this.#run((link) => link.resend(queue, message, marks));
     await this.acknowledge(delivery);
     this.#changes.announce();
   }

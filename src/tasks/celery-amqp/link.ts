@@ -1,7 +1,7 @@
 import { closePolitely, type AmqpPublication, type AmqpSession } from "../../amqp/index.ts";
 import { dueTimeOf, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";
-import { isUnroutable } from "./amqp-errors.ts";
+import { isTooLarge, isUnroutable } from "./amqp-errors.ts";
 import { toAmqpProperties } from "./amqp-message.ts";
 import { DelayedDelivery } from "./delayed-delivery.ts";
 import { Inbox, type Arrival } from "./inbox.ts";
@@ -68,6 +68,21 @@ export class Link {
       this.#forgetQueue(queue);
       await this.topology.ensureQueue(queue);
       await this.send(publication);
+    }
+  }
+
+  /**
+   * Publishes what has come from a queue, in its place or as what comes next.
+   *
+   * Headers that others write may be larger than ours: it then goes on without them, to be refused by
+   * who runs it rather than to come again and again.
+   */
+  async resend(queue: string, message: EncodedMessage, marks: MessageMarks): Promise<void> {
+    try {
+      await this.publish(queue, message, marks);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      await this.publish(queue, { ...message, headers: { id: message.id } }, marks);
     }
   }
 
@@ -155,7 +170,7 @@ export class Link {
   /** Puts a new message into the place of one that has come. */
   async #sendOn(arrival: Arrival, marks: MessageMarks): Promise<void> {
     try {
-      await this.publish(arrival.queue, arrival.message, marks);
+      await this.resend(arrival.queue, arrival.message, marks);
       arrival.channel.acknowledge(arrival.tag);
     } catch (error) {
       this.#options.onTrouble(error);

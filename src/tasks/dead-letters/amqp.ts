@@ -4,6 +4,7 @@ import { isAmqpRefusal } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { invalidOption } from "../../core/options.ts";
 import type { Delivery } from "../brokers/broker.ts";
+import { isTooLarge } from "../celery-amqp/amqp-errors.ts";
 import type { Link } from "../celery-amqp/link.ts";
 import { writeLetter } from "./amqp-letter.ts";
 import { AmqpLetterView, MAX_VIEWED } from "./amqp-view.ts";
@@ -82,13 +83,14 @@ export class AmqpDeadLetters implements DeadLetterStore {
     await this.close();
     await this.#options.run(async (link) => {
       await this.#declareQueue(link);
-      await link.send({
-        exchange: "",
-        routingKey: QUEUE,
-        body,
-        properties: { ...properties, expiration: String(this.#maxAgeMs) },
-        mandatory: true,
-      });
+      const expiration = String(this.#maxAgeMs);
+      const letter = { exchange: "", routingKey: QUEUE, body, mandatory: true };
+      try {
+        await link.send({ ...letter, properties: { ...properties, expiration } });
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        await link.send({ ...letter, properties: { ...properties, expiration, headers: {} } });
+      }
     });
     const ended = await this.#options.acknowledge(delivery);
     await this.#trim();

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 function makeFeed(): CarriedFeed {
-  return new CarriedFeed({
+  const options = {
     url: new URL("http://host/secret"),
     place: { cursor: undefined },
     signal: new AbortController().signal,
@@ -20,7 +20,8 @@ function makeFeed(): CarriedFeed {
     opened() {},
     onChange() {},
     onTransport() {},
-  });
+  };
+  return new CarriedFeed(options, "poll");
 }
 
 function pass(ms: number): void {

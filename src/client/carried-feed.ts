@@ -5,6 +5,7 @@ import type { AttemptOptions } from "./reconnecting.ts";
 import { Refusal } from "./refusal.ts";
 import type { Closing, Status, StatusChange } from "./status.ts";
 import { isTemporary } from "./transports/request.ts";
+import type { TransportName } from "./transports/transport-names.ts";
 import { ENDED } from "./transports/transport.ts";
 
 /** What a connection brings for one of its feeds (PROTOCOL.md 11.3). */
@@ -45,12 +46,14 @@ export class CarriedFeed {
   /** Whether a connection was begun anew for it, and has not let it through yet. */
   #isRenewed = false;
   #told: Status = "connecting";
+  #transport: TransportName;
   #isEnded = false;
   #error: Error | undefined;
   #wake = (): void => {};
 
-  constructor(options: CarriedFeedOptions) {
+  constructor(options: CarriedFeedOptions, transport: TransportName) {
     this.#options = options;
+    this.#transport = transport;
     this.cursor = options.place.cursor;
   }
 
@@ -137,9 +140,10 @@ export class CarriedFeed {
   /** Takes note of how the connection is doing. */
   enter(change: StatusChange): void {
     const { status, transport } = change;
-    const isNews = status !== this.#told || status === "waiting";
+    const isNews = status !== this.#told || transport !== this.#transport || status === "waiting";
     if (status === "closed" || !isNews || (status === "open" && !this.#isAnswered)) return;
     this.#told = status;
+    this.#transport = transport;
     this.#options.onTransport(transport);
     if (status !== "open" || this.#wasOpen) return this.#options.onChange(change);
     this.#wasOpen = true;

@@ -6,6 +6,7 @@ import { Interruption } from "./interruption.ts";
 import { toEnvelope, type Carrier, type Outgoing } from "./outgoing.ts";
 import { pause } from "./pause.ts";
 import { Refusal } from "./refusal.ts";
+import type { Traffic } from "./traffic.ts";
 import { readJson } from "./transports/read-body.ts";
 import { request, type RequestOptions } from "./transports/request.ts";
 
@@ -16,14 +17,18 @@ const GONE = 4410;
 const TOO_LARGE = 4413;
 
 /** Carries messages over a WebSocket; their answers come among its frames. */
-export function overSocket(socket: WebSocket): Carrier {
+export function overSocket(socket: WebSocket, traffic: Traffic | undefined): Carrier {
   return async (messages) => {
-    for (const message of messages) socket.send(toEnvelope(message));
+    for (const message of messages) {
+      const envelope = toEnvelope(message);
+      traffic?.frameSent(envelope);
+      socket.send(envelope);
+    }
   };
 }
 
 /** Carries messages to a server that does not answer them: they are settled when the browser has them. */
-export function overPlainSocket(socket: WebSocket): Carrier {
+export function overPlainSocket(socket: WebSocket, traffic: Traffic | undefined): Carrier {
   return async (messages) => {
     for (const { data, isQuestion, settle } of messages) {
       if (isQuestion) {
@@ -36,6 +41,7 @@ export function overPlainSocket(socket: WebSocket): Carrier {
           ),
         );
       } else {
+        traffic?.frameSent(data);
         socket.send(data);
         settle(undefined);
       }
@@ -44,7 +50,7 @@ export function overPlainSocket(socket: WebSocket): Carrier {
 }
 
 /** How to post. */
-export type PostOptions = Pick<RequestOptions, "signal" | "token">;
+export type PostOptions = Pick<RequestOptions, "signal" | "token" | "traffic">;
 
 /**
  * Carries messages by POST, one request after another.
@@ -59,7 +65,7 @@ export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Ca
     for (let failures = 0; !options.signal.aborted; failures++) {
       try {
         const response = await request(url, { ...options, init: { method: "POST", body } });
-        const answer = await readJson(response, undefined);
+        const answer = await readJson(response, options.traffic);
         const answers = isRecord(answer) ? answer["answers"] : undefined;
         if (!Array.isArray(answers)) throw new TidingsError("CLIENT_PROTOCOL", "expected answers");
         for (const each of answers) outgoing.answer(each);

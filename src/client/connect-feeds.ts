@@ -2,18 +2,22 @@ import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { CarriedFeed, isFeedFrame, type FeedFrame } from "./carried-feed.ts";
 import { connect, type ConnectOptions } from "./connect.ts";
 import type { ClientConnection } from "./connection.ts";
-import type { FollowRequest } from "./follow.ts";
+import type { FollowOptions, FollowRequest } from "./follow.ts";
 import { Interruption } from "./interruption.ts";
 import type { Attempt, AttemptOptions } from "./reconnecting.ts";
 import { Refusal } from "./refusal.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { Closing, StatusChange } from "./status.ts";
-import { transportNames } from "./transports/transport-names.ts";
+import {
+  transportNames,
+  type TransportName,
+  type TransportNames,
+} from "./transports/transport-names.ts";
 
 /** How to connect for feeds. */
 export type ConnectFeedsOptions = Pick<
   ConnectOptions,
-  "token" | "transport" | "pollMs" | "onStatus"
+  "token" | "transport" | "pollMs" | "onStatus" | "onTraffic"
 >;
 
 /**
@@ -36,25 +40,57 @@ export function connectFeeds(
 const LINGER_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 30_000;
 const UNAUTHENTICATED = 401;
-const CONNECTING: StatusChange = { status: "connecting", transport: "websocket" };
+/** What a feed cannot have of its own. */
+const SHARED_OPTIONS = ["token", "transport", "pollMs", "onTraffic"] as const;
 
 /** One connection for many feeds; see {@link connectFeeds}. */
 export class FeedsConnection {
   readonly #address: string | URL;
+  readonly #names: TransportNames;
   readonly #options: ConnectFeedsOptions;
   readonly #feeds = new Map<number, CarriedFeed>();
   #lastFeed = 0;
   #connection: ClientConnection | undefined;
-  #change: StatusChange = CONNECTING;
+  #change: StatusChange;
   #closing: AbortController | undefined;
   #begunAt = 0;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(address: string | URL, options: ConnectFeedsOptions) {
     // Opened with the first feed, it would complain of this only then.
-    transportNames(options.transport);
+    this.#names = transportNames(options.transport);
+    this.#change = this.#beginning;
     this.#address = address;
     this.#options = options;
+  }
+
+  /** Where it is, or will be. @internal */
+  get url(): URL {
+    return resolveUrl(this.#address);
+  }
+
+  /** What carries it, or will first be tried. @internal */
+  get transport(): TransportName {
+    return this.#change.transport;
+  }
+
+  /**
+   * Checks what is to be followed over it.
+   *
+   * @throws {TidingsError} OPTION_INVALID for a feed of another site, and for what only a connection can have.
+   * @internal
+   */
+  check({ origin }: URL, options: FollowOptions): void {
+    const expected = this.url.origin;
+    if (origin !== expected) {
+      throw new TidingsError("OPTION_INVALID", `expected a feed of ${expected}, got ${origin}`);
+    }
+    const name = SHARED_OPTIONS.find((each) => options[each] !== undefined);
+    if (name === undefined) return;
+    throw new TidingsError(
+      "OPTION_INVALID",
+      `expected \`${name}\` to be given to connectFeeds: the connection has it for all its feeds`,
+    );
   }
 
   /** Makes attempts to follow a feed over it. @internal */
@@ -63,12 +99,8 @@ export class FeedsConnection {
   }
 
   async *#carry(options: FollowRequest & AttemptOptions): AsyncGenerator<unknown, Closing> {
-    const { origin } = resolveUrl(this.#address);
-    if (options.url.origin !== origin) {
-      throw new TidingsError("OPTION_INVALID", `expected a feed of ${origin}`);
-    }
     const id = ++this.#lastFeed;
-    const feed = new CarriedFeed(options);
+    const feed = new CarriedFeed(options, this.transport);
     this.#feeds.set(id, feed);
     clearTimeout(this.#closeTimer);
     this.#connection ??= this.#open();
@@ -78,6 +110,10 @@ export class FeedsConnection {
     } finally {
       this.#leave(id);
     }
+  }
+
+  get #beginning(): StatusChange {
+    return { status: "connecting", transport: this.#names[0] };
   }
 
   #open(): ClientConnection {
@@ -108,7 +144,7 @@ export class FeedsConnection {
   #close(): void {
     this.#closing?.abort();
     this.#connection = undefined;
-    this.#change = CONNECTING;
+    this.#change = this.#beginning;
   }
 
   /** Another connection begins, of which nobody has asked for anything. */

@@ -3,6 +3,7 @@ import type { ConsumerTypes } from "./consumer-types.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
+import type { TrafficListener } from "./traffic.ts";
 import type { TransportChoice } from "./transports/transport-names.ts";
 
 /** How to connect. */
@@ -24,6 +25,8 @@ export interface ConnectOptions {
   readonly transport?: TransportChoice | undefined;
   /** How long plain polling rests between two requests, in milliseconds: below 30_000. @default 5_000 */
   readonly pollMs?: number | undefined;
+  /** Told of requests and bytes, whenever there are more. */
+  readonly onTraffic?: TrafficListener | undefined;
   /** How many messages may wait while there is no connection. */
   readonly queue?: QueueOptions | undefined;
   /**

@@ -12,6 +12,7 @@ import { Conversation, OF_TYPE } from "./conversation.ts";
 import { Listeners } from "./listeners.ts";
 import type { Status, StatusChange, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
+import type { TrafficListener } from "./traffic.ts";
 import type { TransportChoice } from "./transports/transport-names.ts";
 
 /**
@@ -45,6 +46,7 @@ export interface ClientConnectionOptions {
   readonly onReset?: ResetListener | undefined;
   readonly transport?: TransportChoice | undefined;
   readonly pollMs?: number | undefined;
+  readonly onTraffic?: TrafficListener | undefined;
   readonly queue?: QueueOptions | undefined;
   /** For a server that does not speak our subprotocol, as Channels: no answers to messages. */
   readonly plain?: boolean | undefined;

@@ -4,12 +4,14 @@ import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
 import { onEndOfPage } from "./browser.ts";
 import { overPlainSocket, overPost, overSocket } from "./carriers.ts";
+import { countTraffic } from "./count-traffic.ts";
 import { Outgoing, type Carrier } from "./outgoing.ts";
 import { reconnecting, type Attempt, type AttemptOptions } from "./reconnecting.ts";
 import { judgeClose } from "./refusal.ts";
 import { withParameter } from "./resolve-url.ts";
 import type { AttemptChange, Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
+import type { TrafficListener } from "./traffic.ts";
 import { overTransports } from "./transports/over-transports.ts";
 import { request } from "./transports/request.ts";
 import {
@@ -18,7 +20,7 @@ import {
   type TransportName,
   type TransportNames,
 } from "./transports/transport-names.ts";
-import { ENDED, type Place } from "./transports/transport.ts";
+import { ENDED, type Place, type TransportRequest } from "./transports/transport.ts";
 
 /** What a {@link Conversation} is made with, and tells of. */
 export interface ConversationOptions {
@@ -26,6 +28,7 @@ export interface ConversationOptions {
   readonly token?: TokenSource | undefined;
   readonly transport?: TransportChoice | undefined;
   readonly pollMs?: number | undefined;
+  readonly onTraffic?: TrafficListener | undefined;
   readonly plain?: boolean | undefined;
   readonly maxWaiting: number;
   readonly signal: AbortSignal;
@@ -59,7 +62,8 @@ export class Conversation {
   readonly #names: TransportNames;
   readonly #pollMs: number;
   readonly #place: Place = { cursor: undefined };
-  readonly #requests: { readonly token: TokenSource | undefined };
+  /** What every request and every handshake is made with. */
+  #requests: Pick<TransportRequest, "token" | "traffic">;
   #id: string | undefined;
   #transport: TransportName;
   #socket: WebSocket | undefined;
@@ -81,7 +85,8 @@ export class Conversation {
 
   /** Settles when it is over; never rejects: how it goes is the status. */
   async run(): Promise<void> {
-    const { plain: isPlain, signal } = this.#options;
+    const { onTraffic, plain: isPlain, signal } = this.#options;
+    if (onTraffic) this.#requests = { ...this.#requests, traffic: await countTraffic(onTraffic) };
     const heard = {
       ...this.#requests,
       url: this.#url,
@@ -133,7 +138,7 @@ export class Conversation {
         // With our subprotocol, and over HTTP, the first frame says that it is open.
         if (isOpen || !this.#socket || !this.#isPlain) return;
         isOpen = true;
-        this.outgoing.begin(overPlainSocket(this.#socket), true);
+        this.outgoing.begin(overPlainSocket(this.#socket, this.#requests.traffic), true);
         opened();
       },
     });
@@ -185,7 +190,7 @@ export class Conversation {
   }
 
   #carrier(signal: AbortSignal): Carrier {
-    if (this.#socket) return overSocket(this.#socket);
+    if (this.#socket) return overSocket(this.#socket, this.#requests.traffic);
     return overPost(this.outgoing, this.#postUrl, { ...this.#requests, signal });
   }
 

@@ -30,7 +30,7 @@ export function followShared<TFeed extends FeedTypes = FeedTypes>(
   // Made in any case, so that what is wrong with the options is an error in every tab.
   const alone = follow<TFeed>(address, options);
   if (!canShare) return alone;
-  const events = new SharedTab(resolveUrl(address), options).events();
+  const events = new SharedTab(resolveUrl(address, options.over?.url), options).events();
   // oxlint-disable-next-line no-unsafe-type-assertion -- here the feed's type is believed
   return events as AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void>;
 }

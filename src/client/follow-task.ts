@@ -70,7 +70,7 @@ export async function* followTask(
   id: string,
   { address = "/tasks/", ...options }: FollowTaskOptions = {},
 ): AsyncGenerator<FollowedTask, void> {
-  const base = resolveUrl(address);
+  const base = resolveUrl(address, options.over?.url);
   base.pathname = `${base.pathname.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
   for await (const { data } of follow<TaskFeedTypes>(base, options)) yield data;
 }

@@ -8,11 +8,12 @@ import {
   type Reset,
 } from "../protocol/index.ts";
 import type { FeedsConnection } from "./connect-feeds.ts";
+import { countTraffic } from "./count-traffic.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
 import { resolveUrl } from "./resolve-url.ts";
 import type { AttemptChange, Closing, StatusListener } from "./status.ts";
 import type { TokenSource } from "./token.ts";
-import type { Traffic, TrafficTotals } from "./traffic.ts";
+import type { TrafficListener } from "./traffic.ts";
 import { overTransports } from "./transports/over-transports.ts";
 import {
   transportNames,
@@ -32,8 +33,8 @@ export interface FollowOptions {
    */
   readonly transport?: TransportChoice | undefined;
   /**
-   * One connection for all that a page follows, which {@link connectFeeds} makes. `transport`, `pollMs` and
-   * `token` are those of the connection then, and `onTraffic` tells nothing.
+   * One connection for all that a page follows, which {@link connectFeeds} makes: from its address on
+   * addresses are resolved. It has `transport`, `pollMs`, `token` and `onTraffic` then, for all together.
    */
   readonly over?: FeedsConnection | undefined;
   /** How long plain polling rests between two requests, in milliseconds. @default 5_000 */
@@ -46,7 +47,7 @@ export interface FollowOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: StatusListener | undefined;
   /** Told of requests and bytes, whenever there are more. */
-  readonly onTraffic?: ((totals: TrafficTotals) => void) | undefined;
+  readonly onTraffic?: TrafficListener | undefined;
   /** How many events may wait for a slow reader of a WebSocket. @default 256 */
   readonly maxBuffered?: number | undefined;
 }
@@ -95,8 +96,10 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   options: FollowOptions = {},
 ): AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void> {
   const { pollMs = 5_000, maxBuffered = 256 } = options;
-  const names = transportNames(options.transport);
-  const url = resolveUrl(address);
+  const { over } = options;
+  const names = over ? ([over.transport] as const) : transportNames(options.transport);
+  const url = resolveUrl(address, over?.url);
+  over?.check(url, options);
   assertPositiveInteger("pollMs", pollMs);
   assertPositiveInteger("maxBuffered", maxBuffered);
   const events = run({ ...options, url, names, pollMs, maxBuffered });
@@ -132,7 +135,7 @@ async function* run({
   // Leaving the loop ends a request that is still under way.
   const left = new AbortController();
   const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
-  const traffic = onTraffic && (await countTraffic(onTraffic));
+  const traffic = await countTraffic(onTraffic);
   const request = { ...options, place, traffic };
   let [transport] = names;
   const onTransport = (name: TransportName): void => void (transport = name);
@@ -150,18 +153,6 @@ async function* run({
     }
   } finally {
     left.abort();
-  }
-}
-
-/** What counts is loaded when somebody wants to know; whoever cannot load it hears nothing of it. */
-async function countTraffic(
-  onTraffic: (totals: TrafficTotals) => void,
-): Promise<Traffic | undefined> {
-  try {
-    const { TrafficCounter } = await import("./traffic-counter.ts");
-    return new TrafficCounter(onTraffic);
-  } catch {
-    return undefined;
   }
 }
 

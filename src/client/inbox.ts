@@ -91,8 +91,8 @@ export class Inbox {
   #onData(data: unknown): void {
     if (this.#end) return;
     this.#watch.heard();
-    if (typeof data === "string") this.#options.traffic?.frameReceived(data);
-    else if (!(data instanceof ArrayBuffer)) return;
+    if (typeof data !== "string" && !(data instanceof ArrayBuffer)) return;
+    this.#options.traffic?.frameReceived(data);
     if (this.#isOurs && data === SIGN_OF_LIFE) return;
     if (this.#queue.length < this.#options.maxBuffered) {
       this.#queue.push(data);

@@ -46,7 +46,7 @@ export {
 } from "./follow-task.ts";
 export type { Closing, Status, StatusChange, StatusListener } from "./status.ts";
 export type { TokenSource } from "./token.ts";
-export type { TrafficTotals } from "./traffic.ts";
+export type { TrafficListener, TrafficTotals } from "./traffic.ts";
 export {
   TRANSPORTS,
   type TransportChoice,

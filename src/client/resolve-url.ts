@@ -2,13 +2,17 @@ import { TidingsError } from "../core/errors.ts";
 import { pageAddress } from "./browser.ts";
 
 /**
- * Resolves an address as a page would; outside a page it must be absolute. Always http or https.
+ * Resolves an address from another one on, else as a page would; outside a page it must be absolute.
+ * Always http or https.
  *
  * @throws {TidingsError} APP_INVALID_URL for everything else.
  */
-export function resolveUrl(address: string | URL): URL {
+export function resolveUrl(
+  address: string | URL,
+  base: string | URL | undefined = pageAddress(),
+): URL {
   try {
-    const url = new URL(address, pageAddress());
+    const url = new URL(address, base);
     url.protocol = url.protocol.replace(/^ws/, "http");
     url.hash = "";
     if (/^https?:/.test(url.protocol)) return url;

@@ -29,6 +29,14 @@ describe("TrafficCounter", () => {
     });
   });
 
+  test("counts what a request carries", () => {
+    const post = { method: "POST", body: '["é"]' };
+    const { bytesSent } = count((traffic) => traffic.request(url, {}, post));
+    expect(bytesSent).toBe(
+      "POST /feed?cursor=a.1 HTTP/1.1\r\nHost: example.com\r\n\r\n".length + 6,
+    );
+  });
+
   test("counts a handshake with what a browser does not show, and frames with their heads", () => {
     const handshake = count((traffic) => traffic.handshake(url, ["tidings.v1"]));
     const request = [
@@ -44,5 +52,7 @@ describe("TrafficCounter", () => {
     expect(handshake).toEqual({ requests: 1, bytesSent: length, bytesReceived: 0 });
     expect(count((traffic) => traffic.frameReceived("é")).bytesReceived).toBe(2 + 2);
     expect(count((traffic) => traffic.frameReceived("x".repeat(126))).bytesReceived).toBe(130);
+    expect(count((traffic) => traffic.frameReceived(new ArrayBuffer(3))).bytesReceived).toBe(5);
+    expect(count((traffic) => traffic.frameSent("é")).bytesSent).toBe(2 + 4 + 2);
   });
 });

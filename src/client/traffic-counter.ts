@@ -1,5 +1,5 @@
 import { frameHeaderLength } from "../protocol/index.ts";
-import type { Traffic, TrafficTotals } from "./traffic.ts";
+import type { Traffic, TrafficListener, TrafficTotals } from "./traffic.ts";
 
 /** The fixed part of a handshake that a browser sends and does not show (RFC 6455 §4.1). */
 const HANDSHAKE_REQUEST_HEAD =
@@ -8,6 +8,8 @@ const HANDSHAKE_REQUEST_HEAD =
 const HANDSHAKE_ANSWER_HEAD =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Accept: 012345678901234567890123456=\r\n\r\n";
+/** What a client's frame is masked with (RFC 6455 §5.3). */
+const MASK_LENGTH = 4;
 const encoder = new TextEncoder();
 
 /**
@@ -18,15 +20,20 @@ const encoder = new TextEncoder();
  * by itself (cookies, its name, TLS) and what HTTP/2 saves are not known to a script.
  */
 export class TrafficCounter implements Traffic {
-  readonly #onTraffic: (totals: TrafficTotals) => void;
+  readonly #onTraffic: TrafficListener;
   #totals: TrafficTotals = { requests: 0, bytesReceived: 0, bytesSent: 0 };
 
-  constructor(onTraffic: (totals: TrafficTotals) => void) {
+  constructor(onTraffic: TrafficListener) {
     this.#onTraffic = onTraffic;
   }
 
-  request(url: URL, headers: Readonly<Record<string, string>>): void {
-    this.#add({ requests: 1, sent: requestLine(url) + headLength(Object.entries(headers)) });
+  request(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    { method, body }: RequestInit = {},
+  ): void {
+    const head = requestLine(url, method) + headLength(Object.entries(headers));
+    this.#add({ requests: 1, sent: head + (typeof body === "string" ? lengthOf(body) : 0) });
   }
 
   response({ status, statusText, headers }: Response): void {
@@ -49,9 +56,14 @@ export class TrafficCounter implements Traffic {
     this.#add({ received: HANDSHAKE_ANSWER_HEAD.length + choice });
   }
 
-  frameReceived(text: string): void {
-    const { length } = encoder.encode(text);
+  frameReceived(data: string | ArrayBuffer): void {
+    const length = lengthOf(data);
     this.#add({ received: frameHeaderLength(length) + length });
+  }
+
+  frameSent(data: string | Uint8Array): void {
+    const length = lengthOf(data);
+    this.#add({ sent: frameHeaderLength(length) + MASK_LENGTH + length });
   }
 
   #add({ requests = 0, received = 0, sent = 0 }: Costs): void {
@@ -71,8 +83,12 @@ interface Costs {
   readonly sent?: number;
 }
 
-function requestLine({ host, pathname, search }: URL): number {
-  return `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n`.length;
+function lengthOf(data: string | ArrayBuffer | Uint8Array): number {
+  return typeof data === "string" ? encoder.encode(data).length : data.byteLength;
+}
+
+function requestLine({ host, pathname, search }: URL, method = "GET"): number {
+  return `${method} ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\n`.length;
 }
 
 function offerLength(protocols: string): number {

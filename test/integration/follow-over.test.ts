@@ -7,6 +7,7 @@ import {
   type FeedsConnection,
   type FollowOptions,
   type StatusChange,
+  type TrafficTotals,
 } from "tidings/client";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
@@ -114,6 +115,65 @@ describe("feeds over one connection", () => {
     expect(resets).toEqual([]);
   });
 
+  test("are named from the address of the connection where there is no page", async () => {
+    await using server = await serve(routes);
+    const over = connectFeeds(`${server.url}/feeds`);
+    const { heard } = hear("/numbers/a", { over });
+    await expect.poll(() => heard).toEqual([0]);
+    const task = followTask("unknown", { over });
+    expect((await task.next()).value).toMatchObject({ id: "unknown", state: "PENDING" });
+    await task.return();
+  });
+
+  test("say what carries them, also when the connection chooses another transport", async () => {
+    await using server = await serve(routes);
+    await using line = await WeakLine.to(server.server.port);
+    line.isWithoutUpgrades = true;
+    const statuses: string[] = [];
+    const onStatus = ({ status, transport }: StatusChange): void =>
+      void statuses.push(`${status} ${transport}`);
+    const over = connectFeeds(`${line.url}/feeds`);
+    const { heard } = hear("/numbers/a", { over, onStatus });
+    await expect.poll(() => heard).toEqual([0]);
+    expect(statuses).toEqual(["connecting websocket", "connecting sse", "open sse"]);
+    statuses.length = 0;
+    const late = hear("/numbers/b", { over, onStatus });
+    await expect.poll(() => late.heard).toEqual([0]);
+    expect(statuses).toEqual(["connecting sse", "open sse"]);
+  });
+
+  test.each(["websocket", "sse"] as const)(
+    "tell what their connection costs, over %s",
+    async (transport) => {
+      await using server = await serve(routes);
+      let last: TrafficTotals | undefined;
+      const onTraffic = (totals: TrafficTotals): void => void (last = totals);
+      const over = connectFeeds(`${server.url}/feeds`, { transport, onTraffic });
+      const feeds = hearAll("", over);
+      await expect.poll(() => feeds.map(({ heard }) => heard)).toEqual(NAMES.map(() => [0]));
+      const before = last;
+      expect(before?.requests).toBeGreaterThanOrEqual(1);
+      // Each feed was asked for by its name.
+      expect(before?.bytesSent).toBeGreaterThan(NAMES.length * '{"id":1,"data":{}}'.length);
+      await tell(server, 1);
+      await expect.poll(() => feeds.map(({ heard }) => heard)).toEqual(NAMES.map(() => [0, 1]));
+      expect(last?.requests).toBe(before?.requests);
+      expect(last?.bytesReceived).toBeGreaterThan(before?.bytesReceived ?? Infinity);
+    },
+  );
+
+  test.each([
+    { transport: "sse" },
+    { pollMs: 10 },
+    { token: () => "" },
+    { onTraffic: () => {} },
+  ] as const)("leave to their connection what is its own: %j", (options) => {
+    const over = connectFeeds("http://127.0.0.1/feeds");
+    expect(() => follow("/numbers/a", { over, ...options })).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
+  });
+
   test("one that is refused ends by itself, and says why", async () => {
     await using server = await serve(routes);
     const over = connectFeeds(`${server.url}/feeds`);
@@ -122,9 +182,9 @@ describe("feeds over one connection", () => {
       code: "REQUEST_UNAUTHENTICATED",
       message: "sign in to follow this feed",
     });
-    await expect(hear("http://elsewhere.example/list", { over }).done).rejects.toMatchObject({
-      code: "OPTION_INVALID",
-    });
+    expect(() => follow("http://elsewhere.example/list", { over })).toThrow(
+      `expected a feed of ${server.url}`,
+    );
     await tell(server, 1);
     await expect.poll(() => a.heard).toEqual([0, 1]);
   });
@@ -203,7 +263,7 @@ describe("feeds over one connection", () => {
     const { heard, left, done } = hear(`${line.url}/numbers/a`, { over, onStatus });
     await expect.poll(() => heard).toEqual([0]);
     line.cut();
-    const all = ["connecting websocket", "open sse", "waiting sse", "connecting sse", "open sse"];
+    const all = ["connecting sse", "open sse", "waiting sse", "connecting sse", "open sse"];
     await expect.poll(() => statuses, { timeout: 3_000 }).toEqual(all);
     left.abort();
     await done;

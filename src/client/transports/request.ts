@@ -37,7 +37,7 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export async function request(url: URL, options: RequestOptions): Promise<Response> {
   const { init, signal, traffic, patience } = options;
   const headers = { ...options.headers, ...(await tokenHeader(options.token)) };
-  traffic?.request(url, headers);
+  traffic?.request(url, headers, init);
   const late = new AbortController();
   const both = AbortSignal.any([signal, late.signal]);
   try {

@@ -14,3 +14,9 @@ test("an error in the log says the same once, and what its causes add", () => {
   expect(toErrorFields(endless)).toMatchObject({ message: "round" });
   expect(toErrorFields("text")).toBe("text");
 });
+
+test("a cause that gives the same reason in other words is not repeated", () => {
+  const cause = new Error("redis refused the command: NOAUTH Authentication required.");
+  const error = new Error("cannot connect to Redis: NOAUTH Authentication required.", { cause });
+  expect(toErrorFields(error)).toMatchObject({ message: error.message });
+});

@@ -13,7 +13,9 @@ function toMessage(error: Error): string {
   let text = error.message;
   let { cause } = error;
   for (let depth = 0; Error.isError(cause) && depth < MAX_CAUSES; depth++) {
-    if (!text.includes(cause.message)) text += `: ${cause.message}`;
+    // "redis refused the command: NOAUTH …" tells no more than "cannot connect to Redis: NOAUTH …".
+    const [, reason = cause.message] = /^[^:]+: (.+)$/s.exec(cause.message) ?? [];
+    if (!text.includes(reason)) text += `: ${cause.message}`;
     ({ cause } = cause);
   }
   return text;

@@ -44,6 +44,7 @@ export class Amqp implements AsyncDisposable {
   readonly #listeners = new Set<() => void>();
   #urls: readonly AmqpUrl[];
   #session: Promise<AmqpSession> | undefined;
+  #trouble: AmqpUnavailable | undefined;
   readonly #closing = new AbortController();
 
   constructor(url: string, options: AmqpOptions = {}) {
@@ -58,6 +59,11 @@ export class Amqp implements AsyncDisposable {
   /** Whether it is closed, for good. */
   get isClosed(): boolean {
     return this.#closing.signal.aborted;
+  }
+
+  /** Why the last try to connect failed. */
+  get trouble(): AmqpUnavailable | undefined {
+    return this.#trouble;
   }
 
   /**
@@ -147,14 +153,16 @@ export class Amqp implements AsyncDisposable {
           clientProperties: { connection_name: `tidings ${process.pid}` },
         },
       );
+      this.#trouble = undefined;
       const patienceMs = this.#sessionTimeoutMs;
       return new AmqpSession(model, { onClose: () => this.#onBreak(), drop, patienceMs });
     } catch (error) {
       const where = `${url.hostname}:${url.port}`;
-      throw new AmqpUnavailable(
+      this.#trouble = new AmqpUnavailable(
         `cannot connect to RabbitMQ at ${where}: ${reasonOf(error, url.vhost)}`,
         error,
       );
+      throw this.#trouble;
     } finally {
       signal.removeEventListener("abort", drop);
     }

@@ -31,6 +31,10 @@ export class PrefixedRedis implements Redis {
     return this.#redis.isCluster;
   }
 
+  get trouble(): Error | undefined {
+    return this.#redis.trouble;
+  }
+
   command(args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply> {
     return this.#redis.command(this.#toCommand(args), options);
   }

@@ -89,6 +89,8 @@ export interface RedisKeyWatch extends AsyncDisposable {
  */
 export interface Redis extends RedisCommands, AsyncDisposable {
   readonly isCluster: boolean;
+  /** Why the last try to connect failed; not on a cluster. */
+  readonly trouble?: Error | undefined;
   /** Runs commands as MULTI/EXEC. On a cluster all keys must be in one slot. */
   transaction(commands: readonly (readonly RedisArgument[])[]): Promise<readonly RedisReply[]>;
   /** Runs a script by its hash, and sends it whole when Redis does not know it yet. */

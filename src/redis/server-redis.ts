@@ -1,3 +1,4 @@
+import { toError } from "../core/errors.ts";
 import { CommandLane, sizeOf } from "./command-lane.ts";
 import { GapListeners } from "./gap-listeners.ts";
 import { KeyWatch } from "./key-watch.ts";
@@ -36,8 +37,10 @@ export class ServerRedis implements Redis {
   readonly #subscriptions: Subscriptions;
   readonly #listeners = new Map<string, (payload: Buffer) => void>();
   readonly #gaps = new GapListeners();
+  #trouble: Error | undefined;
 
-  constructor(options: ServerRedisOptions) {
+  constructor({ dial, ...others }: ServerRedisOptions) {
+    const options = { ...others, dial: this.#watchTrouble(dial) };
     this.#options = options;
     this.#lane = new CommandLane(options);
     this.#subscriptions = new Subscriptions({
@@ -46,6 +49,10 @@ export class ServerRedis implements Redis {
       onMessage: (channel, payload) => this.#listeners.get(channel)?.(payload),
       onGap: (gap) => this.#gaps.tell(gap),
     });
+  }
+
+  get trouble(): Error | undefined {
+    return this.#trouble;
   }
 
   command(args: readonly RedisArgument[], options?: RedisCommandOptions): Promise<RedisReply> {
@@ -108,5 +115,19 @@ export class ServerRedis implements Redis {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** All its connections are to the same server. */
+  #watchTrouble(dial: DialRedis): DialRedis {
+    return async (events) => {
+      try {
+        const link = await dial(events);
+        this.#trouble = undefined;
+        return link;
+      } catch (error) {
+        this.#trouble = toError(error);
+        throw error;
+      }
+    };
   }
 }

@@ -90,6 +90,11 @@ export class AmqpBroker implements Broker {
     };
   }
 
+  get trouble(): TidingsError | undefined {
+    const { trouble } = this.#amqp;
+    return trouble && toStorageError(trouble);
+  }
+
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
     const marks = dueAt === undefined ? UNTAKEN : { ...UNTAKEN, dueAt };
     await this.#run((link) => link.publish(queue, message, marks));

@@ -164,6 +164,8 @@ export interface Broker extends AsyncDisposable {
   readonly revoked?: RevokedTasks | undefined;
   /** Whether a worker that starts later may not hear of what was cancelled before: the records tell. */
   readonly forgetsCancelled?: boolean | undefined;
+  /** Why it cannot be reached just now, if it knows: what is asked of it waits for a while before it fails. */
+  readonly trouble?: Error | undefined;
   /** Calls the listener when there may be something to take or to cancel. */
   onChange(listener: () => void): () => void;
   /** Makes new connections for taking, since the ones it has may have gone deaf; leases stay. */

@@ -124,6 +124,10 @@ export class RedisBroker implements Broker {
     });
   }
 
+  get trouble(): Error | undefined {
+    return this.#redis.trouble;
+  }
+
   async publish(queue: string, message: EncodedMessage, dueAt?: number): Promise<boolean> {
     await this.#publisher.push({ queue, message, dueAt });
     this.#watch.touch();

@@ -140,6 +140,12 @@ export class TaskRedis {
     return this;
   }
 
+  /** Why Redis cannot be reached just now. */
+  get trouble(): TidingsError | undefined {
+    const { trouble } = this.redis;
+    return trouble && toStorageError(trouble);
+  }
+
   /** Runs what asks Redis; its errors are those of a storage. */
   async run<T>(ask: (redis: Redis) => Promise<T>): Promise<T> {
     if (this.#users === 0) throw closedError();

@@ -10,6 +10,7 @@ type Taken = readonly Delivery[];
 
 /** A broker whose connection can go deaf: takes then end as `silence` does, until it reconnects. */
 class DeafBroker extends MemoryBroker {
+  trouble: Error | undefined;
   reconnects = 0;
   checks = 0;
   givenBack = 0;
@@ -154,6 +155,23 @@ describe("a fetch", () => {
     broker.silence = undefined;
     release.resolve([]);
     await expect.poll(() => worker.health().failure).toBeNull();
+  });
+
+  test("says why, once, if the broker knows before the take fails", async () => {
+    const { logger, lines } = keepLogs();
+    const broker = new DeafBroker();
+    broker.trouble = new TidingsError("STORAGE_UNAVAILABLE", "connection refused");
+    const { promise, reject } = Promise.withResolvers<Taken>();
+    broker.silence = () => promise;
+    await using tasks = createTasks({ broker, results: "memory:", logger });
+    await using worker = tasks.createWorker({ leaseMs: 60 });
+    await worker.start();
+    await expect.poll(() => lines, { timeout: 5_000 }).toHaveLength(1);
+    expect(worker.health().failure).toBe(broker.trouble);
+    reject(new TidingsError("STORAGE_UNAVAILABLE", "connection refused"));
+    broker.silence = undefined;
+    await expect.poll(() => worker.health().failure).toBeNull();
+    expect(lines).toHaveLength(2);
   });
 
   test("does not keep a worker from stopping", async () => {

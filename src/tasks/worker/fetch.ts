@@ -125,14 +125,14 @@ export class Fetch {
   check(): void {
     this.wake();
     if (!this.#round) return;
-    const { deafAfterMs, room } = this.#options;
+    const { broker, deafAfterMs, room } = this.#options;
     const now = performance.now();
     const silentMs = this.#askedAt === undefined ? 0 : now - this.#askedAt;
     this.#silentChecks = silentMs === 0 ? 0 : this.#silentChecks + 1;
     if (this.#silentChecks > 1 && silentMs > deafAfterMs) {
       this.#restart({ silentMs: Math.round(silentMs) });
     } else if (this.#silentChecks > 1 && silentMs > SILENCE_MS && !this.#failure) {
-      this.#fail(silence());
+      this.#fail(broker.trouble ?? silence());
     } else if (this.#failure || room() <= 0) this.#hear();
     else if (now - this.#heardAt > deafAfterMs) void this.#look(this.#round);
   }

@@ -29,6 +29,7 @@ export class RouteContext {
   readonly #address: string | { readonly address: string };
   #isCompact = false;
   #validUntil: number | undefined;
+  #answerHeaders: Map<string, string> | undefined;
 
   constructor({ request, params, isUpgrade, address }: RouteContextOptions) {
     this.#request = request;
@@ -72,6 +73,19 @@ export class RouteContext {
   /** Shortens {@link validUntil}; of several middleware the earliest time counts. */
   expireAt(time: number): void {
     if (this.#validUntil === undefined || time < this.#validUntil) this.#validUntil = time;
+  }
+
+  /** Gives the answer a header, whatever it will be; not that of a WebSocket's handshake. @internal */
+  setAnswerHeader(name: string, value: string): void {
+    this.#answerHeaders ??= new Map();
+    this.#answerHeaders.set(name, value);
+  }
+
+  /** The headers that the answer is to have, and forgets them. @internal */
+  takeAnswerHeaders(): ReadonlyMap<string, string> | undefined {
+    const headers = this.#answerHeaders;
+    this.#answerHeaders = undefined;
+    return headers;
   }
 
   /** Lengthens {@link validUntil}: the same user has just shown newer credentials. @internal */

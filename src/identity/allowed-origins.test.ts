@@ -206,3 +206,47 @@ describe("sessionAuth", () => {
     expect((await run([auth, ...chain], "http://site.example/", foreign))?.status).toBe(403);
   });
 });
+
+describe("what a page of another origin is answered", () => {
+  const origin = "https://app.example.com";
+  const asked = async (headers: Record<string, string>, method = "GET", isUpgrade = false) => {
+    const request = new Request("http://live.example.com/list", { method, headers });
+    const context = new RouteContext({ request, params: {}, isUpgrade, address: "::1" });
+    const response = await allowedOrigins([origin])(context);
+    return { response, headers: new Headers([...(context.takeAnswerHeaders() ?? [])]) };
+  };
+
+  test("it may read, cookies or not, with our own headers", async () => {
+    const { response, headers } = await asked({ origin });
+    expect(response).toBeUndefined();
+    expect(Object.fromEntries(headers)).toEqual({
+      "access-control-allow-origin": origin,
+      "access-control-allow-credentials": "true",
+      "access-control-expose-headers": "etag, preference-applied, retry-after",
+    });
+  });
+
+  test("it may not when its origin is not allowed, nor has any need to without one, or over a WebSocket", async () => {
+    const refused = await asked({ origin: "https://bad.example.com" });
+    expect(refused.response?.status).toBe(403);
+    expect([...refused.headers]).toEqual([]);
+    expect([...(await asked({})).headers]).toEqual([]);
+    expect([...(await asked({ origin }, "GET", true)).headers]).toEqual([]);
+  });
+
+  test("it may send what its browser asks for before", async () => {
+    const asks = {
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,tidings-connection",
+    };
+    const { response } = await asked({ origin, ...asks }, "OPTIONS");
+    expect(response?.status).toBe(204);
+    expect(Object.fromEntries(response?.headers ?? [])).toMatchObject({
+      "access-control-allow-methods": "POST",
+      "access-control-allow-headers": "authorization,tidings-connection",
+    });
+    const foreign = await asked({ origin: "https://bad.example.com", ...asks }, "OPTIONS");
+    expect(foreign.response?.status).toBe(403);
+    expect((await asked({ origin }, "OPTIONS")).response).toBeUndefined();
+  });
+});

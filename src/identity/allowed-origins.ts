@@ -2,6 +2,11 @@ import { toErrorResponse, type Middleware, type RouteContext } from "../channels
 import { parseOriginRule, type OriginRule } from "./origin-rule.ts";
 import { defaultPort, parseOrigin, type Origin } from "./origin.ts";
 
+/** What our answers say in their headers, besides what pages may always read. */
+const EXPOSED = "etag, preference-applied, retry-after";
+/** How long a browser need not ask again. */
+const PREFLIGHT_MAX_AGE_SECONDS = 600;
+
 /** The origins that `allowedOrigins` has let pass, so that nobody else need decide. */
 const decided = new WeakSet<RouteContext>();
 
@@ -20,10 +25,12 @@ const decided = new WeakSet<RouteContext>();
  * A request without `Origin` passes unless the browser says, in `Sec-Fetch-Site`, that another site's
  * page made it; following a link is no such request. The origin `null` and malformed ones never pass.
  *
- * Refused requests get 403 REQUEST_FORBIDDEN_ORIGIN.
+ * Refused requests get 403 REQUEST_FORBIDDEN_ORIGIN. What others are answered their page may read, also
+ * when it has sent cookies; what a browser asks for before that (a preflight) is answered here.
  *
  * @throws {TidingsError} OPTION_INVALID for a rule that is none.
  * @see https://datatracker.ietf.org/doc/html/rfc6455#section-10.2
+ * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 export function allowedOrigins(rules: readonly string[] = []): Middleware {
   const isAny = rules.includes("*");
@@ -40,7 +47,11 @@ export function allowedOrigins(rules: readonly string[] = []): Middleware {
         : isOriginAllowed(header, { isAny, parsed, own: isSameAllowed ? request.url : undefined });
     if (!isAllowed) return refusal();
     decided.add(context);
-    return undefined;
+    if (header === null || context.isUpgrade) return undefined;
+    context.setAnswerHeader("access-control-allow-origin", header);
+    context.setAnswerHeader("access-control-allow-credentials", "true");
+    context.setAnswerHeader("access-control-expose-headers", EXPOSED);
+    return isPreflight(request) ? allowing(request) : undefined;
   };
 }
 
@@ -83,6 +94,23 @@ function isForeignFetch({ method, headers }: Request): boolean {
   if (site === null || site === "same-origin" || site === "none") return false;
   const isRead = method === "GET" || method === "HEAD";
   return !(isRead && headers.get("sec-fetch-mode") === "navigate");
+}
+
+function isPreflight({ method, headers }: Request): boolean {
+  return method === "OPTIONS" && headers.has("access-control-request-method");
+}
+
+/** Allows what a browser asks whether its page may send: to send it is the page's right, over a WebSocket, too. */
+function allowing({ headers }: Request): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "access-control-allow-methods": headers.get("access-control-request-method") ?? "",
+      "access-control-allow-headers": headers.get("access-control-request-headers") ?? "",
+      "access-control-max-age": String(PREFLIGHT_MAX_AGE_SECONDS),
+      vary: "origin, access-control-request-method, access-control-request-headers",
+    },
+  });
 }
 
 function refusal(): Response {

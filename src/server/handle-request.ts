@@ -51,6 +51,8 @@ async function respond(
   const context = new RouteContext({ request, params, isUpgrade: false, address: origin });
   if (isGuarded(match)) {
     const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
+    // A page of another origin may read why it is refused, too.
+    for (const [name, value] of context.takeAnswerHeaders() ?? []) outgoing.setHeader(name, value);
     if (refusal) return refusal;
   }
   const { definition } = match;

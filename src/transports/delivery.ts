@@ -1,5 +1,8 @@
 import { chooseMediaType, parseWait } from "../protocol/index.ts";
 
+/** The headers that an answer depends on: {@link chooseDelivery}, and whose pages may read it. */
+export const VARY = "accept, prefer, origin";
+
 /** How a feed's answer over HTTP reaches the client. */
 export type Delivery =
   | { readonly kind: "sse" }

@@ -1,4 +1,5 @@
 import type { FeedPage } from "../channels/index.ts";
+import { VARY } from "./delivery.ts";
 import { TextAnswer } from "./text-answer.ts";
 
 /** Below the minute after which proxies give up. */
@@ -7,7 +8,7 @@ export const MAX_WAIT_MS = 55_000;
 /** Answers a poll; its `ETag` is the position, so that nothing new costs a 304 (RFC 9110 §13.1.2). */
 export function answerPoll(page: FeedPage, knownEtag: string | null): TextAnswer {
   const etag = `"${page.cursor}"`;
-  const headers = { etag, "cache-control": "no-cache", vary: "accept, prefer" };
+  const headers = { etag, "cache-control": "no-cache", vary: VARY };
   // The end is news, even when no event came with it.
   if (!page.end && matchesEtag(knownEtag, etag)) return TextAnswer.notModified(headers);
   return TextAnswer.json(formatPage(page), headers);
@@ -18,7 +19,7 @@ export function answerLongPoll(page: FeedPage, waitedMs: number): TextAnswer {
   return TextAnswer.json(formatPage(page), {
     "cache-control": "no-store",
     "preference-applied": `wait=${Math.floor(waitedMs / 1000)}`,
-    vary: "accept, prefer",
+    vary: VARY,
   });
 }
 

@@ -15,6 +15,7 @@ export class SocketResponse implements ConsumerResponse {
   /** What has been said and not written: it goes out with the first bytes. */
   #head: Buffer | undefined;
   #isBegun = false;
+  #headers: Record<string, string> | undefined;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
@@ -42,21 +43,29 @@ export class SocketResponse implements ConsumerResponse {
   /** Sends a response that is no stream, and ends. */
   async answer(response: Response): Promise<void> {
     this.#isBegun = true;
-    await answerUpgrade(this.#socket, response);
+    const headers = new Headers({ ...this.#headers, ...Object.fromEntries(response.headers) });
+    const { status, body } = response;
+    await answerUpgrade(this.#socket, new Response(body, { status, headers }));
   }
 
-  /** There are no headers but those of the head. */
+  /** Sets a header of the head, unless that has it itself. */
+  setHeader(name: string, value: string): void {
+    this.#headers = { ...this.#headers, [name]: value };
+  }
+
+  /** There are no headers but those that were set, and those of the head. */
   removeHeader(): void {}
 
   /** @throws {TypeError} for a header that HTTP cannot carry, line ends above all. */
   writeHead(status: number, headers: Readonly<Record<string, string>>): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
-    for (const [name, value] of Object.entries(headers)) {
+    for (const [name, value] of Object.entries({ ...this.#headers, ...headers })) {
       validateHeaderName(name);
       validateHeaderValue(name, value);
       head += `${name}: ${value}\r\n`;
     }
     head += `date: ${new Date().toUTCString()}\r\nconnection: close\r\n\r\n`;
+    this.#headers = undefined;
     this.#head = Buffer.from(head, "latin1");
     this.#isBegun = true;
   }

@@ -1,3 +1,4 @@
+import { VARY } from "./delivery.ts";
 import type { FeedResponse } from "./feed-exchange.ts";
 
 /** What a response that stays open begins with. */
@@ -25,6 +26,6 @@ export function writeStreamHead(
     "content-type": contentType,
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
-    vary: "accept, prefer",
+    vary: VARY,
   });
 }

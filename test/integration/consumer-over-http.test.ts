@@ -42,7 +42,7 @@ test("a consumer answers an event stream, and takes messages by POST (10.2, 10.6
   const { connection } = events;
   await using socket = await Socket.open(`${server.webSocketUrl}/room`);
   expect(events.response.headers.get("x-accel-buffering")).toBe("no");
-  expect(events.response.headers.get("vary")).toBe("accept, prefer");
+  expect(events.response.headers.get("vary")).toBe("accept, prefer, origin");
   expect(await events.nextFields()).toEqual({ id: `${connection}.1`, data: '{"type":"welcome"}' });
   const answer = await post(`${url}?connection=${connection}`, [
     { data: { type: "say", text: "hello" } },

@@ -41,8 +41,15 @@ export async function request(url: URL, options: RequestOptions): Promise<Respon
   const late = new AbortController();
   const both = AbortSignal.any([signal, late.signal]);
   try {
-    // "no-store": a cache in between would show us our own past.
-    const answer = fetch(url, { ...init, headers, signal: both, cache: "no-store" });
+    const answer = fetch(url, {
+      ...init,
+      headers,
+      signal: both,
+      // A cache in between would show us our own past.
+      cache: "no-store",
+      // To another origin, too: a WebSocket's handshake brings the cookies as well.
+      credentials: "include",
+    });
     const response = await inTime(answer, {
       ms: 30_000,
       reason: "no answer in time",

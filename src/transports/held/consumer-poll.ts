@@ -1,3 +1,4 @@
+import { VARY } from "../delivery.ts";
 import { matchesEtag, MAX_WAIT_MS } from "../poll.ts";
 import { TextAnswer } from "../text-answer.ts";
 import { formatPolledFrame } from "./connection-format.ts";
@@ -9,7 +10,7 @@ export function answerConsumerPoll(exchange: ConsumerExchange, answer: ReadAnswe
   const { request, headers } = exchange;
   const { body, cursor, isChanged } = toBody(exchange, answer);
   const etag = `"${cursor}"`;
-  const all = { ...headers, etag, "cache-control": "no-cache", vary: "accept, prefer" };
+  const all = { ...headers, etag, "cache-control": "no-cache", vary: VARY };
   if (!isChanged && matchesEtag(request.headers.get("if-none-match"), etag)) {
     return TextAnswer.notModified(all);
   }
@@ -33,7 +34,7 @@ export async function answerConsumerLongPoll(
     ...exchange.headers,
     "cache-control": "no-store",
     "preference-applied": `wait=${Math.floor(waited / 1000)}`,
-    vary: "accept, prefer",
+    vary: VARY,
   });
 }
 

@@ -136,7 +136,7 @@ test("several tabs follow over one connection, and the next goes on when the fir
   await Promise.all([first, second].map((page) => heardBy(page, 2)));
   const late = await openTab();
   await heardBy(late, 2);
-  expect(server.server.connectionCount).toBe(1);
+  await expect.poll(() => server.server.connectionCount).toBe(1);
   await first.close();
   await add(server, "third");
   await Promise.all([second, late].map((page) => heardBy(page, 3)));
@@ -170,14 +170,10 @@ function makeNumbers() {
 
 /** Waits until each of five feeds has brought these numbers, each once and in order. */
 async function fiveHeard(page: Page, numbers: string): Promise<void> {
-  await page.waitForFunction(
-    (all) => {
-      const each = Object.values(heard).map((values) => values.flat().join(""));
-      return each.length === 5 && each.every((text) => text === all);
-    },
-    numbers,
-    { timeout: 10_000 },
-  );
+  await page.waitForFunction((all) => {
+    const each = Object.values(heard).map((values) => values.flat().join(""));
+    return each.length === 5 && each.every((text) => text === all);
+  }, numbers);
 }
 
 test.each(["websocket", "sse"] as const)(
@@ -207,7 +203,7 @@ test.each(["websocket", "sse"] as const)(
     await fiveHeard(page, "0");
     await tell(server, 1);
     await fiveHeard(page, "01");
-    expect(server.server.connectionCount).toBe(1);
+    await expect.poll(() => server.server.connectionCount).toBe(1);
     line.isDeaf = true;
     await tell(server, 2);
     line.cut();
@@ -215,9 +211,9 @@ test.each(["websocket", "sse"] as const)(
     await fiveHeard(page, "0123");
     await tell(server, 4);
     await fiveHeard(page, "01234");
-    expect(server.server.connectionCount).toBe(1);
+    await expect.poll(() => server.server.connectionCount).toBe(1);
     // The page's own, one that posted, and this one.
-    expect(line.lines).toBeLessThanOrEqual(3);
+    await expect.poll(() => line.lines).toBeLessThanOrEqual(3);
     await page.close();
   },
 );
@@ -247,7 +243,7 @@ test("one tab holds one connection for five feeds of all tabs", async () => {
   const second = await openTab();
   await tell(server, 1);
   await Promise.all([first, second].map((page) => fiveHeard(page, "01")));
-  expect(server.server.connectionCount).toBe(1);
+  await expect.poll(() => server.server.connectionCount).toBe(1);
   await first.close();
   await tell(server, 2);
   await fiveHeard(second, "012");

@@ -36,7 +36,7 @@ test("what one writes, edits and deletes, the other sees without doing anything"
   await pin(ada, "Chess at five");
   for (const person of [ada, guest])
     await eventually(() => notes(person)).toEqual(["Chess at five"]);
-  expect(await ada.page.getByLabel("A new note").inputValue()).toBe("");
+  await eventually(() => ada.page.getByLabel("A new note").inputValue()).toBe("");
   expect(await guest.page.getByRole("button", { name: /Delete/ }).count()).toBe(0);
 
   await ada.page.getByRole("link", { name: /^Edit/ }).click();
@@ -62,7 +62,7 @@ test("many open tabs cost one database query for each change, and none without o
     tabs.push(tab);
   }
   await pin(ada, "One");
-  for (const tab of tabs) await tab.getByText("One", { exact: true }).waitFor();
+  for (const tab of [ada.page, ...tabs]) await tab.getByText("One", { exact: true }).waitFor();
   const before = await queries(ada);
 
   await pin(ada, "Two");
@@ -102,8 +102,7 @@ test("works without JavaScript: write, a mistake, edit, delete", async () => {
   await ada.signIn("ada");
   await ada.visit("/board");
   await pin(ada, "By a plain form");
-  await ada.page.waitForURL("**/board");
-  expect(await notes(ada)).toEqual(["By a plain form"]);
+  await eventually(() => notes(ada)).toEqual(["By a plain form"]);
 
   await pin(ada, "   ");
   expect(await ada.page.getByRole("alert").textContent()).toBe("Write something first.");
@@ -111,7 +110,7 @@ test("works without JavaScript: write, a mistake, edit, delete", async () => {
   await ada.page.getByLabel("Your note").fill("Changed by a plain form");
   await ada.page.getByRole("button", { name: "Save" }).click();
   await ada.page.waitForURL("**/board");
-  expect(await notes(ada)).toEqual(["Changed by a plain form"]);
+  await eventually(() => notes(ada)).toEqual(["Changed by a plain form"]);
   await ada.page.getByRole("button", { name: /^Delete/ }).click();
   await ada.page.getByText("The board is empty").waitFor();
 });

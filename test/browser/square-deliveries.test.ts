@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser, newPerson, type Person } from "./browser.ts";
 import { eventually } from "./eventually.ts";
 import { startSquare } from "./start-square.ts";
+import { watchTexts } from "./watch-texts.ts";
 
 const DELIVERIES = ["poll", "long-poll", "ndjson", "sse", "websocket", "automatic"];
 
@@ -28,14 +30,14 @@ async function figure({ page }: Person, delivery: string, name: string): Promise
   return page.locator(`#delivery-${delivery} div:has(> dt:text-is("${name}")) dd`).textContent();
 }
 
-/** What the first bytes are that a command of the page, run in a shell, writes. */
-async function firstOutput({ page }: Person, delivery: string): Promise<string> {
+/** What the first line is that a command of the page, run in a shell, writes. */
+async function firstLine({ page }: Person, delivery: string): Promise<string> {
   const command = page.locator(`#delivery-${delivery} .command`, { hasText: "Terminal" });
   const text = (await command.locator("code").textContent()) ?? "";
   const child = spawn("exec " + text, { shell: true, stdio: ["ignore", "pipe", "inherit"] });
-  const [bytes]: unknown[] = await once(child.stdout, "data");
+  const [line]: unknown[] = await once(createInterface({ input: child.stdout }), "line");
   child.kill();
-  return String(bytes);
+  return String(line);
 }
 
 test("the pulse beats over all five deliveries, each in its own way, and over the best one", async () => {
@@ -53,9 +55,10 @@ test("the pulse beats over all five deliveries, each in its own way, and over th
   }
   const longPolls = Number(await figure(guest, "long-poll", "Requests"));
   expect(longPolls).toBeGreaterThan(Number(await figure(guest, "poll", "Requests")));
-  // Of five beats that one poll has brought, the first had waited for four seconds.
-  expect(await figure(guest, "poll", "Delay")).toMatch(/^[3-6]\.\d s$/);
-  expect(await firstOutput(guest, "websocket")).toMatch(/^\{"beat":.*\}\n$/);
+  // Of five beats that one poll has brought, the first had waited for four seconds. A page that
+  // stands still in between shows the others by themselves.
+  await eventually(() => figure(guest, "poll", "Delay")).toMatch(/^[3-9]\.\d s$/);
+  expect(await firstLine(guest, "websocket")).toMatch(/^\{"beat":.*\}$/);
   expect(guest.complaints).toEqual([]);
 });
 
@@ -66,13 +69,14 @@ test("a cut of the network is survived by every delivery, with nothing lost or r
   const chosen = guest.page.locator("#delivery-automatic h2 .tag");
   await eventually(() => chosen.textContent()).toBe("WebSocket");
   for (const name of DELIVERIES) await eventually(() => events(guest, name)).toBeGreaterThan(1);
-  await guest.page.getByRole("button", { name: "Cut the network" }).click();
   const outcome = guest.page.getByRole("status");
-  await eventually(() => outcome.textContent()).toContain("The network is cut");
+  const texts = await watchTexts(outcome);
+  await guest.page.getByRole("button", { name: "Cut the network" }).click();
   await eventually(() => outcome.textContent()).toMatch(/^All are back.+: 0 lost, 0 repeated\.$/);
+  expect((await texts())[0]).toContain("The network is cut");
   for (const name of DELIVERIES) {
     const tag = guest.page.locator(`#delivery-${name} .delivery-value .tag`);
-    await eventually(() => tag.textContent()).toMatch(/^[3-9] caught up in [\d.]+ m?s$/);
+    await eventually(() => tag.textContent()).toMatch(/^[1-9]\d* caught up in [\d.]+ m?s$/);
     expect(await figure(guest, name, "Lost")).toBe("0");
   }
   await guest.page.getByRole("button", { name: "Refuse WebSockets" }).click();
@@ -107,6 +111,7 @@ test("pausing stops everything, and going on starts anew", async () => {
   await eventually(() => events(guest, "websocket")).toBeGreaterThan(1);
   const requests: string[] = [];
   await guest.page.getByRole("button", { name: "Pause" }).click();
+  await guest.page.getByRole("button", { name: "Go on" }).waitFor();
   const paused = await events(guest, "websocket");
   guest.page.on("request", (request) => requests.push(request.url()));
   // The server's clock goes on, as can be seen from outside the page.

@@ -94,7 +94,7 @@ async function failToStart(dataFolder: string): Promise<string> {
       cwd: join(import.meta.dirname, "../.."),
       env: { ...process.env, SQUARE_DATA: dataFolder },
       stdio: ["ignore", "ignore", "pipe"],
-      timeout: 20_000,
+      timeout: 60_000,
     },
   );
   const [said, [exitCode]] = await Promise.all([text(child.stderr), once(child, "exit")]);
@@ -117,4 +117,4 @@ test("a data folder or database that cannot be used is named in one line", async
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-});
+}, 200_000);

@@ -28,7 +28,8 @@ export async function startSquare(): Promise<Square> {
     if (process !== undefined && childPid !== undefined) pids.set(process, childPid);
     if (msg === "server started") resolve();
   });
-  child.once("exit", () => reject(new Error(`the square has stopped:\n${output.join("\n")}`)));
+  const ended = once(child, "exit");
+  void ended.then(() => reject(new Error(`the square has stopped:\n${output.join("\n")}`)));
   await started;
   return {
     url,
@@ -38,9 +39,8 @@ export async function startSquare(): Promise<Square> {
       process.kill(pid, "SIGKILL");
     },
     async [Symbol.asyncDispose]() {
-      const exit = once(child, "exit");
       child.kill("SIGTERM");
-      await exit;
+      await ended;
       await rm(dataFolder, { recursive: true, force: true });
     },
   };

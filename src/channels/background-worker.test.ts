@@ -116,7 +116,7 @@ describe("a background worker", () => {
     await rig.layer.send("work", { type: "task.trim", text: "  a  ", extra: 1 });
     await rig.layer.send("work", { type: "task.later", n: 1 });
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.status?.done).toBe(2));
+    await expect.poll(() => rig.status?.done).toBe(2);
     expect(seen).toEqual([["work", { type: "task.trim", text: "a" }], 2]);
   });
 
@@ -126,11 +126,11 @@ describe("a background worker", () => {
     await rig.sendNumbers(3);
     await rig.worker.start();
     for (const expected of [[0], [0, 1], [0, 1, 2]]) {
-      await vi.waitFor(() => expect(gate.entered).toEqual(expected));
+      await expect.poll(() => gate.entered).toEqual(expected);
       expect(rig.status?.running).toBe(1);
       gate.release();
     }
-    await vi.waitFor(() => expect(rig.status).toMatchObject({ running: 0, done: 3 }));
+    await expect.poll(() => rig.status).toMatchObject({ running: 0, done: 3 });
   });
 
   test("takes no more than it can handle at once, and leaves the rest in the layer", async () => {
@@ -138,14 +138,14 @@ describe("a background worker", () => {
     await using rig = new Rig(gated(gate, 2));
     await rig.sendNumbers(4);
     await rig.worker.start();
-    await vi.waitFor(() => expect(gate.entered).toEqual([0, 1]));
+    await expect.poll(() => gate.entered).toEqual([0, 1]);
     // Another process would get the third one at once.
     expect(await rig.layer.receive("work")).toEqual({ type: "task.n", n: 2 });
     gate.release();
-    await vi.waitFor(() => expect(gate.entered).toEqual([0, 1, 3]));
+    await expect.poll(() => gate.entered).toEqual([0, 1, 3]);
     gate.release();
     gate.release();
-    await vi.waitFor(() => expect(rig.status?.done).toBe(3));
+    await expect.poll(() => rig.status?.done).toBe(3);
   });
 
   test("logs what a handler throws with the type and without the payload, and goes on", async () => {
@@ -163,7 +163,7 @@ describe("a background worker", () => {
     );
     await rig.sendNumbers(4);
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.status).toMatchObject({ done: 3, failed: 1 }));
+    await expect.poll(() => rig.status).toMatchObject({ done: 3, failed: 1 });
     expect(seen).toEqual([0, 2, 3]);
     expect(rig.log.filter(({ level }) => level === "error")).toEqual([
       {
@@ -187,7 +187,7 @@ describe("a background worker", () => {
     await rig.layer.send("work", { type: "task.n", n: "s3cret" });
     await rig.layer.send("work", { type: "task.n", n: 1 });
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.status).toMatchObject({ done: 1, dropped: 3, failed: 0 }));
+    await expect.poll(() => rig.status).toMatchObject({ done: 1, dropped: 3, failed: 0 });
     expect(seen).toEqual([1]);
     expect(rig.errors).toEqual([
       "message without a handler dropped",
@@ -231,7 +231,7 @@ describe("a background worker", () => {
     await one.worker.start();
     await two.worker.start();
     await one.sendNumbers(200);
-    await vi.waitFor(() => expect(seen).toHaveLength(200));
+    await expect.poll(() => seen).toHaveLength(200);
     expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, n) => n));
     expect(Math.min(one.status?.done ?? 0, two.status?.done ?? 0)).toBeGreaterThan(0);
   });
@@ -250,18 +250,19 @@ describe("a background worker whose layer fails", () => {
     );
     expect(rig.worker.isHealthy).toBe(true);
     await rig.worker.start();
-    await vi.waitFor(() => expect(layer.tries).toBeGreaterThan(2), { timeout: 5_000 });
+    await expect.poll(() => layer.tries).toBeGreaterThan(2);
     expect(rig.worker.isHealthy).toBe(false);
     expect(rig.errors).toEqual(["channel cannot be read; trying again"]);
     layer.isDown = false;
     await rig.sendNumbers(1);
-    await vi.waitFor(() => expect(seen).toEqual([0]), { timeout: 5_000 });
+    await expect.poll(() => seen).toEqual([0]);
     expect(rig.worker.isHealthy).toBe(true);
     expect(rig.log.at(-1)).toMatchObject({ level: "info", message: "channel is read again" });
   });
 
   test("is healthy again when nothing comes and nothing fails", async () => {
     vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const layer = new FailingLayer();
     await using rig = new Rig(backgroundConsumer({ events: {}, on: {} }), layer);
     await rig.worker.start();
@@ -300,7 +301,7 @@ describe("a background worker whose layer fails", () => {
     await using rig = new Rig(backgroundConsumer({ events: {}, on: {} }));
     await rig.worker.start();
     await rig.layer.close();
-    await vi.waitFor(() => expect(rig.errors).toEqual(["channel cannot be read any more"]));
+    await expect.poll(() => rig.errors).toEqual(["channel cannot be read any more"]);
     expect(rig.worker.isHealthy).toBe(false);
     await rig.worker.stop();
     expect(rig.worker.state).toBe("stopped");
@@ -309,7 +310,7 @@ describe("a background worker whose layer fails", () => {
   test("stops at once while it waits to try again", async () => {
     await using rig = new Rig(backgroundConsumer({ events: {}, on: {} }), new FailingLayer());
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.worker.isHealthy).toBe(false));
+    await expect.poll(() => rig.worker.isHealthy).toBe(false);
     await rig.worker.stop();
     expect(rig.worker.state).toBe("stopped");
   });
@@ -321,7 +322,7 @@ describe("a background worker that is stopped", () => {
     await using rig = new Rig(gated(gate, concurrency));
     await rig.sendNumbers(1);
     await rig.worker.start();
-    await vi.waitFor(() => expect(gate.entered).toEqual([0]));
+    await expect.poll(() => gate.entered).toEqual([0]);
     const stopped = rig.worker.stop();
     await rig.layer.send("work", { type: "task.n", n: 1 });
     await endOfTurn();
@@ -359,7 +360,7 @@ describe("a background worker that is stopped", () => {
     );
     await rig.sendNumbers(1);
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.status?.running).toBe(1));
+    await expect.poll(() => rig.status?.running).toBe(1);
     const timeout = new AbortController();
     const stopped = rig.worker.stop({ signal: timeout.signal });
     timeout.abort("over");
@@ -372,8 +373,9 @@ describe("a background worker that is stopped", () => {
     await using rig = new Rig(gated(new Gate()));
     await rig.sendNumbers(1);
     await rig.worker.start();
-    await vi.waitFor(() => expect(rig.status?.running).toBe(1));
+    await expect.poll(() => rig.status?.running).toBe(1);
     vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const stopped = rig.worker.stop({ signal: AbortSignal.abort() });
     await vi.advanceTimersByTimeAsync(1_000);
     vi.useRealTimers();

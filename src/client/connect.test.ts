@@ -176,7 +176,7 @@ describe("connect", () => {
     socket.send(Buffer.from([2]));
     socket.send("3");
     socket.send(Buffer.from([4]));
-    await vi.waitFor(() => expect(heard).toHaveLength(4));
+    await expect.poll(() => heard).toHaveLength(4);
     expect(heard).toEqual([1, [2], 3, [4]]);
   });
 

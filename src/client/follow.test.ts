@@ -237,7 +237,7 @@ function begin(server: FeedServer, options: FollowOptions) {
   };
 }
 
-async function until(condition: () => boolean, limitMs = 5_000): Promise<void> {
+async function until(condition: () => boolean, limitMs = 20_000): Promise<void> {
   const limit = Date.now() + limitMs;
   while (!condition()) {
     if (Date.now() > limit) throw new Error("the condition has not come true");

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { FeedSources } from "../channels/index.ts";
 import { silentLogger } from "../core/logger.ts";
@@ -42,20 +42,20 @@ async function watch() {
 test("a page is told who comes, what they say now, and who goes", async () => {
   const { people, kinds, enter, leave } = await watch();
   await enter(1, "glad");
-  await vi.waitFor(() => expect([...people]).toEqual([["id:1", "glad"]]));
+  await expect.poll(() => [...people]).toEqual([["id:1", "glad"]]);
   await enter(1, "sad");
-  await vi.waitFor(() => expect([...people]).toEqual([["id:1", "sad"]]));
+  await expect.poll(() => [...people]).toEqual([["id:1", "sad"]]);
   await leave(1);
-  await vi.waitFor(() => expect(people.size).toBe(0));
+  await expect.poll(() => people.size).toBe(0);
   expect(kinds).toEqual(["state", "joined", "updated", "left"]);
 });
 
 test("a page knows who is there again when a large group has become small", async () => {
   const { people, kinds, enter, leave } = await watch();
   for (let n = 0; n < MAX_LISTED + 10; n++) await enter(n);
-  await vi.waitFor(() => expect(kinds.at(-1)).toBe("count"));
+  await expect.poll(() => kinds.at(-1)).toBe("count");
   for (let n = 0; n < 20; n++) await leave(n);
-  await vi.waitFor(() => expect(kinds.at(-1)).toBe("left"));
+  await expect.poll(() => kinds.at(-1)).toBe("left");
   const expected = Array.from({ length: MAX_LISTED - 10 }, (_, index) => `id:${index + 20}`);
-  await vi.waitFor(() => expect([...people.keys()].toSorted()).toEqual(expected.toSorted()));
+  await expect.poll(() => [...people.keys()].toSorted()).toEqual(expected.toSorted());
 });

@@ -50,7 +50,7 @@ describe("presence", () => {
       ],
     });
     ada.end();
-    await vi.waitFor(() => expect(told.slice(2)).toEqual(["left name:ada 1"]));
+    await expect.poll(() => told.slice(2)).toEqual(["left name:ada 1"]);
     expect(heard.map(({ type, kind, count }) => [type, kind, count])).toEqual([
       ["presence.changed", "joined", 1],
       ["presence.changed", "joined", 2],
@@ -72,7 +72,7 @@ describe("presence", () => {
     await first.track(bob.connection, "room");
     bob.end();
     // Bob went after Ada: who was to leave before him would have left.
-    await vi.waitFor(() => expect(told).toContain("left name:bob 1"));
+    await expect.poll(() => told).toContain("left name:bob 1");
     expect(told).toEqual(["joined name:ada 1", "joined name:bob 2", "left name:bob 1"]);
     expect((await first.read("room")).members).toMatchObject([{ key: "name:ada", data: 4 }]);
   });
@@ -103,7 +103,7 @@ describe("presence", () => {
     const untracked = connect("bob");
     await first.track(untracked.connection, "room");
     await first.untrack(untracked.connection, "room");
-    await vi.waitFor(() => expect(told.at(-1)).toBe("left name:bob 2"));
+    await expect.poll(() => told.at(-1)).toBe("left name:bob 2");
   });
 
   test("refuses a group whose name is none, or too long to be told of", async () => {
@@ -140,7 +140,7 @@ describe("presence", () => {
     const presence = new Presence({ store, layer, leaseMs: 15, graceMs: 0 });
     await presence.track(connect("ada").connection, "room", "data");
     store.isLapsed = true;
-    await vi.waitFor(() => expect(enter.mock.calls.length).toBeGreaterThan(1));
+    await expect.poll(() => enter.mock.calls.length).toBeGreaterThan(1);
     expect(enter.mock.calls.at(-1)).toEqual([
       expect.objectContaining({ key: "name:ada" }),
       "data",

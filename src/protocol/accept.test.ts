@@ -37,10 +37,12 @@ describe("chooseMediaType (PROTOCOL.md 3.2)", () => {
   );
 
   test("reads a long hostile header quickly", () => {
-    const begun = performance.now();
+    const before = process.cpuUsage();
     for (const part of ["a", "a/", "a/b;", ";q=", " ", "a/b,", "*/*;q=0.000,"]) {
       chooseMediaType(part.repeat(16_384 / part.length));
     }
-    expect(performance.now() - begun).toBeLessThan(500);
+    // Of this process: what else the machine does takes none of it.
+    const { user, system } = process.cpuUsage(before);
+    expect(user + system).toBeLessThan(500_000);
   });
 });

@@ -13,7 +13,7 @@ async function run(
   define(tasks);
   await using worker = tasks.createWorker();
   await worker.start();
-  return await (await tasks.sendTask("subtract", args, { kwargs })).get({ timeoutMs: 5_000 });
+  return await (await tasks.sendTask("subtract", args, { kwargs })).get({ timeoutMs: 20_000 });
 }
 
 const named = (tasks: Tasks): unknown =>

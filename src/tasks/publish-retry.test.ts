@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { TidingsError } from "../core/errors.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
@@ -57,18 +57,19 @@ describe("publishing", () => {
   });
 
   test("ends when the tasks are closed", async () => {
+    // The wait for the next try never ends by itself.
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const broker = new MemoryBroker({ capacity: 1 });
     const tasks = createTasks({ broker, results: "memory:" });
     await tasks.sendTask("first");
     const sending = tasks.sendTask("second", [], {
       publishRetry: { baseMs: 4_000, jitter: false },
     });
-    const startedAt = performance.now();
     await Promise.all([
       expect(sending).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" }),
       tasks.close(),
     ]);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
   test.each([{ maxRetries: -1 }, { baseMs: -1 }, "often"])("refuses %j", async (publishRetry) => {
@@ -92,7 +93,7 @@ test("a message that was published twice is not run again once its outcome is re
   await broker.publish("celery", markRedelivered(encodeMessage({ id: "twice", task: "count" })));
   await using worker = tasks.createWorker({ concurrency: 1 });
   await worker.start();
-  await (await last.delay()).get({ timeoutMs: 5_000 });
+  await (await last.delay()).get({ timeoutMs: 20_000 });
   expect(runs).toBe(0);
   expect((await results.get("twice"))?.result).toBe(1);
 });
@@ -113,7 +114,7 @@ test("a call is not run under an id whose task has ended while it was sent", asy
   await results.store(done);
   await using worker = tasks.createWorker({ concurrency: 1 });
   await worker.start();
-  await (await last.delay()).get({ timeoutMs: 5_000 });
+  await (await last.delay()).get({ timeoutMs: 20_000 });
   expect(runs).toBe(0);
   expect(await sent.get()).toBe("first");
 });

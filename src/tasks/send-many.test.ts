@@ -24,7 +24,7 @@ describe("many calls", () => {
     const sent = await double.applyMany(calls);
     await using worker = tasks.createWorker({ concurrency: 100 });
     await worker.start();
-    const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
+    const results = await Promise.all(sent.map((result) => result.get({ timeoutMs: 20_000 })));
     expect(results).toEqual(calls.map(([n]) => 2 * n));
   });
 

@@ -151,8 +151,8 @@ test.each([
   const parent = tasks.task("parent", async () => (await child.delay()).id);
   await using worker = tasks.createWorker();
   await worker.start();
-  const id = await (await parent.applyAsync([], { priority: 6 })).get({ timeoutMs: 5_000 });
-  expect(await tasks.result(id).get({ timeoutMs: 5_000 })).toBe(priority);
+  const id = await (await parent.applyAsync([], { priority: 6 })).get({ timeoutMs: 20_000 });
+  expect(await tasks.result(id).get({ timeoutMs: 20_000 })).toBe(priority);
 });
 
 test("a call with an id of its own has no header that it was not sent with", async () => {
@@ -170,7 +170,7 @@ describe("a call whose result is ignored", () => {
     await worker.start();
     const result = await task.applyAsync([], { ignoreResult: true });
     await expect(result.get()).rejects.toMatchObject({ code: "TASK_RESULT_IGNORED" });
-    await (await last.delay()).get({ timeoutMs: 5_000 });
+    await (await last.delay()).get({ timeoutMs: 20_000 });
     return await results.get(result.id);
   }
 

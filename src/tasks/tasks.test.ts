@@ -33,7 +33,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     await using worker = tasks.createWorker();
     await worker.start();
     const result = await add.delay(1, 2);
-    const sum: number = await result.get({ timeoutMs: 5_000 });
+    const sum: number = await result.get({ timeoutMs: 20_000 });
     expect(sum).toBe(3);
     expect(await result.record()).toMatchObject({
       id: result.id,
@@ -56,7 +56,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     await using worker = tasks.createWorker();
     await worker.start();
     const result = await fail.delay();
-    const error = await result.get({ timeoutMs: 5_000 }).catch((thrown: unknown) => thrown);
+    const error = await result.get({ timeoutMs: 20_000 }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: "TASK_FAILED",
       message: `task tasks.fail (${result.id}) failed: RangeError: out of range`,
@@ -72,8 +72,9 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     const sentAt = Date.now();
     const later = await when.applyAsync([], { countdownMs: 150 });
     const sooner = await when.delay();
-    expect(await sooner.get({ timeoutMs: 5_000 })).toBeLessThan(sentAt + 150);
-    expect(await later.get({ timeoutMs: 5_000 })).toBeGreaterThanOrEqual(sentAt + 150);
+    const laterAt = await later.get({ timeoutMs: 20_000 });
+    expect(laterAt).toBeGreaterThanOrEqual(sentAt + 150);
+    expect(await sooner.get({ timeoutMs: 20_000 })).toBeLessThanOrEqual(laterAt);
   });
 
   test("are revoked when they wait and are cancelled, and never run", async () => {
@@ -90,7 +91,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     });
     await using worker = tasks.createWorker();
     await worker.start();
-    await (await note.delay("kept")).get({ timeoutMs: 5_000 });
+    await (await note.delay("kept")).get({ timeoutMs: 20_000 });
     expect(ran).toEqual(["kept"]);
     await expect(delayed.get()).rejects.toMatchObject({ code: "TASK_CANCELLED" });
     expect(await delayed.cancel()).toBe(false);
@@ -145,7 +146,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
       list: [1, -2.5, 1e300, null, true, []],
       deep: { a: { b: {} } },
     };
-    expect(await (await echo.delay(value)).get({ timeoutMs: 5_000 })).toEqual(value);
+    expect(await (await echo.delay(value)).get({ timeoutMs: 20_000 })).toEqual(value);
   });
 
   test("carry what typed values carry, both ways", async () => {
@@ -160,7 +161,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
       bytes: new Uint8Array([255]),
       decimal: new Decimal("0.10"),
     };
-    expect(await (await echo.delay(value)).get({ timeoutMs: 5_000 })).toEqual(value);
+    expect(await (await echo.delay(value)).get({ timeoutMs: 20_000 })).toEqual(value);
   });
 
   test("run once for each of a thousand calls", async () => {
@@ -170,7 +171,7 @@ describe.each(["memory", "sqlite"] as const)("tasks on %s", (driver) => {
     await using worker = tasks.createWorker();
     await worker.start();
     const results = await Promise.all(Array.from({ length: 1_000 }, (_, n) => note.delay(n)));
-    await Promise.all(results.map((result) => result.get({ timeoutMs: 10_000 })));
+    await Promise.all(results.map((result) => result.get({ timeoutMs: 20_000 })));
     expect(seen.toSorted((left, right) => left - right)).toEqual(
       Array.from({ length: 1_000 }, (_, n) => n),
     );
@@ -193,18 +194,18 @@ describe("a task", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     expect(await mail({ to: "a@b.cc" })).toBe("a@b.cc 1");
-    expect(await (await mail.delay({ to: "a@b.cc" })).get({ timeoutMs: 5_000 })).toBe("a@b.cc 1");
+    expect(await (await mail.delay({ to: "a@b.cc" })).get({ timeoutMs: 20_000 })).toBe("a@b.cc 1");
     await expect(mail.delay({ to: "nobody" })).rejects.toMatchObject({
       code: "TASK_INVALID_ARGUMENTS",
       message: expect.stringContaining("the input of task tasks.mail does not fit its schema: to:"),
     });
     const sent = await tasks.sendTask("tasks.mail", [{ to: "nobody" }]);
-    await expect(sent.get({ timeoutMs: 5_000 })).rejects.toMatchObject({
+    await expect(sent.get({ timeoutMs: 20_000 })).rejects.toMatchObject({
       code: "TASK_FAILED",
       cause: { type: "TASK_INVALID_ARGUMENTS" },
     });
     const byName = await tasks.sendTask("tasks.mail", [], { kwargs: { to: "a@b.cc", times: 2 } });
-    expect(await byName.get({ timeoutMs: 5_000 })).toBe("a@b.cc 2");
+    expect(await byName.get({ timeoutMs: 20_000 })).toBe("a@b.cc 2");
   });
 
   test("leaves out arguments that were left out, so that defaults hold", async () => {
@@ -212,7 +213,7 @@ describe("a task", () => {
     const add = tasks.task("tasks.add", (x: number, y: number = 10) => x + y);
     await using worker = tasks.createWorker();
     await worker.start();
-    expect(await (await add.delay(1, undefined)).get({ timeoutMs: 5_000 })).toBe(11);
+    expect(await (await add.delay(1, undefined)).get({ timeoutMs: 20_000 })).toBe(11);
   });
 
   test("goes to its own queue, or to the one that is asked for", async () => {
@@ -229,7 +230,7 @@ describe("a task", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     expect(worker.queues).toEqual(["standard", "mail"]);
-    for (const result of results) await result.get({ timeoutMs: 5_000 });
+    for (const result of results) await result.get({ timeoutMs: 20_000 });
     const queues = await Promise.all(results.map(async (result) => (await result.record()).queue));
     expect(queues).toEqual(["standard", "mail", "slow"]);
   });
@@ -244,8 +245,8 @@ describe("a task", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     const sent = await parent.delay();
-    const childId = await sent.get({ timeoutMs: 5_000 });
-    const seen = await tasks.result(childId).get({ timeoutMs: 5_000 });
+    const childId = await sent.get({ timeoutMs: 20_000 });
+    const seen = await tasks.result(childId).get({ timeoutMs: 20_000 });
     expect(seen).toEqual({ id: childId, parentId: sent.id, rootId: sent.id });
   });
 });
@@ -349,7 +350,7 @@ describe("sending", () => {
     await using worker = tasks.createWorker();
     await worker.start();
     const values = [new Date(1), new Uint8Array([255]), 2n ** 64n, { deep: Number.NaN }];
-    await (await keep.delay(...values)).get({ timeoutMs: 5_000 });
+    await (await keep.delay(...values)).get({ timeoutMs: 20_000 });
     expect(received).toEqual(values);
   });
 
@@ -361,13 +362,13 @@ describe("sending", () => {
     const sent = await echo.delay("x".repeat(length));
     await using worker = tasks.createWorker();
     await worker.start();
-    expect(await sent.get({ timeoutMs: 5_000 })).toBe(length);
+    expect(await sent.get({ timeoutMs: 20_000 })).toBe(length);
 
     await using strict = makeTasks("memory", { ...format, accept: ["json"] });
     const refused = await strict.task("tasks.none", () => null).delay();
     await using strictWorker = strict.createWorker();
     await strictWorker.start();
-    await expect(refused.get({ timeoutMs: 5_000 })).rejects.toThrow(
+    await expect(refused.get({ timeoutMs: 20_000 })).rejects.toThrow(
       'to be json, got "application/x-msgpack"',
     );
   });
@@ -415,7 +416,7 @@ describe("sending", () => {
       const worker = tasks.createWorker();
       await worker.start();
       const first = await echo.applyAsync(["first"], { taskId: "mine" });
-      await first.get({ timeoutMs: 5_000 });
+      await first.get({ timeoutMs: 20_000 });
       await worker.stop();
       await expect(echo.applyAsync(["second"], { taskId: "mine" })).rejects.toMatchObject({
         code: "TASK_INVALID_ARGUMENTS",
@@ -449,7 +450,7 @@ describe("waiting for a result", () => {
     });
     await using worker = tasks.createWorker();
     await worker.start();
-    expect(await result.get({ timeoutMs: 5_000 })).toBe("done");
+    expect(await result.get({ timeoutMs: 20_000 })).toBe("done");
   });
 
   test("gives up when its signal fires", async () => {
@@ -538,8 +539,8 @@ test("an SQLite file that is removed under a worker is told of, and a new one is
   const once = tasks.task("tasks.once", { concurrency: { limit: 1 } }, (text: string) => text);
   await using worker = tasks.createWorker({ stopTimeoutMs: 1 });
   await worker.start();
-  expect(await (await once.delay("first")).get({ timeoutMs: 5_000 })).toBe("first");
-  const waits = (await wait.delay()).get({ timeoutMs: 5_000 });
+  expect(await (await once.delay("first")).get({ timeoutMs: 20_000 })).toBe("first");
+  const waits = (await wait.delay()).get({ timeoutMs: 20_000 });
   for (const end of ["", "-wal", "-shm"]) rmSync(`${path}${end}`);
   await expect(waits).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   await expect
@@ -548,7 +549,7 @@ test("an SQLite file that is removed under a worker is told of, and a new one is
       [{ err: { message: expect.stringContaining("removed or replaced") } }, expect.anything()],
     ]);
   // Sending is tried again until there is a file.
-  expect(await (await once.delay("second")).get({ timeoutMs: 5_000 })).toBe("second");
+  expect(await (await once.delay("second")).get({ timeoutMs: 20_000 })).toBe("second");
   expect(await tasks.control.ask("ping", { destination: [worker.name] })).toEqual(
     new Map([[worker.name, { ok: "pong" }]]),
   );

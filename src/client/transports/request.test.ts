@@ -45,7 +45,7 @@ describe("request", () => {
       response.write("[1,");
       finish = () => response.end("2]");
     });
-    const response = await request(url, { ...options, patience: { ms: 1_000 } });
+    const response = await request(url, { ...options, patience: { ms: 20_000 } });
     const answer = readJson(response, undefined);
     finish();
     expect(await answer).toEqual([1, 2]);

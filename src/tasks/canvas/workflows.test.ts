@@ -62,7 +62,7 @@ const places = {
   "sqlite:": () => `sqlite:${join(folder, `${files++}.db`)}`,
 };
 
-const wait = { timeoutMs: 10_000 };
+const wait = { timeoutMs: 20_000 };
 
 describe.each(["memory:", "sqlite:"] as const)("after a task, on %s", (place) => {
   test("each callback gets its result, and the record names what was sent", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { writeControlEnvelope } from "../celery-redis/control-envelope.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
@@ -185,7 +185,7 @@ describe("our worker, asked what Celery's was asked,", () => {
     for (const taskId of ["slow1", "slow2", "slow3"]) {
       await tasks.sendTask("tapp.slow", [6], { taskId });
     }
-    await vi.waitFor(async () => expect(await answer("reserved")).toHaveLength(1));
+    await expect.poll(async () => await answer("reserved")).toHaveLength(1);
     expect(await answer("reserved")).toEqual(valueOf("reserved"));
     expect(await answer("active")).toEqual(
       listOf(valueOf("active")).map((one) => ({

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -53,7 +53,7 @@ describe("a worker that is told", () => {
     expect(await sent[2]?.state()).toBe("PENDING");
     await ask("rate_limit", { task_name: "t.add", rate_limit: "100/s" });
     expect(await ask("registered")).toEqual(["t.add [rate_limit=100/s]", "t.wait"]);
-    expect(await sent[2]?.get({ timeoutMs: 1_000 })).toBe(6);
+    expect(await sent[2]?.get({ timeoutMs: 20_000 })).toBe(6);
     await ask("rate_limit", { task_name: "t.add", rate_limit: "0" });
     expect(await ask("registered")).toEqual(["t.add", "t.wait"]);
   });
@@ -72,7 +72,7 @@ describe("a worker that is told", () => {
     const limits = { task_name: "t.wait", soft: null, hard: 0.05 };
     expect(await ask("time_limit", limits)).toEqual({ ok: "time limits set successfully" });
     const sent = await tasks.sendTask("t.wait");
-    await expect(sent.get({ timeoutMs: 2_000 })).rejects.toMatchObject({
+    await expect(sent.get({ timeoutMs: 20_000 })).rejects.toMatchObject({
       cause: { type: "TASK_TIME_LIMIT" },
     });
     expect(await ask("time_limit", { task_name: "no" })).toEqual({ error: "unknown task" });
@@ -87,7 +87,7 @@ describe("a worker that is told", () => {
     expect(await ask("add_consumer", { queue: "mail", exchange: null })).toEqual({
       ok: "add consumer mail",
     });
-    expect(await waiting.get({ timeoutMs: 500 })).toBe(3);
+    expect(await waiting.get({ timeoutMs: 20_000 })).toBe(3);
     expect(await ask("active_queues")).toMatchObject([{ name: "celery" }, { name: "mail" }]);
     for (const queue of ["mail", "never"]) {
       expect(await ask("cancel_consumer", { queue })).toEqual({
@@ -180,7 +180,7 @@ describe("a worker that scales itself", () => {
 describe("a worker that is asked", () => {
   test("tells what it has taken, and not begun", async () => {
     const [first, second] = await tasks.sendMany([{ name: "t.wait" }, { name: "t.wait" }]);
-    await vi.waitFor(async () => expect(await ask("reserved")).toHaveLength(1));
+    await expect.poll(async () => await ask("reserved")).toHaveLength(1);
     expect(await ask("reserved")).toEqual([
       {
         id: second?.id,

@@ -220,7 +220,7 @@ describe("a task database", () => {
     for (const end of ["-wal", "-shm"]) rmSync(`${path}${end}`);
     act(path);
     vi.advanceTimersByTime(100);
-    await vi.waitFor(() => expect(heard).toEqual([null]));
+    await expect.poll(() => heard).toEqual([null]);
     const error = { code: "STORAGE_UNAVAILABLE", message: expect.stringContaining("or replaced") };
     await expect(database.run(() => insert("refused"))).rejects.toMatchObject(error);
     expect(() => database.read(() => count.get())).toThrow(expect.objectContaining(error));

@@ -83,7 +83,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       await made.broker.publish("mail", message);
       await using worker = made.tasks.createWorker({ queues: ["mail"] });
       await worker.start();
-      const error = await made.tasks.result("one").get({ timeoutMs: 5_000 }).catch(String);
+      const error = await made.tasks.result("one").get({ timeoutMs: 20_000 }).catch(String);
       expect(error).toContain(code);
       const letter = await waitForLetter(made, "one");
       expect(letter).toMatchObject({ queue: "mail", reason: "unreadable", runs: 1, message });
@@ -95,7 +95,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       await using worker = made.tasks.createWorker();
       await worker.start();
       const result = await made.tasks.sendTask("tasks.later", [20, 22]);
-      await expect(result.get({ timeoutMs: 5_000 })).rejects.toThrow("no task is named");
+      await expect(result.get({ timeoutMs: 20_000 })).rejects.toThrow("no task is named");
       await worker.stop();
       const [letter] = (await made.tasks.deadLetters.list()).letters;
       expect(letter).toMatchObject({ id: result.id, task: "tasks.later", reason: "unregistered" });
@@ -104,7 +104,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       await using knowing = made.others.createWorker();
       await knowing.start();
       expect(await made.tasks.deadLetters.redrive(result.id)).toBe(true);
-      expect(await result.get({ timeoutMs: 5_000 })).toBe(42);
+      expect(await result.get({ timeoutMs: 20_000 })).toBe(42);
       expect(await made.tasks.deadLetters.count()).toBe(0);
       expect(await made.tasks.deadLetters.redrive(result.id)).toBe(false);
     });
@@ -119,7 +119,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       }
       await using worker = made.tasks.createWorker({ maxDeliveries: 2 });
       await worker.start();
-      await expect(result.get({ timeoutMs: 5_000 })).rejects.toThrow("died 2 times");
+      await expect(result.get({ timeoutMs: 20_000 })).rejects.toThrow("died 2 times");
       expect(await waitForLetter(made, result.id)).toMatchObject({
         task: "tasks.fatal",
         reason: "poisoned",
@@ -128,7 +128,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
         lostLeases: 2,
       });
       await made.tasks.deadLetters.redrive(result.id);
-      expect(await result.get({ timeoutMs: 5_000 })).toBe("survived");
+      expect(await result.get({ timeoutMs: 20_000 })).toBe("survived");
     });
 
     test("keep what a task rejects if it says so, and not what goes back into the queue", async () => {
@@ -167,8 +167,8 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       await using worker = made.tasks.createWorker();
       await worker.start();
       const [one, two] = [await kept.delay(), await plain.delay()];
-      await expect(one.get({ timeoutMs: 5_000 })).rejects.toThrow("not today");
-      await expect(two.get({ timeoutMs: 5_000 })).rejects.toThrow("not today");
+      await expect(one.get({ timeoutMs: 20_000 })).rejects.toThrow("not today");
+      await expect(two.get({ timeoutMs: 20_000 })).rejects.toThrow("not today");
       await waitForLetter(made, one.id);
       const { letters } = await made.tasks.deadLetters.list();
       expect(letters.map(({ id, reason }) => [id, reason])).toEqual([[one.id, "failed"]]);
@@ -180,7 +180,7 @@ describe.each(["memory", "sqlite", "sqlite with records elsewhere"] as const)(
       expect(await one.record()).toMatchObject({ state: "FAILURE", retries: 1, runs: 2 });
       fails = false;
       await made.tasks.deadLetters.redrive(one.id);
-      expect(await one.get({ timeoutMs: 5_000 })).toBe("done");
+      expect(await one.get({ timeoutMs: 20_000 })).toBe("done");
     });
   },
 );

@@ -3,9 +3,10 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { MemoryBroker } from "../brokers/memory.ts";
+import { currentTask } from "../current-task.ts";
 import { MemoryResults } from "../results/memory.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { Claim, KeyHolder } from "./limit-store.ts";
@@ -34,40 +35,48 @@ describe.each(["memory", "sqlite"] as const)("unique tasks in %s", (kind) => {
     expect(many.map(({ id }) => id)).toEqual([ids[2], ids[0]]);
     await using worker = tasks.createWorker();
     await worker.start();
-    await Promise.all(sent.map((result) => result.get({ timeoutMs: 5_000 })));
+    await Promise.all(sent.map((result) => result.get({ timeoutMs: 20_000 })));
     expect(runs).toBe(2);
     const again = await sync.delay("a");
     expect(again.id).not.toBe(ids[0]);
-    expect(await again.get({ timeoutMs: 5_000 })).toBe("a 3");
+    expect(await again.get({ timeoutMs: 20_000 })).toBe("a 3");
   });
 
   test("stay unique while they run and over their retries, and are free whatever the end", async () => {
     await using tasks = open(kind);
-    const started: number[] = [];
-    const { promise: go, resolve: letGo } = Promise.withResolvers<void>();
+    const gates: (() => void)[] = [];
     const options = { unique: true, maxRetries: 1, retryDelayMs: 200 };
     const failing = tasks.task("failing", options, async () => {
-      started.push(started.length);
-      await go;
+      const { signal } = currentTask();
+      await new Promise<void>((resolve) => {
+        gates.push(resolve);
+        if (signal.aborted) resolve();
+        signal.addEventListener("abort", () => resolve());
+      });
       throw new Error("no");
     });
     await using worker = tasks.createWorker();
     await worker.start();
     const first = await failing.delay();
-    await vi.waitFor(() => expect(started).toHaveLength(1));
+    await expect.poll(() => gates).toHaveLength(1);
     expect((await failing.delay()).id).toBe(first.id);
-    letGo();
-    await vi.waitFor(async () => expect((await first.record()).state).toBe("RETRY"), 5_000);
+    gates[0]?.();
+    await expect.poll(async () => (await first.record()).retries).toBe(1);
     expect((await failing.delay()).id).toBe(first.id);
-    await expect(first.get({ timeoutMs: 5_000 })).rejects.toThrow("no");
+    await expect.poll(() => gates).toHaveLength(2);
+    expect((await failing.delay()).id).toBe(first.id);
+    gates[1]?.();
+    await expect(first.get({ timeoutMs: 20_000 })).rejects.toThrow("no");
     const second = await failing.delay();
     expect(second.id).not.toBe(first.id);
     await second.cancel();
-    await expect(second.get({ timeoutMs: 5_000 })).rejects.toThrow("revoked");
+    await expect(second.get({ timeoutMs: 20_000 })).rejects.toThrow("revoked");
     const expired = await failing.applyAsync([], { expires: new Date(1) });
     expect(expired.id).not.toBe(second.id);
-    await expect(expired.get({ timeoutMs: 5_000 })).rejects.toThrow("expired");
-    expect((await failing.delay()).id).not.toBe(expired.id);
+    await expect(expired.get({ timeoutMs: 20_000 })).rejects.toThrow("expired");
+    const last = await failing.delay();
+    expect(last.id).not.toBe(expired.id);
+    await last.cancel();
   });
 
   test("are the same one by their key", async () => {
@@ -89,26 +98,28 @@ describe.each(["memory", "sqlite"] as const)("unique tasks in %s", (kind) => {
     const first = await queued.delay();
     expect((await queued.delay()).id).toBe(first.id);
     await worker.start();
-    await vi.waitFor(() => expect(ends).toHaveLength(1), 5_000);
+    await expect.poll(() => ends).toHaveLength(1);
     const second = await queued.delay();
     expect(second.id).not.toBe(first.id);
-    await vi.waitFor(() => expect(ends).toHaveLength(2), 5_000);
+    await expect.poll(() => ends).toHaveLength(2);
     for (const end of ends.splice(0)) end();
     const both = await Promise.all([running.delay(), running.delay()]);
     expect(both[0].id).not.toBe(both[1].id);
-    await vi.waitFor(() => expect(ends).toHaveLength(1), 5_000);
+    await expect.poll(() => ends).toHaveLength(1);
     const ids = both.map(({ id }) => id);
     expect(ids).toContain((await running.delay()).id);
     ends[0]?.();
-    await vi.waitFor(() => expect(ends).toHaveLength(2), 5_000);
+    await expect.poll(() => ends).toHaveLength(2);
     ends[1]?.();
-    await Promise.all(both.map((result) => result.get({ timeoutMs: 5_000 })));
+    await Promise.all(both.map((result) => result.get({ timeoutMs: 20_000 })));
     expect(ids).not.toContain((await running.delay()).id);
-    await vi.waitFor(() => expect(ends).toHaveLength(3), 5_000);
+    await expect.poll(() => ends).toHaveLength(3);
     ends[2]?.();
   });
 
   test("run the last of several calls when no other has come for a while", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
     await using tasks = open(kind);
     const runs: string[] = [];
     const callKey = (): string => "";
@@ -119,12 +130,15 @@ describe.each(["memory", "sqlite"] as const)("unique tasks in %s", (kind) => {
     const sent = [];
     for (const text of ["a", "b", "c"]) sent.push(await save.delay(text));
     const [first, second, last] = sent;
-    await last?.get({ timeoutMs: 5_000 });
+    vi.setSystemTime(Date.now() + 300);
+    await last?.get({ timeoutMs: 20_000 });
     expect(runs).toEqual(["c"]);
     for (const result of [first, second]) {
-      await expect(result?.get({ timeoutMs: 5_000 })).rejects.toThrow("a later call has taken");
+      await expect(result?.get({ timeoutMs: 20_000 })).rejects.toThrow("a later call has taken");
     }
-    await (await save.delay("d")).get({ timeoutMs: 5_000 });
+    const next = await save.delay("d");
+    vi.setSystemTime(Date.now() + 300);
+    await next.get({ timeoutMs: 20_000 });
     expect(runs).toEqual(["c", "d"]);
     await expect(save.applyAsync(["e"], { countdownMs: 1 })).rejects.toThrow("debounceMs");
   });
@@ -142,21 +156,24 @@ describe.each(["memory", "sqlite"] as const)("unique tasks in %s", (kind) => {
     await using worker = tasks.createWorker();
     await worker.start();
     const first = await save.delay("a");
-    await first.get({ timeoutMs: 5_000 });
-    await vi.waitFor(() => expect(runs.toSorted()).toEqual(["a", "a", "b"]), 5_000);
+    await first.get({ timeoutMs: 20_000 });
+    await expect.poll(() => runs.toSorted()).toEqual(["a", "a", "b"]);
   });
 
   test("send one call in a time, and answer others with it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
     await using tasks = open(kind);
     let runs = 0;
     const ping = tasks.task("ping", { throttleMs: 500 }, () => ++runs);
     await using worker = tasks.createWorker();
     await worker.start();
     const first = await ping.delay();
-    expect(await first.get({ timeoutMs: 5_000 })).toBe(1);
+    expect(await first.get({ timeoutMs: 20_000 })).toBe(1);
     expect((await ping.delay()).id).toBe(first.id);
-    await vi.waitFor(async () => expect((await ping.delay()).id).not.toBe(first.id), 5_000);
-    await vi.waitFor(() => expect(runs).toBe(2), 5_000);
+    vi.setSystemTime(Date.now() + 500);
+    expect((await ping.delay()).id).not.toBe(first.id);
+    await expect.poll(() => runs).toBe(2);
   });
 });
 
@@ -194,7 +211,7 @@ describe("the key of a unique task", () => {
     const first = await one.delay();
     await using worker = tasks.createWorker();
     await worker.start();
-    await first.get({ timeoutMs: 5_000 });
+    await first.get({ timeoutMs: 20_000 });
     const [key = ""] = limits.keys;
     await limits.replace({ key, id: first.id, ttlMs: 60_000, firm: true });
     expect((await one.delay()).id).not.toBe(first.id);

@@ -75,7 +75,7 @@ describe("an outbox in SQLite", () => {
     await outbox.start();
     await using worker = tasks.createWorker();
     await worker.start();
-    expect(await result.get({ timeoutMs: 5_000 })).toEqual([when, 2n ** 70n]);
+    expect(await result.get({ timeoutMs: 20_000 })).toEqual([when, 2n ** 70n]);
     expect(await result.record()).toMatchObject({ queue: "mail", state: "SUCCESS" });
   });
 
@@ -115,7 +115,7 @@ describe("an outbox in SQLite", () => {
     await outbox.start();
     await expect.poll(() => outbox.backlog()).toMatchObject({ count: 2 });
     await broker.contents.purge("celery");
-    await expect.poll(() => outbox.backlog(), { timeout: 5_000 }).toMatchObject({ count: 1 });
+    await expect.poll(() => outbox.backlog()).toMatchObject({ count: 1 });
     database.close();
   });
 
@@ -139,7 +139,7 @@ describe("an outbox in SQLite", () => {
     await outbox.in(database).send("t", []);
     database
       .prepare("UPDATE tidings_outbox SET claimed_until = ? WHERE claimed_until = 0")
-      .run(Date.now() + 10_000);
+      .run(Date.now() + 60_000);
     await outbox.start();
     await expect.poll(() => outbox.backlog()).toMatchObject({ count: 1 });
     expect(await broker.contents.count("celery")).toMatchObject({ waiting: 1 });
@@ -154,7 +154,7 @@ describe("an outbox in SQLite", () => {
     await worker.start();
     await outbox.start();
     const call = { taskId: "one" };
-    expect(await (await outbox.in(database).send(task, [], call)).get({ timeoutMs: 5_000 })).toBe(
+    expect(await (await outbox.in(database).send(task, [], call)).get({ timeoutMs: 20_000 })).toBe(
       1,
     );
     await outbox.in(database).send(task, [], call);
@@ -172,9 +172,7 @@ describe("an outbox in SQLite", () => {
     await outbox.start();
     await expect(outbox.backlog()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
     database.exec("COMMIT");
-    await expect
-      .poll(() => broker.contents.count("celery"), { timeout: 5_000 })
-      .toMatchObject({ waiting: 1 });
+    await expect.poll(() => broker.contents.count("celery")).toMatchObject({ waiting: 1 });
   });
 
   test("stops and starts harmlessly, whatever the order", async () => {

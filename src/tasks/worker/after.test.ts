@@ -8,7 +8,7 @@ import { MemoryResults } from "../results/memory.ts";
 import { pendingRecord, type TaskRecord } from "../results/task-record.ts";
 import { createTasks } from "../tasks.ts";
 
-const wait = { timeoutMs: 5_000 };
+const wait = { timeoutMs: 20_000 };
 
 /** A worker that took the message, stored its record, and died before it could do anything else. */
 async function dieAfterStoring(

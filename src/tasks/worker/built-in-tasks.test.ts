@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Retry } from "../retry.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 
-const wait = { timeoutMs: 5_000 };
+const wait = { timeoutMs: 20_000 };
 
 async function start(): Promise<AsyncDisposable & { readonly tasks: Tasks }> {
   const tasks = createTasks({ broker: "memory:", results: "memory:" });

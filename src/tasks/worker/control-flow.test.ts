@@ -8,7 +8,7 @@ import { Reject } from "../reject.ts";
 import { Retry } from "../retry.ts";
 import { createTasks, type TasksOptions } from "../tasks.ts";
 
-const wait = { timeoutMs: 5_000 };
+const wait = { timeoutMs: 20_000 };
 
 function makeTasks(options: Partial<TasksOptions> = {}): ReturnType<typeof createTasks> {
   return createTasks({ broker: "memory:", results: "memory:", ...options });

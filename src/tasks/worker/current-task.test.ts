@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { currentTask } from "../current-task.ts";
 import { createTasks } from "../tasks.ts";
 
-const wait = { timeoutMs: 5_000 };
+const wait = { timeoutMs: 20_000 };
 
 test("a task knows how it was called, and who runs it", async () => {
   await using tasks = createTasks({ broker: "memory:", results: "memory:" });

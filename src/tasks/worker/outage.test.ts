@@ -12,12 +12,14 @@ import { openTaskDatabase } from "../database/task-database.ts";
 import { createTasks } from "../tasks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tidings-outage-"));
+let files = 0;
+const newFile = (): string => join(folder, `${files++}.db`);
 
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("a worker whose disk is full", () => {
   test("says so, refuses what is sent, and loses no outcome", async () => {
-    const path = join(folder, "tasks.db");
+    const path = newFile();
     const said: string[] = [];
     const warn = (fields: object | string, text?: string): void => {
       if (text !== undefined) said.push(`${text}: ${JSON.stringify(fields)}`);
@@ -48,12 +50,12 @@ describe("a worker whose disk is full", () => {
     expect(outcomes.map(({ length }) => length)).toEqual([200_000, 200_000, 200_000]);
     expect(runs).toBe(3);
     database.close();
-  }, 30_000);
+  }, 60_000);
 });
 
 describe("a worker whose database another program holds locked", () => {
   test("says so, refuses what is sent, and goes on when it is free", async () => {
-    const path = join(folder, "locked.db");
+    const path = newFile();
     const said: string[] = [];
     const say = (fields: object | string, text?: string): void => {
       if (text !== undefined) said.push(`${text}: ${inspect(fields)}`);
@@ -78,5 +80,5 @@ describe("a worker whose database another program holds locked", () => {
     const outcomes = await Promise.all(results.map((result) => result.get({ timeoutMs: 20_000 })));
     expect(outcomes).toEqual([1, 2, 3]);
     expect(runs).toEqual([1, 2, 3]);
-  }, 40_000);
+  }, 60_000);
 });

@@ -42,7 +42,7 @@ describe("messages that are taken ahead", () => {
       await expect.poll(() => begun.at(-1)).toBe(name);
       open(name);
     }
-    for (const result of results) expect(await result.get({ timeoutMs: 5_000 })).toBe(1);
+    for (const result of results) expect(await result.get({ timeoutMs: 20_000 })).toBe(1);
   });
 
   test("are given back when the worker stops", async () => {
@@ -72,7 +72,7 @@ describe("messages that are taken ahead", () => {
     await expect.poll(() => taken(tasks)).toBe(2);
     await second.cancel();
     open("a");
-    await expect(second.get({ timeoutMs: 5_000 })).rejects.toMatchObject({
+    await expect(second.get({ timeoutMs: 20_000 })).rejects.toMatchObject({
       code: "TASK_CANCELLED",
     });
     expect(begun).toEqual(["a"]);
@@ -98,7 +98,7 @@ test("a worker that scales itself runs what waits", async () => {
   for (const name of ["a", "b", "c"]) await gate.delay(name);
   await using worker = tasks.createWorker({ autoscale: { max: 2, min: 1 }, leaseMs: 300 });
   await worker.start();
-  await expect.poll(() => begun.length, { timeout: 5_000 }).toBe(2);
+  await expect.poll(() => begun.length).toBe(2);
   expect(worker.concurrency).toBe(2);
   open("a");
   await expect.poll(() => begun.length).toBe(3);

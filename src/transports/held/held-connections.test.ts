@@ -159,6 +159,8 @@ test("credentials of a later request hold for the connection, wherever it came",
 });
 
 test("a reader in another process who leaves is not waited for: nobody reads then", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
   const { here, there } = await open({ resumeMs: 300 });
   const reading = new Reading({ link: there, place: { connection: here.id, sequence: 0 } });
   await reading.next(0);
@@ -172,7 +174,8 @@ test("a reader in another process who leaves is not waited for: nobody reads the
   await endOfTurn();
   late.abort();
   expect(await waiting).toEqual(nothing);
-  await vi.waitFor(async () => expect(await here.post("[]")).toEqual({ kind: "lost" }), 3_000);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await here.post("[]")).toEqual({ kind: "lost" });
 });
 
 /** A layer that loses what it is told to, as one does whose server is started anew. */

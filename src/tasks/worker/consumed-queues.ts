@@ -7,14 +7,14 @@ const MAX_QUEUES = 1_000;
 
 /** The queues that a worker takes from, which may change while it works. */
 export class ConsumedQueues {
-  readonly #runtime: Pick<TaskRuntime, "definitions" | "defaultQueue">;
+  readonly #runtime: Pick<TaskRuntime, "broker" | "definitions" | "defaultQueue">;
   readonly #given: readonly string[] | undefined;
   readonly #added = new Set<string>();
   readonly #removed = new Set<string>();
 
   /** Without `given`: the default queue and those of the registered tasks. */
   constructor(
-    runtime: Pick<TaskRuntime, "definitions" | "defaultQueue">,
+    runtime: Pick<TaskRuntime, "broker" | "definitions" | "defaultQueue">,
     given: readonly string[] | undefined,
   ) {
     if (given?.length === 0) throw invalidOption("queues", "at least one name", given);
@@ -50,6 +50,13 @@ export class ConsumedQueues {
     this.#added.delete(queue);
     // What it never took from needs no note.
     if (this.names.includes(queue)) this.#removed.add(queue);
+  }
+
+  /** How many messages wait in them. */
+  async countWaiting(): Promise<number> {
+    const { contents } = this.#runtime.broker;
+    const counts = await Promise.all(this.names.map((queue) => contents.count(queue)));
+    return counts.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
   #named(): readonly string[] {

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate as endOfTick } from "node:timers/promises";
 
 import { afterAll, describe, expect, test, vi } from "vitest";
 
@@ -237,6 +238,32 @@ describe("a worker", () => {
     await worker.start();
     expect(await (await noop.delay()).get({ timeoutMs: 20_000 })).toBe("done");
     expect(lines.map(([line]) => line)).toContain("messages could not be taken; it is tried again");
+  });
+
+  test("warns of leases that it cannot look after while it works, and not once it has stopped", async () => {
+    const { logger, lines } = keepLogs();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<number>();
+    let isLost = true;
+    class LosingBroker extends MemoryBroker {
+      override async reclaim(): ReturnType<MemoryBroker["reclaim"]> {
+        if (isLost) throw new TidingsError("STORAGE_UNAVAILABLE", "lost");
+        asked.resolve();
+        return await answer.promise;
+      }
+    }
+    await using tasks = makeTasks({ broker: new LosingBroker(), logger });
+    const worker = tasks.createWorker({ leaseMs: 30 });
+    await worker.start();
+    const warning = "leases could not be looked after; it is tried again";
+    await expect.poll(() => lines.map(([line]) => line)).toContain(warning);
+    isLost = false;
+    await asked.promise;
+    await worker.stop();
+    const before = lines.length;
+    answer.reject(new TidingsError("STORAGE_UNAVAILABLE", "the connection is closed"));
+    await endOfTick();
+    expect(lines).toHaveLength(before);
   });
 
   test("removes the records that have expired", async () => {

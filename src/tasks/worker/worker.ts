@@ -338,12 +338,10 @@ export class Worker implements Service {
     try {
       await this.#context.limits.check();
       await this.#leases.check();
-      await this.#autoscale?.check(this.#hand.running.length, () => this.#countWaiting());
+      await this.#autoscale?.check(this.#hand.running.length, () => this.#queues.countWaiting());
       await this.#dropOld();
     } catch (error) {
-      // Of a broker that is not there the fetch has told already.
-      const level = this.#fetch.health.failure ? "debug" : "warn";
-      this.#runtime.logger[level]({ err: error }, "what is checked every second could not be");
+      this.#warn(error, "leases could not be looked after; it is tried again");
     } finally {
       this.#isChecking = false;
     }
@@ -361,14 +359,14 @@ export class Worker implements Service {
     try {
       await this.#hand.cancel(new Set(await this.#runtime.broker.listCancelled()));
     } catch (error) {
-      this.#runtime.logger.warn({ err: error }, "cancelled tasks could not be looked for");
+      this.#warn(error, "cancelled tasks could not be looked for");
     }
   }
 
-  async #countWaiting(): Promise<number> {
-    const { contents } = this.#runtime.broker;
-    const counts = await Promise.all(this.queues.map((queue) => contents.count(queue)));
-    return counts.reduce((sum, { waiting }) => sum + waiting, 0);
+  /** Of a broker that is not there the fetch has told already; what comes after the end harms nobody. */
+  #warn(error: unknown, message: string): void {
+    const isKnown = this.#fetch.health.failure !== null || this.#state === "stopped";
+    this.#runtime.logger[isKnown ? "debug" : "warn"]({ err: error }, message);
   }
 
   async #dropOld(): Promise<void> {

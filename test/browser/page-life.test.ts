@@ -79,11 +79,16 @@ async function openPage(url: string): Promise<Page> {
   return page;
 }
 
-/** Waits until everybody has been told a number, and returns what they were told. */
+/**
+ * Waits until everybody has been told a number, and returns what they were told.
+ *
+ * A browser may ask on a socket that it has kept, and that is dead: the client leaves it after 35 s.
+ */
 async function toldUpTo(page: Page, n: number): Promise<readonly (readonly unknown[])[]> {
   await page.waitForFunction(
     (last) => Object.values(life.told).every((told) => told.at(-1) === last),
     n,
+    { timeout: 90_000 },
   );
   return await page.evaluate(() => Object.values(life.told));
 }
@@ -130,4 +135,4 @@ test("a machine that has slept leaves what is dead, and has missed nothing", asy
   await tell(server, 3);
   expect(await toldUpTo(page, 3)).toEqual(Array.from({ length: 6 }, () => [0, 1, 2, 3]));
   await page.close();
-});
+}, 120_000);

@@ -83,6 +83,7 @@ describe("a consumer over WebSocket", () => {
   });
 
   test("refuses a handshake with an HTTP status, or accepts it and closes with a code (PROTOCOL.md 4.5, 9.2)", async () => {
+    const { guarded, disconnected } = makeGuarded();
     await using server = await serve(() => ({ routes: [guarded] }));
     const refused = await refusedHandshake(`${server.webSocketUrl}/ws/guarded/http`);
     expect(refused.status).toBe(403);
@@ -354,13 +355,17 @@ const failing: ConsumerDefinition = consumer({
   },
 });
 
-const disconnected: string[] = [];
-const guarded: ConsumerDefinition = consumer({
-  path: "/ws/guarded/:how",
-  connect(connection) {
-    if (connection.params.how === "http") return connection.reject(403, "not for you");
-    if (connection.params.how === "code") return connection.reject(4401, "sign in first");
-    throw new Error("connect failed");
-  },
-  disconnect: (connection) => void disconnected.push(connection.params.how),
-});
+/** A consumer that nobody gets into, and those that it has seen leave all the same. */
+function makeGuarded() {
+  const disconnected: string[] = [];
+  const guarded = consumer({
+    path: "/ws/guarded/:how",
+    connect(connection) {
+      if (connection.params.how === "http") return connection.reject(403, "not for you");
+      if (connection.params.how === "code") return connection.reject(4401, "sign in first");
+      throw new Error("connect failed");
+    },
+    disconnect: (connection) => void disconnected.push(connection.params.how),
+  });
+  return { guarded, disconnected };
+}

@@ -11,6 +11,7 @@ import type { Square } from "./start-square.ts";
 /** Debian's Chromium, without what it would do on its own behalf. */
 export function launchBrowser(options: LaunchOptions = {}): Promise<Browser> {
   return chromium.launch({
+    timeout: 60_000,
     ...options,
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     args: [

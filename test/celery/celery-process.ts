@@ -125,7 +125,7 @@ export class CeleryCaller extends CeleryProcess {
     return String(await this.#call("send", name, args, kwargs, options));
   }
 
-  async get(id: string, timeoutSeconds = 15): Promise<unknown> {
+  async get(id: string, timeoutSeconds = 30): Promise<unknown> {
     return await this.#call("get", id, timeoutSeconds);
   }
 
@@ -147,7 +147,7 @@ export class CeleryCaller extends CeleryProcess {
   }
 
   /** The results of a group that Celery has saved. */
-  async group(id: string, timeoutSeconds = 15): Promise<unknown> {
+  async group(id: string, timeoutSeconds = 30): Promise<unknown> {
     return await this.#call("group", id, timeoutSeconds);
   }
 
@@ -191,7 +191,7 @@ export class CeleryCaller extends CeleryProcess {
   }
 
   /** The next task that came to who listens. */
-  async heard(timeoutSeconds = 5): Promise<unknown> {
+  async heard(timeoutSeconds = 30): Promise<unknown> {
     return await this.#call("heard", timeoutSeconds);
   }
 

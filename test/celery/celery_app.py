@@ -82,9 +82,9 @@ def to_list(*values):
 
 
 @app.task(name="py.progress", bind=True)
-def progress(self, key):
-    """In a state of its own until somebody sets a key."""
+def progress(self, path):
+    """In a state of its own until somebody writes a file."""
     self.update_state(state="PROGRESS", meta={"done": 1})
-    deadline = time.time() + 10
-    while not app.backend.client.exists(key) and time.time() < deadline:
+    deadline = time.time() + 30
+    while not os.path.exists(path) and time.time() < deadline:
         time.sleep(0.02)

@@ -1,7 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import type { Broker, Tasks } from "../../src/tasks/index.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import type { AsyncResult, Broker, Tasks } from "../../src/tasks/index.ts";
 import { decodeMessage } from "../../src/tasks/message/decode.ts";
+import { eventually } from "../redis/eventually.ts";
 import type { CeleryCaller } from "./celery-process.ts";
 
 /** Callers of both languages, and where their messages are. A Python worker works on the queue `python`. */
@@ -17,12 +23,40 @@ const HEADERS = {
   numbers: [1, 128, 300, 70_000, 2 ** 40, -1, 1.5, null],
 };
 
+/** The priorities of the call that is to be run first, and of two others. */
+export interface Priorities {
+  readonly first: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Sends two calls to a Python worker that is busy, the less important one first; tells which of them it ran first. */
+export async function whichRanFirst(
+  tasks: Tasks,
+  { first, low, high }: Priorities,
+): Promise<"low" | "high"> {
+  const folder = mkdtempSync(join(tmpdir(), "tidings-order-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "release");
+  const send = (name: string, argument: string, priority: number): Promise<AsyncResult> =>
+    tasks.sendTask(name, [argument], { queue: "python", priority });
+  const busy = await send("py.progress", path, first);
+  await eventually(async () => (await busy.state()) === "PROGRESS");
+  // Celery may take one message ahead.
+  await send("py.time", "ahead", first);
+  const sent = [await send("py.time", "low", low), await send("py.time", "high", high)];
+  writeFileSync(path, "");
+  const [lowAt, highAt] = await Promise.all(sent.map((call) => call.get({ timeoutMs: 30_000 })));
+  return Number(highAt) < Number(lowAt) ? "high" : "low";
+}
+
 /** Describes what a message carries between the languages, whatever broker it goes through. */
 export function describeCalls(findSite: () => CallSite): void {
   describe("a call of ours", () => {
     test("shows a Python task all that it was sent with, integers of every size too", async () => {
       const { tasks } = findSite();
       const expires = new Date(Date.now() + 60_000);
+      const taskId = randomUUID();
       const sent = await tasks.sendTask("py.request", [], {
         queue: "python",
         expires,
@@ -34,10 +68,10 @@ export function describeCalls(findSite: () => CallSite): void {
         rootId: "root",
         parentId: "parent",
         groupId: "group",
-        taskId: "all-options",
+        taskId,
       });
       expect(await sent.get({ timeoutMs: 30_000 })).toMatchObject({
-        id: "all-options",
+        id: taskId,
         timelimit: [300, 200],
         shadow: "pretty.name",
         expires: expires.toISOString().replace("Z", "000+00:00"),
@@ -64,16 +98,17 @@ export function describeCalls(findSite: () => CallSite): void {
 
     test("reaches who listens to a Broadcast in Python, and is refused when nobody does", async () => {
       const { tasks, caller } = findSite();
-      const address = { exchange: "news", routingKey: "celery" };
+      const exchange = `news-${randomUUID()}`;
+      const address = { exchange, routingKey: "celery" };
       const early = tasks.sendTask("py.echo", ["early"], address);
       await expect(early).rejects.toMatchObject({ code: "TASK_UNROUTABLE" });
-      await caller.listen("news");
+      await caller.listen(exchange);
       await tasks.sendTask("py.echo", ["now"], address);
       const embed = { callbacks: null, errbacks: null, chain: null, chord: null };
       expect(await caller.heard()).toEqual({
         task: "py.echo",
         body: [["now"], {}, embed],
-        found: "news",
+        found: exchange,
       });
     });
 
@@ -93,9 +128,10 @@ export function describeCalls(findSite: () => CallSite): void {
 
   test("a call of Python's shows us all that it was sent with, integers of every size too", async () => {
     const { caller, openBroker } = findSite();
+    const queue = `ours-${randomUUID()}`;
     const id = await caller.send("ts.any", [1], {
       kwargs: { x: 1 },
-      queue: "ours",
+      queue,
       priority: 6,
       headers: HEADERS,
       shadow: "pretty.name",
@@ -108,7 +144,7 @@ export function describeCalls(findSite: () => CallSite): void {
       expires_in: 60,
     });
     await using broker = openBroker();
-    const [delivery] = await broker.take({ queues: ["ours"], limit: 1, leaseMs: 1_000 });
+    const [delivery] = await broker.take({ queues: [queue], limit: 1, leaseMs: 1_000 });
     const message = delivery && decodeMessage(delivery.message);
     expect(message).toMatchObject({
       id,

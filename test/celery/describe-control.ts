@@ -33,7 +33,8 @@ export function describeControl(findSite: () => ControlSite): void {
 
     /** What both workers answer. */
     async function answersTo(command: "inspect" | "control", ...words: readonly string[]) {
-      const both = ["-d", `${OURS},${THEIRS}`];
+      // It waits no longer than until both have answered.
+      const both = ["--timeout", "30", "-d", `${OURS},${THEIRS}`];
       const answers = await findSite().caller.command(command, ...both, ...words);
       const { [OURS]: ours, [THEIRS]: python } = answers;
       return { ours, python };

@@ -18,10 +18,10 @@ export class OwnWorker implements AsyncDisposable {
     this.#ended = once(child, "exit");
   }
 
-  /** Starts one; resolves when it works. */
-  static async start({ broker, results }: TaskPlace): Promise<OwnWorker> {
+  /** Starts one; resolves when it works. It kills itself in the middle of its run number `diesAfter`, or soon after. */
+  static async start({ broker, results }: TaskPlace, diesAfter = 0): Promise<OwnWorker> {
     const main = fileURLToPath(new URL("worker-main.ts", import.meta.url));
-    const args = ["--conditions=tidings-source", main, broker, results];
+    const args = ["--conditions=tidings-source", main, broker, results, String(diesAfter)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const worker = new OwnWorker(child);
     await once(child.stdout, "data");

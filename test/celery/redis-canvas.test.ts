@@ -1,4 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { createTasks, currentTask, Signature, type Tasks } from "../../src/tasks/index.ts";
@@ -12,8 +17,10 @@ let redis: Redis;
 let tasks: Tasks;
 let caller: CeleryCaller;
 const seen: (readonly unknown[])[] = [];
-let blockedRuns = 0;
-const release = Promise.withResolvers<void>();
+/** The ids of those that had nowhere to call back. */
+const blocked: string[] = [];
+/** What ends those that make progress. */
+const releases = new Map<string, () => void>();
 
 beforeAll(async () => {
   server = resources.use(await RedisServer.start());
@@ -30,12 +37,12 @@ beforeAll(async () => {
     throw new RangeError(text);
   });
   tasks.task("ts.blocked", () => {
-    blockedRuns++;
+    blocked.push(currentTask().id);
     return "done";
   });
   tasks.task("ts.progress", async () => {
     await currentTask().updateState("PROGRESS", { done: 1 });
-    await release.promise;
+    await new Promise<void>((resolve) => releases.set(currentTask().id, resolve));
     return "released";
   });
   await tasks.createWorker().start();
@@ -112,28 +119,30 @@ describe("a workflow of Python", () => {
   });
 
   test("calls back in the other language", async () => {
+    const [fromTs, fromPy] = [randomUUID(), randomUUID()];
     const callbacks = [
-      { ...ts(1), options: { task_id: "callback-ts" } },
-      { ...py(2), options: { task_id: "callback-py" } },
+      { ...ts(1), options: { task_id: fromTs } },
+      { ...py(2), options: { task_id: fromPy } },
     ];
     await caller.canvas({ ...ts(40), link: callbacks });
-    expect(await caller.get("callback-ts")).toBe(41);
-    expect(await caller.get("callback-py")).toBe(42);
+    expect(await caller.get(fromTs)).toBe(41);
+    expect(await caller.get(fromPy)).toBe(42);
   });
 
   test("hears of an error in the other language", async () => {
+    const [heardByPy, heardByTs] = [randomUUID(), randomUUID()];
     const fromTs = await caller.canvas({
       task: "ts.fail",
       args: ["x"],
-      link_error: [{ task: "py.list", options: { task_id: "errback-py" } }],
+      link_error: [{ task: "py.list", options: { task_id: heardByPy } }],
     });
-    expect(await caller.get("errback-py")).toEqual([fromTs]);
+    expect(await caller.get(heardByPy)).toEqual([fromTs]);
     const fromPy = await caller.canvas({
       task: "py.fail",
       args: ["x"],
-      link_error: [{ task: "ts.list", options: { task_id: "errback-ts" } }],
+      link_error: [{ task: "ts.list", options: { task_id: heardByTs } }],
     });
-    expect(await caller.get("errback-ts")).toEqual([fromPy]);
+    expect(await caller.get(heardByTs)).toEqual([fromPy]);
   });
 
   test("fails to its end when a step of ours fails, and nobody waits for what comes after", async () => {
@@ -142,12 +151,13 @@ describe("a workflow of Python", () => {
   });
 
   test.each(["ts.fail", "py.fail"])("has a chord that fails with its member %s", async (task) => {
-    const header = [ts(1), { task, args: ["é"], options: { task_id: `bad-${task}` } }, py(2)];
+    const bad = randomUUID();
+    const header = [ts(1), { task, args: ["é"], options: { task_id: bad } }, py(2)];
     const body = { task: "ts.list", link_error: [{ task: "ts.see" }] };
     const id = await caller.canvas(["chord", header, body]);
     // Python looks at the header first.
     await expect(caller.get(id)).rejects.toThrow("ValueError: é");
-    const message = expect.stringContaining(`Dependency bad-${task} raised`);
+    const message = expect.stringContaining(`Dependency ${bad} raised`);
     await expect(tasks.result(id).get({ timeoutMs: 30_000 })).rejects.toMatchObject({
       cause: { type: "ChordError", message },
     });
@@ -170,6 +180,7 @@ describe("a workflow of ours", () => {
   test("goes on in Python, and comes back", async () => {
     const python = (name: string, ...args: readonly unknown[]): Signature =>
       tasks.signature(name, args, { options: { queue: "python" } });
+    const [bodyId, callbackId] = [randomUUID(), randomUUID()];
     const header = [python("py.add", 1), tasks.signature("ts.add", [2])];
     const chord = new Signature({
       task: "celery.chord",
@@ -177,49 +188,55 @@ describe("a workflow of ours", () => {
       kwargs: {
         kwargs: {},
         header: header.map((one) => one.toJSON()),
-        body: python("py.list").set({ taskId: "py-body" }).toJSON(),
+        body: python("py.list").set({ taskId: bodyId }).toJSON(),
       },
     });
-    const link = [chord, python("py.add", 5).set({ taskId: "py-callback" })];
+    const link = [chord, python("py.add", 5).set({ taskId: callbackId })];
     await tasks.sendTask("ts.add", [10], { link });
-    expect(await tasks.result("py-callback").get({ timeoutMs: 30_000 })).toBe(15);
-    expect(await tasks.result("py-body").get({ timeoutMs: 30_000 })).toEqual([[11, 12]]);
+    expect(await tasks.result(callbackId).get({ timeoutMs: 30_000 })).toBe(15);
+    expect(await tasks.result(bodyId).get({ timeoutMs: 30_000 })).toEqual([[11, 12]]);
   });
 });
 
 test("a task whose callback cannot be sent has not ended until it can", async () => {
-  await redis.command(["SET", "blocked", "no list"]);
-  const link = tasks.signature("py.list", []).set({ queue: "blocked" });
+  const queue = `blocked-${randomUUID()}`;
+  await redis.command(["SET", queue, "no list"]);
+  const link = tasks.signature("py.list", []).set({ queue });
   const sent = await tasks.sendTask("ts.blocked", [], { link });
-  await eventually(() => blockedRuns === 1);
-  await eventually(async () => Number(await redis.command(["HLEN", "unacked"])) === 1);
+  await eventually(() => blocked.includes(sent.id));
+  await eventually(async () => Number(await redis.command(["HLEN", "unacked"])) > 0);
   expect((await sent.record()).finishedAt).toBeNull();
-  await redis.command(["DEL", "blocked"]);
+  await redis.command(["DEL", queue]);
   expect(await sent.get({ timeoutMs: 30_000 })).toBe("done");
-  expect(await redis.command(["LLEN", "blocked"])).toBe(1);
-  expect(blockedRuns).toBe(1);
+  expect(await redis.command(["LLEN", queue])).toBe(1);
+  expect(blocked.filter((id) => id === sent.id)).toHaveLength(1);
 });
 
 test("states of their own are the same in both languages", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tidings-canvas-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "release");
   const ours = await caller.send("ts.progress");
   await eventually(async () => (await tasks.result(ours).state()) === "PROGRESS");
   expect(await caller.tree(ours)).toMatchObject({ state: "PROGRESS", info: { done: 1 } });
-  const theirs = await tasks.sendTask("py.progress", ["release"], { queue: "python" });
+  const theirs = await tasks.sendTask("py.progress", [path], { queue: "python" });
   await eventually(async () => (await theirs.state()) === "PROGRESS");
   expect(await theirs.record()).toMatchObject({ custom: { meta: { done: 1 } } });
-  await redis.command(["SET", "release", "1"]);
-  release.resolve();
+  writeFileSync(path, "");
+  await eventually(() => releases.has(ours));
+  releases.get(ours)?.();
   expect(await theirs.get({ timeoutMs: 30_000 })).toBeNull();
   expect(await caller.get(ours)).toBe("released");
 });
 
 test("the part of a chord is written as Python writes it", async () => {
-  await redis.command(["SET", "celery-taskset-meta-golden.s", "9"]);
+  const group = randomUUID();
+  await redis.command(["SET", `celery-taskset-meta-${group}.s`, "9"]);
   const part = async (id: string, name: string, ...args: readonly unknown[]): Promise<void> => {
     await caller.send(name, args, {
       task_id: id,
       queue: name.startsWith("py.") ? "python" : "celery",
-      group_id: "golden",
+      group_id: group,
       chord: {
         task: "py.list",
         args: [],
@@ -231,12 +248,11 @@ test("the part of a chord is written as Python writes it", async () => {
     });
   };
   const value = { é: [1, 0.5, null, "a, b: c"], f: 1e-7 };
-  await part("same", "py.list", value);
-  await part("same-ts", "ts.list", value);
-  await eventually(
-    async () => Number(await redis.command(["ZCARD", "celery-taskset-meta-golden.j"])) === 2,
-  );
-  const members = await redis.command(["ZRANGE", "celery-taskset-meta-golden.j", "0", "-1"]);
+  await part(`same ${group}`, "py.list", value);
+  await part(`same-ts ${group}`, "ts.list", value);
+  const parts = `celery-taskset-meta-${group}.j`;
+  await eventually(async () => Number(await redis.command(["ZCARD", parts])) === 2);
+  const members = await redis.command(["ZRANGE", parts, "0", "-1"]);
   const texts = Array.isArray(members) ? members.map((text) => String(text)) : [];
   expect(texts).toHaveLength(2);
   expect(new Set(texts.map((text) => text.replace("same-ts", "same"))).size).toBe(1);

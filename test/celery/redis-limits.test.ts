@@ -12,15 +12,27 @@ import { CeleryCaller } from "./celery-process.ts";
 const { server, redis } = await useRedis();
 const workers: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const worker of workers.splice(0)) worker.kill("SIGKILL");
-});
+afterEach(() =>
+  Promise.all(
+    workers.splice(0).map(async (worker) => {
+      if (worker.exitCode !== null || worker.signalCode !== null) return;
+      const exited = once(worker, "exit");
+      worker.kill("SIGKILL");
+      await exited;
+    }),
+  ),
+);
 
-async function startWorker(): Promise<ChildProcess> {
+/** Others may have what it holds when it has stood still for `leaseMs`. */
+async function startWorker(leaseMs: number): Promise<ChildProcess> {
   const main = fileURLToPath(new URL("limits-worker-main.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=tidings-source", main, server.url], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--conditions=tidings-source", main, server.url, String(leaseMs)],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   workers.push(child);
   if (child.stdout) await once(child.stdout, "data");
   return child;
@@ -57,14 +69,19 @@ const begun = async (pid?: number): Promise<number> =>
 
 test("no more of one key run at once than its limit, when a worker is killed, too", async () => {
   await using tasks = createTasks({ broker: server.url, results: server.url });
-  const [first] = await Promise.all([startWorker(), startWorker()]);
+  const both = await Promise.all([startWorker(4_000), startWorker(4_000)]);
   const calls = Array.from({ length: 36 }, (_, n) => ["a", "b", "c"][n % 3] ?? "");
   const sent = await Promise.all(calls.map((key) => tasks.sendTask("limits.keyed", [key, 60])));
-  await eventually(async () => (await begun(first.pid)) >= 6);
-  const exited = once(first, "exit");
-  first.kill("SIGKILL");
+  let victim: ChildProcess | undefined;
+  await eventually(async () => {
+    for (const worker of both) if ((await begun(worker.pid)) >= 6) victim = worker;
+    return victim;
+  });
+  if (!victim) throw new Error("one of them has begun six");
+  const exited = once(victim, "exit");
+  victim.kill("SIGKILL");
   await exited;
-  await redis.command(["RPUSH", "journal", `gone ${first.pid}`]);
+  await redis.command(["RPUSH", "journal", `gone ${victim.pid}`]);
   await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   const journal = await readJournal();
   expect(peakOf(journal)).toBe(2);
@@ -74,18 +91,19 @@ test("no more of one key run at once than its limit, when a worker is killed, to
 
 test("the slots of a worker that hangs go to others, and what it says afterwards is dropped", async () => {
   await using tasks = createTasks({ broker: server.url, results: server.url });
-  const hanging = await startWorker();
-  const sent = await Promise.all(
-    ["a", "a"].map((key) => tasks.sendTask("limits.keyed", [key, 800])),
-  );
+  const hanging = await startWorker(1_500);
+  const sent = await Promise.all(["a", "a"].map((key) => tasks.sendTask("limits.held", [key])));
   await eventually(async () => (await begun()) === 2);
   hanging.kill("SIGSTOP");
-  const other = await startWorker();
+  const other = await startWorker(60_000);
   const pids = await Promise.all(sent.map((result) => result.get({ timeoutMs: 30_000 })));
   expect(pids).toEqual([other.pid, other.pid]);
   hanging.kill("SIGCONT");
+  await redis.command(["SET", "release", "1"]);
+  const ended = `end ${hanging.pid} a`;
+  await eventually(async () => (await readJournal()).filter((line) => line === ended).length === 2);
   const more = await Promise.all(
-    Array.from({ length: 4 }, () => tasks.sendTask("limits.keyed", ["a", 20])),
+    Array.from({ length: 4 }, () => tasks.sendTask("limits.held", ["a"])),
   );
   await Promise.all(more.map((result) => result.get({ timeoutMs: 30_000 })));
   const records = await Promise.all(sent.map((result) => result.record()));
@@ -95,7 +113,7 @@ test("the slots of a worker that hangs go to others, and what it says afterwards
 test("a rate holds for all workers together, whoever called", async () => {
   await using tasks = createTasks({ broker: server.url, results: server.url });
   await using caller = CeleryCaller.start(server.url);
-  await Promise.all([startWorker(), startWorker()]);
+  await Promise.all([startWorker(60_000), startWorker(60_000)]);
   const python = await caller.send("limits.paced", [], { kwargs: {} });
   const sentAt = Date.now();
   const sent = await Promise.all(
@@ -109,7 +127,7 @@ test("a rate holds for all workers together, whoever called", async () => {
   for (const [index, time] of times.entries()) {
     expect(time - sentAt).toBeGreaterThanOrEqual((index - 2) * 50);
   }
-  expect((times.at(-1) ?? 0) - sentAt).toBeLessThan(10_000);
+  expect((times.at(-1) ?? 0) - sentAt).toBeLessThan(20_000);
 });
 
 test("a unique task is sent once, and again when it has been cancelled", async () => {

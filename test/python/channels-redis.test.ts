@@ -189,20 +189,23 @@ describe("the core format", () => {
     await python.call("work", "jobs");
     const workers = [work(), work()].map((worker) => expect(worker).rejects.toThrow("aborted"));
     const count = 600;
-    for (let n = 0; n < count; n += 20) {
+    const isShared = (): boolean => Math.min(ours.length, python.worked.length) > 0;
+    let sent = 0;
+    // One side may be too busy with itself to have any of the first ones.
+    for (; sent < count || !isShared(); sent += 20) {
       await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
           index % 2 === 0
-            ? layer.send("jobs", { type: "job", n: n + index })
-            : python.call("send", "jobs", { type: "job", n: n + index }),
+            ? layer.send("jobs", { type: "job", n: sent + index })
+            : python.call("send", "jobs", { type: "job", n: sent + index }),
         ),
       );
     }
-    await expect.poll(() => ours.length + python.worked.length).toBe(count);
+    await expect.poll(() => ours.length + python.worked.length).toBe(sent);
     stop.abort();
     await Promise.all(workers);
     const theirs = python.worked.map((message) => (message as LayerMessage)["n"]);
-    expect(new Set([...ours, ...theirs]).size).toBe(count);
+    expect(new Set([...ours, ...theirs]).size).toBe(sent);
     expect(Math.min(ours.length, theirs.length)).toBeGreaterThan(0);
   });
 
@@ -312,7 +315,10 @@ describe("what channels_redis writes into Redis", () => {
           .replace("a3666c31cb3ff0000000000000", "a3666c3101")
           .slice(prefixDigits);
         expect(members.map((member) => member.slice(prefixDigits))).toContain(expected);
-        expect(await redis.command(["TTL", key])).toBe(ttl);
+        // A little of it may have passed.
+        const left = Number(await redis.command(["TTL", key]));
+        expect(left).toBeLessThanOrEqual(ttl ?? 0);
+        expect(left).toBeGreaterThan((ttl ?? 0) - 30);
         expect(Math.abs(Number(String(stored[1])) * 1000 - now)).toBeLessThan(1);
         expect(members.length).toBe(vector.redis.length);
       }

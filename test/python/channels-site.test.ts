@@ -84,10 +84,10 @@ async function startDaphne(layers: object): Promise<AsyncDisposable & { readonly
     },
     stdio: ["ignore", "inherit", "inherit"],
   });
-  const limit = Date.now() + 20_000;
+  const limit = Date.now() + 50_000;
   while (!(await canConnect(port))) {
     if (child.exitCode !== null) throw new Error(`daphne exited with ${child.exitCode}`);
-    if (Date.now() > limit) throw new Error("daphne does not listen after 20 s");
+    if (Date.now() > limit) throw new Error("daphne does not listen after 50 s");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return {

@@ -27,7 +27,9 @@ beforeAll(async () => {
     mkdirSync(resolve(target, ".."), { recursive: true });
     symlinkSync(resolve("node_modules", name), target);
   }
-});
+  mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
+  symlinkSync(resolve("node_modules/@types/node"), join(project, "node_modules/@types/node"));
+}, 240_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
 
@@ -74,13 +76,11 @@ test("a user's strict compiler accepts the declarations of every door", () => {
     .map((door, index) => `export * as door${index} from "tidings${door.slice(1)}";`)
     .join("\n");
   run(process.execPath, ["--eval", `fs.writeFileSync("main.ts", ${JSON.stringify(source)})`]);
-  mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
-  symlinkSync(resolve("node_modules/@types/node"), join(project, "node_modules/@types/node"));
   const flags =
     "--noEmit --strict --module nodenext --target es2025 --types node --lib es2025,esnext";
   const tsc = resolve("node_modules/.bin/tsc");
   expect(run(tsc, [...flags.split(" "), "--skipLibCheck", "false", "main.ts"])).toBe("");
-});
+}, 240_000);
 
 function run(command: string, args: readonly string[], cwd = project): string {
   try {

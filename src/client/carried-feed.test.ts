@@ -74,8 +74,7 @@ test("a feed that may be let through later is tried again, and told why", async 
   const frame = { feed: 1, status: 429, error };
   feed.take(frame, OPEN);
   await expect(feed.frames().next()).rejects.toMatchObject({
-    name: "Interruption",
     message: "too many",
-    code: 4429,
+    details: { code: 4429 },
   });
 });

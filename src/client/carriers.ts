@@ -5,7 +5,7 @@ import { SUBPROTOCOL } from "../protocol/index.ts";
 import { Interruption } from "./interruption.ts";
 import { toEnvelope, type Carrier, type Outgoing } from "./outgoing.ts";
 import { pause } from "./pause.ts";
-import { Refusal } from "./refusal.ts";
+import { closingOf } from "./refusal.ts";
 import type { Traffic } from "./traffic.ts";
 import { readJson } from "./transports/read-body.ts";
 import { request, type RequestOptions } from "./transports/request.ts";
@@ -72,17 +72,19 @@ export function overPost(outgoing: Outgoing, url: URL, options: PostOptions): Ca
         return;
       } catch (thrown) {
         if (options.signal.aborted) return;
-        if (thrown instanceof Refusal && thrown.closeCode === GONE) return;
-        if (thrown instanceof Refusal && thrown.closeCode === TOO_LARGE) {
+        const { code, reason = "" } = closingOf(thrown);
+        if (code === GONE) return;
+        if (code === TOO_LARGE) {
           const half = Math.floor(messages.length / 2);
           if (half === 0) {
-            return messages[0]?.settle(new TidingsError("MESSAGE_TOO_LARGE", thrown.message));
+            return messages[0]?.settle(new TidingsError("MESSAGE_TOO_LARGE", reason));
           }
           await carry(messages.slice(0, half));
           return await carry(messages.slice(half));
         }
         if (thrown instanceof TidingsError) throw thrown;
-        await pause(Interruption.from(thrown).retryAfterMs + backoffMs(failures), options.signal);
+        const { retryAfterMs = 0 } = Interruption.from(thrown).details;
+        await pause(retryAfterMs + backoffMs(failures), options.signal);
       }
     }
   };

@@ -1,6 +1,8 @@
 import { isTidingsError, TidingsError } from "../core/errors.ts";
 import { CarriedFeed, isFeedFrame, type FeedFrame } from "./carried-feed.ts";
-import { connect, type ConnectOptions } from "./connect.ts";
+import { checkOptions, CONNECTION_OPTIONS } from "./check-options.ts";
+import type { ConnectOptions } from "./connect-options.ts";
+import { connect } from "./connect.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { FollowOptions, FollowRequest } from "./follow.ts";
 import { Interruption } from "./interruption.ts";
@@ -27,7 +29,7 @@ export type ConnectFeedsOptions = Pick<
  * `feedConnection`, and closed a second after the last one was left. When it breaks, each feed goes on
  * behind its own last event; one that is refused or fails ends by itself, and no other. To be made once.
  *
- * @throws {TidingsError} OPTION_INVALID for a transport that there is not.
+ * @throws {TidingsError} OPTION_INVALID.
  */
 export function connectFeeds(
   address: string | URL = "/feeds",
@@ -57,7 +59,8 @@ export class FeedsConnection {
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(address: string | URL, options: ConnectFeedsOptions) {
-    // Opened with the first feed, it would complain of this only then.
+    // Opened with the first feed, it would complain of these only then.
+    checkOptions(options, CONNECTION_OPTIONS);
     this.#names = transportNames(options.transport);
     this.#change = this.#beginning;
     this.#address = address;

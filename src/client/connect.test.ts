@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocketServer, type WebSocket as ServerSocket } from "ws";
 
-import { connect, type ConnectOptions } from "./connect.ts";
+import type { ConnectOptions } from "./connect-options.ts";
+import { connect } from "./connect.ts";
 import type { StatusChange } from "./status.ts";
 
 // Waits between attempts are random; these tests need no luck to be quick.

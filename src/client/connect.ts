@@ -1,43 +1,8 @@
-import { ClientConnection, type QueueOptions, type ResetListener } from "./connection.ts";
+import { checkOptions, CONNECTION_OPTIONS, type OptionTypes } from "./check-options.ts";
+import type { ConnectOptions } from "./connect-options.ts";
+import { ClientConnection } from "./connection.ts";
 import type { ConsumerTypes } from "./consumer-types.ts";
 import { resolveUrl } from "./resolve-url.ts";
-import type { StatusListener } from "./status.ts";
-import type { TokenSource } from "./token.ts";
-import type { TrafficListener } from "./traffic.ts";
-import type { TransportChoice } from "./transports/transport-names.ts";
-
-/** How to connect. */
-export interface ConnectOptions {
-  /** Closes the connection. */
-  readonly signal?: AbortSignal | undefined;
-  /** For a server that asks for a token: makes one before every handshake. */
-  readonly token?: TokenSource | undefined;
-  /** Told of every change of status, the first one included. */
-  readonly onStatus?: StatusListener | undefined;
-  /** Told when something that was sent cannot be told any more, and why: ask for the state anew. */
-  readonly onReset?: ResetListener | undefined;
-  /**
-   * How to connect: one way, or several in the order in which they are tried. Whichever it is, nothing is
-   * lost or repeated, also when it changes.
-   *
-   * @default websocket, sse, long-poll, poll
-   */
-  readonly transport?: TransportChoice | undefined;
-  /** How long plain polling rests between two requests, in milliseconds: below 30_000. @default 5_000 */
-  readonly pollMs?: number | undefined;
-  /** Told of requests and bytes, whenever there are more. */
-  readonly onTraffic?: TrafficListener | undefined;
-  /** How many messages may wait while there is no connection. */
-  readonly queue?: QueueOptions | undefined;
-  /**
-   * For a server that does not speak `tidings.v1`, as Channels: over a WebSocket, whose frames carry the
-   * application's JSON and nothing else. What is sent while it is away is lost, `send` cannot tell what
-   * became of a message, and `request` is not possible.
-   *
-   * @default false
-   */
-  readonly plain?: boolean | undefined;
-}
 
 /**
  * Connects to a consumer, and comes back by itself when the connection breaks.
@@ -45,11 +10,20 @@ export interface ConnectOptions {
  * The types come from the server's definition: `connect<typeof chat>("/ws/chat")`. They are not checked
  * here; they are as true as the server is the one that the definition is from.
  *
- * @throws {TidingsError} APP_INVALID_URL when the address is none.
+ * @throws {TidingsError} APP_INVALID_URL when the address is none, OPTION_INVALID.
  */
 export function connect<TConsumer extends ConsumerTypes = ConsumerTypes>(
   address: string | URL,
   options: ConnectOptions = {},
 ): ClientConnection<TConsumer> {
+  checkOptions(options, OPTIONS);
   return new ClientConnection<TConsumer>({ ...options, url: resolveUrl(address) });
 }
+
+const OPTIONS: OptionTypes<ConnectOptions> = {
+  ...CONNECTION_OPTIONS,
+  signal: "an object",
+  onReset: "a function",
+  queue: "an object",
+  plain: "a boolean",
+};

@@ -1,5 +1,6 @@
 import { TidingsError } from "../core/errors.ts";
 import type { ResetReason } from "../protocol/index.ts";
+import type { ConnectOptions, ResetListener } from "./connect-options.ts";
 import type {
   ConsumerTypes,
   EventFrom,
@@ -10,46 +11,16 @@ import type {
 } from "./consumer-types.ts";
 import { Conversation, OF_TYPE } from "./conversation.ts";
 import { Listeners } from "./listeners.ts";
-import type { Status, StatusChange, StatusListener } from "./status.ts";
-import type { TokenSource } from "./token.ts";
-import type { TrafficListener } from "./traffic.ts";
-import type { TransportChoice } from "./transports/transport-names.ts";
-
-/**
- * Told that something which a consumer has sent in between cannot be told any more, and why:
- * `connection-gone` when another connection had to be begun, which has the missed messages of groups with
- * a history only; `too-far`, `evicted` or `epoch-changed` when it, or a group's history, went not so far back.
- *
- * `isRecovered` says that another connection was begun, and that nothing of its groups is missed: all of
- * them have a history, and it went back far enough.
- */
-export type ResetListener = (reason: ResetReason | "connection-gone", isRecovered: boolean) => void;
+import type { Status, StatusListener } from "./status.ts";
 
 interface Reset {
   readonly reason: ResetReason | "connection-gone";
   readonly recovered?: boolean | undefined;
 }
 
-/** How many messages may wait. */
-export interface QueueOptions {
-  /** While there is no connection. @default 100 */
-  readonly maxMessages?: number | undefined;
-}
-
 /** What a {@link ClientConnection} is made with. */
-export interface ClientConnectionOptions {
+export interface ClientConnectionOptions extends ConnectOptions {
   readonly url: URL;
-  readonly token?: TokenSource | undefined;
-  /** Closes the connection. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: StatusListener | undefined;
-  readonly onReset?: ResetListener | undefined;
-  readonly transport?: TransportChoice | undefined;
-  readonly pollMs?: number | undefined;
-  readonly onTraffic?: TrafficListener | undefined;
-  readonly queue?: QueueOptions | undefined;
-  /** For a server that does not speak our subprotocol, as Channels: no answers to messages. */
-  readonly plain?: boolean | undefined;
 }
 
 /** How to send. */
@@ -75,15 +46,13 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   readonly #closed = new AbortController();
   readonly #listeners = new Listeners();
   readonly #conversation: Conversation;
-  #status: Status = "connecting";
 
   constructor({ signal, onStatus, onReset, queue, ...options }: ClientConnectionOptions) {
     this.#conversation = new Conversation({
       ...options,
       signal: AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]),
       maxWaiting: queue?.maxMessages ?? MAX_WAITING,
-      tell: (topic, value) => this.#listeners.tell(topic, value),
-      onStatus: (change) => this.#enter(change),
+      listeners: this.#listeners,
     });
     if (onStatus) this.onStatus(onStatus);
     if (onReset) this.onReset(onReset);
@@ -91,7 +60,7 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
   }
 
   get status(): Status {
-    return this.#status;
+    return this.#conversation.status;
   }
 
   /** Calls back for every event of a type; returns what stops it. */
@@ -170,15 +139,10 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     { timeoutMs = ANSWER_TIMEOUT_MS }: SendOptions = {},
     isQuestion = false,
   ): Promise<unknown> {
-    if (this.#status !== "closed") {
+    if (this.status !== "closed") {
       return await this.#conversation.outgoing.add(data, isQuestion, timeoutMs);
     }
     throw new TidingsError("CLIENT_CLOSED", "expected an open connection, it is closed");
-  }
-
-  #enter(change: StatusChange): void {
-    this.#status = change.status;
-    this.#listeners.tell("status", change);
   }
 }
 

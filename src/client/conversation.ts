@@ -4,37 +4,36 @@ import { assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { isServerEnvelope, SUBPROTOCOL, type ServerEnvelope } from "../protocol/index.ts";
 import { onEndOfPage } from "./browser.ts";
 import { overPlainSocket, overPost, overSocket } from "./carriers.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { countTraffic } from "./count-traffic.ts";
+import type { Listeners } from "./listeners.ts";
 import { Outgoing, type Carrier } from "./outgoing.ts";
 import { reconnecting, type Attempt, type AttemptOptions } from "./reconnecting.ts";
 import { judgeClose } from "./refusal.ts";
 import { withParameter } from "./resolve-url.ts";
-import type { AttemptChange, Closing, StatusListener } from "./status.ts";
-import type { TokenSource } from "./token.ts";
-import type { TrafficListener } from "./traffic.ts";
+import type { AttemptChange, Closing, Status } from "./status.ts";
 import { overTransports } from "./transports/over-transports.ts";
 import { request } from "./transports/request.ts";
 import {
   transportNames,
-  type TransportChoice,
   type TransportName,
   type TransportNames,
 } from "./transports/transport-names.ts";
 import { ENDED, type Place, type TransportRequest } from "./transports/transport.ts";
 
-/** What a {@link Conversation} is made with, and tells of. */
-export interface ConversationOptions {
+/** What a {@link Conversation} is made with. */
+export interface ConversationOptions extends Pick<
+  ConnectOptions,
+  "token" | "transport" | "pollMs" | "onTraffic" | "plain"
+> {
   readonly url: URL;
-  readonly token?: TokenSource | undefined;
-  readonly transport?: TransportChoice | undefined;
-  readonly pollMs?: number | undefined;
-  readonly onTraffic?: TrafficListener | undefined;
-  readonly plain?: boolean | undefined;
   readonly maxWaiting: number;
   readonly signal: AbortSignal;
-  /** Tells of what comes: "message", "bytes", "reset" and why, and messages of a type by {@link OF_TYPE}. */
-  readonly tell: (topic: string, value: unknown) => void;
-  readonly onStatus: StatusListener;
+  /**
+   * Told of what comes: "message", "bytes", "reset" and why, "status", and messages of a type by
+   * {@link OF_TYPE}.
+   */
+  readonly listeners: Listeners;
 }
 
 /** Before the type of a message. */
@@ -57,6 +56,7 @@ const GOODBYE_MS = 5_000;
  */
 export class Conversation {
   readonly outgoing: Outgoing;
+  status: Status = "connecting";
   readonly #options: ConversationOptions;
   readonly #url: URL;
   readonly #names: TransportNames;
@@ -106,7 +106,7 @@ export class Conversation {
         signal,
         onStatus: (change) => this.#enter(change),
       });
-      for await (const message of messages) this.#tell(message);
+      for await (const message of messages) this.#take(message);
     } catch {
       // The status has said why, to everybody who listens.
     }
@@ -122,7 +122,8 @@ export class Conversation {
     if (code === TOO_LARGE) this.outgoing.failLargest();
     if (status !== "open") this.outgoing.pause();
     if (status === "closed") this.#end();
-    this.#options.onStatus({ ...change, transport: this.#transport });
+    this.status = status;
+    this.#tell("status", { ...change, transport: this.#transport });
   }
 
   /** Takes what one attempt brings; yields messages of the consumer, and bytes. */
@@ -177,16 +178,19 @@ export class Conversation {
     const lost = reset ?? (isForgotten ? { reason: "connection-gone" } : undefined);
     if (isNew) this.#id = connection;
     if (cursor !== undefined) this.#place.cursor = cursor === "" ? undefined : cursor;
-    if (lost) this.#options.tell("reset", lost);
+    if (lost) this.#tell("reset", lost);
     return isNew;
   }
 
-  #tell(message: unknown): void {
-    const { tell } = this.#options;
-    if (message instanceof Uint8Array) return tell("bytes", message);
-    tell("message", message);
+  #take(message: unknown): void {
+    if (message instanceof Uint8Array) return this.#tell("bytes", message);
+    this.#tell("message", message);
     const type = isRecord(message) && message["type"];
-    if (typeof type === "string") tell(OF_TYPE + type, message);
+    if (typeof type === "string") this.#tell(OF_TYPE + type, message);
+  }
+
+  #tell(topic: string, value: unknown): void {
+    this.#options.listeners.tell(topic, value);
   }
 
   #carrier(signal: AbortSignal): Carrier {

@@ -9,7 +9,7 @@ const MAX_CLIMB_MS = 15 * 60_000;
 const SHORT_MS = 5_000;
 const MAX_SHORT = 3;
 
-const BETTER = new Interruption("a better transport is tried", { isOurs: true });
+const ANOTHER = new Interruption("another transport is tried", { isOurs: true });
 
 /**
  * Makes one attempt of several: the first that gets through, in their order.
@@ -57,7 +57,7 @@ export function firstThatWorks<TWay, TItem>(
     const onOpened = (): void => {
       openedAt ??= Date.now();
       if (at === 0) climbedFrom = undefined;
-      else climbTimer ??= setTimeout(() => climb.abort(BETTER), climbMs);
+      else climbTimer ??= setTimeout(() => climb.abort(ANOTHER), climbMs);
       opened();
     };
     try {
@@ -68,9 +68,9 @@ export function firstThatWorks<TWay, TItem>(
       if (signal.aborted) throw thrown;
       if (!climb.signal.aborted) {
         if (openedAt) shortOnes = Date.now() - openedAt < SHORT_MS ? shortOnes + 1 : 0;
-        const isBlocked = thrown instanceof Interruption && thrown.isBlocked;
+        const isBlocked = thrown instanceof Interruption && thrown.details.isBlocked;
         if (!(isBlocked || shortOnes >= MAX_SHORT) || !fall()) throw thrown;
-        throw new Interruption("another transport is tried", { isOurs: true });
+        throw ANOTHER;
       }
     } finally {
       clearTimeout(climbTimer);
@@ -78,6 +78,6 @@ export function firstThatWorks<TWay, TItem>(
     climbedFrom = at;
     climbMs = Math.min(2 * climbMs, MAX_CLIMB_MS);
     choose(0);
-    throw BETTER;
+    throw ANOTHER;
   };
 }

@@ -1,4 +1,4 @@
-import { follow, type FollowOptions } from "./follow.ts";
+import { follow, type FollowedEvent, type FollowOptions } from "./follow.ts";
 import { resolveUrl } from "./resolve-url.ts";
 
 /** The states of a task: the last three are final. */
@@ -66,13 +66,19 @@ export interface FollowTaskOptions extends FollowOptions {
  *
  * @throws {TidingsError} what {@link follow} throws.
  */
-export async function* followTask(
+export function followTask(
   id: string,
   { address = "/tasks/", ...options }: FollowTaskOptions = {},
 ): AsyncGenerator<FollowedTask, void> {
   const base = resolveUrl(address, options.over?.url);
   base.pathname = `${base.pathname.replace(/\/$/, "")}/${encodeURIComponent(id)}`;
-  for await (const { data } of follow<TaskFeedTypes>(base, options)) yield data;
+  return records(follow<TaskFeedTypes>(base, options));
+}
+
+async function* records(
+  events: AsyncGenerator<FollowedEvent<FollowedTask>, void>,
+): AsyncGenerator<FollowedTask, void> {
+  for await (const { data } of events) yield data;
 }
 
 interface TaskFeedTypes {

@@ -7,6 +7,7 @@ import {
   type FeedEvent,
   type Reset,
 } from "../protocol/index.ts";
+import { checkOptions, CONNECTION_OPTIONS, type OptionTypes } from "./check-options.ts";
 import type { FeedsConnection } from "./connect-feeds.ts";
 import { countTraffic } from "./count-traffic.ts";
 import { reconnecting, type Attempt } from "./reconnecting.ts";
@@ -96,6 +97,7 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   options: FollowOptions = {},
 ): AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void> {
   const { pollMs = 5_000, maxBuffered = 256 } = options;
+  checkOptions(options, OPTIONS);
   const { over } = options;
   const names = over ? ([over.transport] as const) : transportNames(options.transport);
   const url = resolveUrl(address, over?.url);
@@ -106,6 +108,14 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
   // oxlint-disable-next-line no-unsafe-type-assertion -- here the feed's type is believed
   return events as AsyncGenerator<FollowedEvent<DataOf<TFeed>>, void>;
 }
+
+const OPTIONS: OptionTypes<FollowOptions> = {
+  ...CONNECTION_OPTIONS,
+  signal: "an object",
+  over: "an object",
+  cursor: "a string",
+  maxBuffered: "a number",
+};
 
 /** A feed that is to be heard over a connection which it shares. */
 export interface FollowRequest {

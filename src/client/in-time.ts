@@ -1,8 +1,8 @@
-import { Interruption, type InterruptionOptions } from "./interruption.ts";
+import { Interruption, type InterruptionDetails } from "./interruption.ts";
 import { watchSilence, type SilenceWatch } from "./watch-silence.ts";
 
 /** How long something may take, and what is the matter when it takes longer. */
-export interface Patience extends InterruptionOptions {
+export interface Patience extends InterruptionDetails {
   readonly ms: number;
   readonly reason: string;
 }

@@ -10,14 +10,9 @@
  */
 export { isTidingsError, TidingsError, type ErrorCode } from "../core/errors.ts";
 export { connectFeeds, type ConnectFeedsOptions, type FeedsConnection } from "./connect-feeds.ts";
-export { connect, type ConnectOptions } from "./connect.ts";
-export type {
-  ClientConnection,
-  ClientConnectionOptions,
-  QueueOptions,
-  ResetListener,
-  SendOptions,
-} from "./connection.ts";
+export type { ConnectOptions, QueueOptions, ResetListener } from "./connect-options.ts";
+export { connect } from "./connect.ts";
+export type { ClientConnection, ClientConnectionOptions, SendOptions } from "./connection.ts";
 export type {
   AnyEvent,
   ConsumerTypes,

@@ -1,9 +1,8 @@
 import { toError } from "../core/errors.ts";
-import type { Closing } from "./status.ts";
 
 /** What is known of an {@link Interruption} besides its message. */
-export interface InterruptionOptions {
-  /** The WebSocket's close code. */
+export interface InterruptionDetails {
+  /** The WebSocket's close code; 4000 + the status when the server answered with an HTTP status. */
   readonly code?: number | undefined;
   /** How long the server asks to wait. */
   readonly retryAfterMs?: number | undefined;
@@ -15,32 +14,15 @@ export interface InterruptionOptions {
 
 /** A connection that broke, and may be tried again. Every {@link TidingsError} instead is final. */
 export class Interruption extends Error {
-  static {
-    this.prototype.name = "Interruption";
-  }
+  readonly details: InterruptionDetails;
 
-  readonly code: number | undefined;
-  readonly retryAfterMs: number;
-  readonly isOurs: boolean;
-  readonly isBlocked: boolean;
-
-  constructor(
-    message: string,
-    { code, retryAfterMs = 0, isOurs = false, isBlocked = false }: InterruptionOptions = {},
-  ) {
+  constructor(message: string, details: InterruptionDetails = {}) {
     super(message);
-    this.code = code;
-    this.retryAfterMs = retryAfterMs;
-    this.isOurs = isOurs;
-    this.isBlocked = isBlocked;
+    this.details = details;
   }
 
   /** What `fetch` and its like throw says the same: the network is away. */
   static from(thrown: unknown): Interruption {
     return thrown instanceof Interruption ? thrown : new Interruption(toError(thrown).message);
-  }
-
-  get closing(): Closing {
-    return { code: this.code, reason: this.message };
   }
 }

@@ -1,9 +1,9 @@
 import { backoffMs } from "../core/backoff.ts";
-import { TidingsError, toError } from "../core/errors.ts";
+import { TidingsError } from "../core/errors.ts";
 import { onAway } from "./browser.ts";
 import { Interruption } from "./interruption.ts";
 import { pause } from "./pause.ts";
-import { Refusal } from "./refusal.ts";
+import { closingOf } from "./refusal.ts";
 import type { AttemptChange, Closing } from "./status.ts";
 
 /**
@@ -52,7 +52,7 @@ export async function* reconnecting<TItem>(
   let closing: Closing = {};
   try {
     while (!signal.aborted) {
-      let openedAt = Number.POSITIVE_INFINITY;
+      let openedAt: number | undefined;
       const away = new AbortController();
       const stopListening = onAway(() => away.abort(new Interruption("the network is away")));
       onStatus({ status: "connecting" });
@@ -60,7 +60,7 @@ export async function* reconnecting<TItem>(
         closing = yield* attempt({
           signal: AbortSignal.any([signal, away.signal]),
           opened() {
-            if (openedAt !== Number.POSITIVE_INFINITY) return;
+            if (openedAt) return;
             openedAt = Date.now();
             onStatus({ status: "open" });
           },
@@ -70,21 +70,20 @@ export async function* reconnecting<TItem>(
       } catch (thrown) {
         if (signal.aborted) return;
         if (thrown instanceof TidingsError) throw thrown;
-        const interruption = Interruption.from(thrown);
-        if (interruption.isOurs) continue;
-        if (Date.now() - openedAt >= STABLE_MS) failures = 0;
-        const { closing: why, retryAfterMs } = interruption;
+        const { isOurs, retryAfterMs = 0 } = Interruption.from(thrown).details;
+        if (isOurs) continue;
+        if (openedAt && Date.now() - openedAt >= STABLE_MS) failures = 0;
         const retryInMs = Math.round(
           Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + backoffMs(failures++),
         );
-        onStatus({ status: "waiting", retryInMs, ...why });
+        onStatus({ status: "waiting", retryInMs, ...closingOf(thrown) });
         await pause(retryInMs, signal);
       } finally {
         stopListening();
       }
     }
   } catch (thrown) {
-    closing = thrown instanceof Refusal ? thrown.closing : { reason: toError(thrown).message };
+    closing = closingOf(thrown);
     throw thrown;
   } finally {
     onStatus({ status: "closed", ...closing });

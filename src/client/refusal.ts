@@ -1,4 +1,4 @@
-import { TidingsError, type ErrorCode } from "../core/errors.ts";
+import { TidingsError, toError, type ErrorCode } from "../core/errors.ts";
 import { isFinalClose } from "../protocol/index.ts";
 import { Interruption } from "./interruption.ts";
 import type { Closing } from "./status.ts";
@@ -11,10 +11,6 @@ export class Refusal extends TidingsError {
   constructor(closeCode: number, message: string, code: ErrorCode = toErrorCode(closeCode)) {
     super(code, message);
     this.closeCode = closeCode;
-  }
-
-  get closing(): Closing {
-    return { code: this.closeCode, reason: this.message };
   }
 }
 
@@ -39,6 +35,13 @@ export function judgeClose({ code, reason }: ClosingCode, hasTokens: boolean): C
 interface ClosingCode {
   readonly code: number;
   readonly reason: string;
+}
+
+/** What anything that ended an attempt says of it: its close code, if there is one, and the reason. */
+export function closingOf(thrown: unknown): Closing {
+  const code =
+    thrown instanceof Refusal ? thrown.closeCode : Interruption.from(thrown).details.code;
+  return { code, reason: toError(thrown).message };
 }
 
 function toErrorCode(closeCode: number): ErrorCode {

@@ -37,7 +37,6 @@ export interface ServerEnvelope {
 }
 
 const MAX_ID_LENGTH = 64;
-const FIELDS = ["connection", "cursor", "reset", "data", "bytes", "ack", "error", "close"];
 
 /** Whether a client's frame is an envelope (PROTOCOL.md 9.5). */
 export function isClientEnvelope(value: unknown): value is ClientEnvelope {
@@ -45,9 +44,9 @@ export function isClientEnvelope(value: unknown): value is ClientEnvelope {
   return !("id" in value) || isMessageId(value["id"]);
 }
 
-/** Whether a consumer's frame is an envelope (PROTOCOL.md 9.6). */
+/** Whether a consumer's frame is an envelope (PROTOCOL.md 9.6): a newer server may have fields that we do not know. */
 export function isServerEnvelope(value: unknown): value is ServerEnvelope {
-  return isRecord(value) && FIELDS.some((field) => field in value);
+  return isRecord(value);
 }
 
 /** The id of a client's frame, whatever else is wrong with it. */

@@ -14,14 +14,13 @@ const CRLF_OR_LF_OR_CR = /\r\n|\n|\r/;
 /**
  * Cuts a stream of text or UTF-8 bytes into lines, wherever its chunks are cut.
  *
- * One leading byte order mark is dropped; malformed UTF-8 becomes U+FFFD. What follows the last line
- * end is kept for the next chunk. Bound: `maxLength` characters.
+ * Of bytes, one leading byte order mark is dropped, and malformed UTF-8 becomes U+FFFD. What follows the
+ * last line end is kept for the next chunk. Bound: `maxLength` characters.
  */
 export class LineReader {
   readonly #options: LineReaderOptions;
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #decoder = new TextDecoder();
   #pending = "";
-  #isStart = true;
   #endedWithCr = false;
 
   constructor(options: LineReaderOptions) {
@@ -53,8 +52,6 @@ export class LineReader {
   #toText(chunk: string | Uint8Array): string {
     let text = typeof chunk === "string" ? chunk : this.#decoder.decode(chunk, { stream: true });
     if (text === "") return text;
-    if (this.#isStart && text.startsWith("\uFEFF")) text = text.slice(1);
-    this.#isStart = false;
     // A CR that ended the last chunk has ended its line already.
     if (this.#endedWithCr && text.startsWith("\n")) text = text.slice(1);
     this.#endedWithCr = this.#options.crEnds && text.endsWith("\r");

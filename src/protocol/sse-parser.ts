@@ -30,8 +30,8 @@ const MAX_EVENT_LENGTH = 4 * 1024 * 1024;
 export class SseParser {
   readonly #maxEventLength: number;
   readonly #lines: LineReader;
-  #data: string[] = [];
-  #dataLength = 0;
+  /** Each line with its end. */
+  #data = "";
   #event = "";
   #id = "";
   #lastEventId = "";
@@ -93,9 +93,8 @@ export class SseParser {
   }
 
   #addData(value: string): void {
-    this.#data.push(value);
-    this.#dataLength += value.length + 1;
-    if (this.#dataLength <= this.#maxEventLength + 1) return;
+    this.#data += `${value}\n`;
+    if (this.#data.length <= this.#maxEventLength + 1) return;
     throw new TidingsError(
       "MESSAGE_TOO_LARGE",
       `expected an event of at most ${this.#maxEventLength} characters`,
@@ -103,17 +102,12 @@ export class SseParser {
   }
 
   #dispatch(): SseMessage | undefined {
-    const data = this.#data;
-    const event = this.#event;
+    const data = this.#data.slice(0, -1);
+    const event = this.#event || "message";
+    const isEvent = this.#data !== "";
     this.#lastEventId = this.#id;
-    this.#data = [];
-    this.#dataLength = 0;
+    this.#data = "";
     this.#event = "";
-    if (data.length === 0) return undefined;
-    return {
-      id: this.#lastEventId,
-      event: event === "" ? "message" : event,
-      data: data.join("\n"),
-    };
+    return isEvent ? { id: this.#id, event, data } : undefined;
   }
 }

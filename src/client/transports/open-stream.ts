@@ -19,15 +19,13 @@ const HELD_BACK = { ms: 5_000, reason: "something holds the stream back", isBloc
  * @throws {TidingsError} CLIENT_PROTOCOL when the answer has another type.
  */
 export async function openStream(
-  { url, place, token, signal, traffic, opened }: TransportRequest,
+  options: TransportRequest,
   mediaType: string,
 ): Promise<AsyncGenerator<Uint8Array, void> | undefined> {
-  const target = withParameter(url, "cursor", place.cursor);
-  const response = await request(target, {
+  const { url, place, traffic, opened } = options;
+  const response = await request(withParameter(url, "cursor", place.cursor), {
+    ...options,
     headers: { accept: mediaType },
-    token,
-    signal,
-    traffic,
     patience: { ms: HEADERS_MS, isBlocked: true },
   });
   if (response.status === NO_CONTENT) return undefined;

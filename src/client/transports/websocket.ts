@@ -1,7 +1,7 @@
 import { SUBPROTOCOL } from "../../protocol/index.ts";
 import { Inbox } from "../inbox.ts";
 import { Interruption } from "../interruption.ts";
-import { judgeClose, Refusal } from "../refusal.ts";
+import { closingOf, judgeClose } from "../refusal.ts";
 import { toWebSocketUrl, withParameter } from "../resolve-url.ts";
 import type { Closing } from "../status.ts";
 import { tokenProtocols } from "../token.ts";
@@ -63,20 +63,18 @@ export async function* followWebSocket(
  * @throws {Refusal} when it refuses that, too.
  * @throws {Interruption} when it says to come back later.
  */
-async function isReachable({ url, token, signal, traffic }: TransportRequest): Promise<boolean> {
+async function isReachable(options: TransportRequest): Promise<boolean> {
   try {
     // By no name, for which a consumer would begin a connection; but as what needs room, like the handshake.
     const headers = { accept: "*/*", prefer: "wait=0" };
-    const response = await request(url, { headers, token, signal, traffic });
+    const response = await request(options.url, { ...options, headers });
     await response.body?.cancel();
     return true;
   } catch (thrown) {
-    if (thrown instanceof Refusal) {
-      // A consumer answers every plain request so: it is there, and has not refused us.
-      if (thrown.closeCode === UPGRADE_REQUIRED) return true;
-      throw thrown;
-    }
-    if (Interruption.from(thrown).code !== undefined) throw thrown;
-    return false;
+    const { code } = closingOf(thrown);
+    // A consumer answers every plain request so: it is there, and has not refused us.
+    if (code === UPGRADE_REQUIRED) return true;
+    if (code === undefined) return false;
+    throw thrown;
   }
 }

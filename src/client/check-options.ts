@@ -1,0 +1,36 @@
+import { TidingsError } from "../core/errors.ts";
+
+/** The options that there are, and what each is: `typeof` says one of these words. */
+export type OptionTypes<TOptions> = Readonly<Record<keyof TOptions, string>>;
+
+const FUNCTION = "a function";
+
+/** Those of every connection. */
+export const CONNECTION_OPTIONS = {
+  transport: "a string or object",
+  pollMs: "a number",
+  token: FUNCTION,
+  onStatus: FUNCTION,
+  onTraffic: FUNCTION,
+} as const;
+
+/**
+ * Throws OPTION_INVALID for an option that there is not, or of another type: who writes no TypeScript would
+ * wonder for long why nothing happens. Values are not shown: one may be a token.
+ */
+export function checkOptions<TOptions extends object>(
+  options: TOptions,
+  types: OptionTypes<TOptions>,
+): void {
+  const known: Readonly<Record<string, string>> = types;
+  for (const [name, value] of Object.entries(options)) {
+    const type = known[name];
+    if (value === undefined || type?.includes(typeof value)) continue;
+    throw new TidingsError(
+      "OPTION_INVALID",
+      type === undefined
+        ? `there is no option \`${name}\`, only ${Object.keys(known).join(", ")}`
+        : `expected \`${name}\` to be ${type}, got ${value === null ? "null" : typeof value}`,
+    );
+  }
+}

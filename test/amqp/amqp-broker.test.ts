@@ -309,6 +309,37 @@ test("whoever sends hears of it when RabbitMQ is short of memory, and what runs 
   expect((await takeOne(broker, "short")).id).toBe("four");
 });
 
+test("a task may run for longer than RabbitMQ waits for word of it, and comes again when its worker dies", async () => {
+  await server.setConsumerTimeout(1_000);
+  await using patient = new AmqpBroker(server.url, { holdMs: 300 });
+  await using tasks = createTasks({ broker: patient, results: redis.url });
+  const gate = Promise.withResolvers<string>();
+  const long = tasks.task("long", { queue: "long" }, () => gate.promise);
+  await using worker = tasks.createWorker({ leaseMs: 600, concurrency: 1 });
+  await worker.start();
+  const sent = await long.delay();
+  const proxy = await Proxy.start(server.port);
+  await using mortal = new AmqpBroker(`amqp://127.0.0.1:${proxy.port}`, { holdMs: 300 });
+  await mortal.publish("died", message("lost"));
+  const held = await takeOne(mortal, "died");
+  // What nobody renews tells when RabbitMQ has lost patience.
+  await using impatient = new AmqpBroker(server.url);
+  await impatient.publish("impatient", message("impatient"));
+  const unrenewed = await takeOne(impatient, "impatient");
+  await eventually(async () => {
+    expect(await mortal.renew([held])).toEqual([]);
+    return (await impatient.renew([unrenewed])).length === 1;
+  });
+  await proxy[Symbol.asyncDispose]();
+  await server.setConsumerTimeout(1_800_000);
+  await using other = new AmqpBroker(server.url);
+  expect(await takeOne(other, "died")).toMatchObject({ id: "lost", runs: 2, lostLeases: 1 });
+  gate.resolve("ended");
+  expect(await sent.get({ timeoutMs: 30_000 })).toBe("ended");
+  expect(await sent.record()).toMatchObject({ runs: 1 });
+  expect(await other.contents.count("long")).toMatchObject({ waiting: 0 });
+});
+
 test("more may be sent at the same time than a connection has channels", async () => {
   await using broker = new AmqpBroker(server.url);
   const count = 2_200;

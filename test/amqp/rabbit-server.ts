@@ -107,11 +107,16 @@ export class RabbitServer implements AsyncDisposable {
   /** Has it think that it has no memory left, or that it has some again. */
   async setShortOfMemory(isShort: boolean): Promise<void> {
     const limit = isShort ? ["0.0000001"] : ["absolute", "1GB"];
-    await promisify(execFile)(
-      "/usr/lib/rabbitmq/bin/rabbitmqctl",
-      ["set_vm_memory_high_watermark", ...limit],
-      { env: this.#identity },
+    await this.#control("set_vm_memory_high_watermark", ...limit);
+  }
+
+  /** Sets how long what comes over channels that are opened from now on may stay unacknowledged. */
+  async setConsumerTimeout(timeoutMs: number): Promise<void> {
+    const settings = { consumer_timeout: timeoutMs, channel_tick_interval: 500 };
+    const sets = Object.entries(settings).map(
+      ([name, value]) => `application:set_env(rabbit,${name},${value})`,
     );
+    await this.#control("eval", `${sets.join(",")}.`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,6 +132,11 @@ export class RabbitServer implements AsyncDisposable {
   get #identity(): NodeJS.ProcessEnv {
     const nodeName = `tidings${this.port}@localhost`;
     return { PATH: process.env["PATH"], HOME: this.#home, RABBITMQ_NODENAME: nodeName };
+  }
+
+  async #control(...command: readonly string[]): Promise<void> {
+    const rabbitmqctl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+    await promisify(execFile)(rabbitmqctl, [...command], { env: this.#identity });
   }
 
   #tlsLines(): readonly string[] {

@@ -1,7 +1,7 @@
 import { Amqp, type AmqpOptions } from "../../amqp/index.ts";
 import { TidingsError } from "../../core/errors.ts";
 import { Notifier } from "../../core/notifier.ts";
-import { invalidOption } from "../../core/options.ts";
+import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import { Roster } from "../../core/roster.ts";
 import { isUnroutable, toStorageError } from "../celery-amqp/amqp-errors.ts";
 import { toAmqpProperties } from "../celery-amqp/amqp-message.ts";
@@ -32,6 +32,8 @@ export type AmqpBrokerOptions = AmqpOptions &
   Pick<ConnectionSettings, "queueType" | "maxPriority"> & {
     /** How many dead letters it keeps, and how long. */
     readonly deadLetters?: DeadLetterBounds | undefined;
+    /** After so long a message is taken anew, before RabbitMQ takes it back (`consumer_timeout`). @default 600_000 */
+    readonly holdMs?: number | undefined;
   };
 
 /**
@@ -54,6 +56,7 @@ export class AmqpBroker implements Broker {
   readonly revoked: RevokedTasks;
   readonly #amqp: Amqp;
   readonly #queues: QueueSettings;
+  readonly #holdMs: number;
   readonly #changes = new Notifier<void>();
   readonly #held = new Roster<AmqpTaken>();
   #link: Link | undefined;
@@ -63,8 +66,15 @@ export class AmqpBroker implements Broker {
 
   constructor(
     url: string,
-    { queueType = "classic", maxPriority, deadLetters: bounds, ...options }: AmqpBrokerOptions = {},
+    {
+      queueType = "classic",
+      maxPriority,
+      deadLetters: bounds,
+      holdMs = 600_000,
+      ...options
+    }: AmqpBrokerOptions = {},
   ) {
+    this.#holdMs = assertPositiveInteger("holdMs", holdMs);
     this.#queues = { type: queueType, maxPriority: toMaxPriority(maxPriority) };
     this.#amqp = new Amqp(url, options);
     this.#amqp.onBreak(() => this.#onBreak());
@@ -117,7 +127,13 @@ export class AmqpBroker implements Broker {
   }
 
   async renew(deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
-    return deliveries.filter((delivery) => !this.#isHeld(delivery));
+    const lost = deliveries.filter((delivery) => !this.#isHeld(delivery));
+    for (const delivery of deliveries) {
+      if (delivery instanceof AmqpTaken && this.#isHeld(delivery)) {
+        void this.#link?.longRuns.renew(delivery);
+      }
+    }
+    return lost;
   }
 
   /** RabbitMQ itself ends the leases of dead workers. */
@@ -283,6 +299,7 @@ export class AmqpBroker implements Broker {
     return (this.#link = new Link({
       session,
       queues: this.#queues,
+      holdMs: this.#holdMs,
       onChange: () => this.#changes.announce(),
       onTrouble: () => this.#changes.announce(),
     }));

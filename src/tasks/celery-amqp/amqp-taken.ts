@@ -10,7 +10,8 @@ export class AmqpTaken implements Delivery {
   readonly runs: number;
   readonly lostLeases: number;
   readonly cancelled: boolean;
-  readonly arrival: Arrival;
+  #arrival: Arrival;
+  #takenAt = performance.now();
   /** Its place among those that are held; -1 when it has ended. */
   place = -1;
 
@@ -22,6 +23,21 @@ export class AmqpTaken implements Delivery {
     this.runs = marks.runs + 1;
     this.lostLeases = marks.lostLeases;
     this.cancelled = cancelled;
-    this.arrival = arrival;
+    this.#arrival = arrival;
+  }
+
+  get arrival(): Arrival {
+    return this.#arrival;
+  }
+
+  /** When RabbitMQ handed it out, as `performance.now()` tells it. */
+  get takenAt(): number {
+    return this.#takenAt;
+  }
+
+  /** It has been handed out anew. */
+  move(arrival: Arrival): void {
+    this.#arrival = arrival;
+    this.#takenAt = performance.now();
   }
 }

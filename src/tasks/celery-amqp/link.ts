@@ -5,12 +5,15 @@ import { isTooLarge, isUnroutable } from "./amqp-errors.ts";
 import { toAmqpProperties } from "./amqp-message.ts";
 import { DelayedDelivery } from "./delayed-delivery.ts";
 import { Inbox, type Arrival } from "./inbox.ts";
+import { LongRuns } from "./long-runs.ts";
 import { Topology, type QueueSettings } from "./topology.ts";
 
 /** What a {@link Link} needs. */
 export interface LinkOptions {
   readonly session: AmqpSession;
   readonly queues: QueueSettings;
+  /** After so long a message of a task that runs is taken anew. */
+  readonly holdMs: number;
   readonly onChange: () => void;
   /** What could not be sent on lies where it was, and comes again. */
   readonly onTrouble: (error: unknown) => void;
@@ -24,6 +27,7 @@ export class Link {
   readonly session: AmqpSession;
   readonly topology: Topology;
   readonly inbox: Inbox;
+  readonly longRuns: LongRuns;
   readonly #delayed: DelayedDelivery;
   readonly #options: LinkOptions;
   readonly #early = new Map<NodeJS.Timeout, Arrival>();
@@ -31,11 +35,17 @@ export class Link {
   readonly #counting = new Map<string, Promise<void>>();
 
   constructor(options: LinkOptions) {
-    const { session, queues, onChange } = options;
+    const { session, queues, holdMs, onChange } = options;
     this.session = session;
     this.#options = options;
     this.topology = new Topology(session, queues);
     this.#delayed = new DelayedDelivery(this.topology);
+    this.longRuns = new LongRuns({
+      topology: this.topology,
+      openChannel: () => session.openChannel(),
+      send: (publication) => this.send(publication),
+      holdMs,
+    });
     this.inbox = new Inbox({
       session,
       onChange,

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 
 import { application, consumer, createApp, createServer, forward, type App } from "tidings";
+import { connect as connectClient } from "tidings/client";
 import { expect, test } from "vitest";
 import { z } from "zod";
 
@@ -70,9 +71,42 @@ test.each(backends)(
   },
 );
 
-/** A real Daphne with the site of `channels_site.py`. */
-async function startDaphne(layers: object): Promise<AsyncDisposable & { readonly url: string }> {
+test("the client talks with a Channels site, comes back to it, and promises nothing that it cannot do", async () => {
+  const layers = { default: { BACKEND: "channels.layers.InMemoryChannelLayer" } };
   const port = await freePort();
+  const heard: unknown[] = [];
+  const isOpen = Promise.withResolvers<void>();
+  let isAway = Promise.withResolvers<void>();
+  const room = connectClient(`ws://127.0.0.1:${port}/`, {
+    plain: true,
+    onStatus({ status }) {
+      if (status === "open") isOpen.resolve();
+      if (status === "waiting") isAway.resolve();
+    },
+  });
+  room.onMessage((text) => heard.push(text));
+  {
+    await using _ = await startDaphne(layers, port);
+    await isOpen.promise;
+    await room.send({ text: "hello" });
+    await expect.poll(() => heard).toMatchObject([{ text: "hello" }]);
+    await expect(room.request({})).rejects.toMatchObject({ code: "CLIENT_PROTOCOL" });
+    isAway = Promise.withResolvers();
+  }
+  await isAway.promise;
+  const later = room.send({ text: "said while it was away" }, { timeoutMs: 50_000 });
+  await using _ = await startDaphne(layers, port);
+  await later;
+  await expect.poll(() => heard.at(-1)).toMatchObject({ text: "said while it was away" });
+  room.close();
+});
+
+/** A real Daphne with the site of `channels_site.py`. */
+async function startDaphne(
+  layers: object,
+  at?: number,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const port = at ?? (await freePort());
   const folder = fileURLToPath(new URL(".", import.meta.url));
   const args = ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", String(port)];
   const child = spawn(PYTHON, [...args, "channels_site:application"], {

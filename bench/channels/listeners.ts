@@ -4,18 +4,26 @@ import { connect, type Socket } from "node:net";
 import { toClientFrame } from "./frames.ts";
 import { FIRST, MARK } from "./message.ts";
 
-/** How members listen to the feed of a room. */
+/** How members listen to a room. */
 export type Listening = "sse" | "websocket";
+
+/** What answers them: the feed of the room, or a consumer that is in its group. */
+export type Heard = "feed" | "consumer";
 
 /** Members that only listen, and one publisher. */
 export interface ListenersOptions {
   readonly port: number;
+  readonly heard: Heard;
   readonly listening: Listening;
   readonly size: number;
 }
 
 const MARK_BYTE = MARK.charCodeAt(0);
-/** What a follower of the feed begins with. */
+const TARGETS: Readonly<Record<Heard, string>> = {
+  feed: "/tails/room-0",
+  consumer: "/ears/room-0",
+};
+/** What a listener is told first. */
 const STATE = '"now"';
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const UPGRADE =
@@ -25,7 +33,7 @@ const CONCURRENCY = 100;
 const LOST_AFTER_MS = 60_000;
 
 /**
- * The members of one group who follow its feed: bare sockets that count messages.
+ * The members of one group who only listen: bare sockets that count messages.
  *
  * Messages are counted by a mark in each, which costs the same in frames as in an event stream.
  */
@@ -56,8 +64,10 @@ export class Listeners {
     const toAll = this.#sockets.length;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const late = setTimeout(() => {
-      const { listening } = this.#options;
-      reject(new Error(`${listening}: ${this.#received} of ${toAll * messages} have come`));
+      const { heard, listening } = this.#options;
+      reject(
+        new Error(`${heard} over ${listening}: ${this.#received} of ${toAll * messages} have come`),
+      );
     }, LOST_AFTER_MS);
     let sent = 0;
     this.#received = 0;
@@ -83,11 +93,12 @@ export class Listeners {
   }
 
   async #join(): Promise<void> {
-    const isSse = this.#options.listening === "sse";
-    const head = isSse
-      ? "Accept: text/event-stream\r\n"
-      : `${UPGRADE}Sec-WebSocket-Protocol: tidings.v1\r\n`;
-    const socket = this.#connect("/tails/room-0", head);
+    const { heard, listening } = this.#options;
+    const head =
+      listening === "sse"
+        ? "Accept: text/event-stream\r\n"
+        : `${UPGRADE}Sec-WebSocket-Protocol: tidings.v1\r\n`;
+    const socket = this.#connect(TARGETS[heard], head);
     this.#sockets.push(socket);
     let text = "";
     while (!text.includes(STATE)) text += String(await once(socket, "data"));

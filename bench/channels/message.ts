@@ -5,5 +5,5 @@ export const TEXT = "x".repeat(100);
 export const FIRST = 10_000;
 /** More messages than this in one round would need another digit. */
 export const MAX_MESSAGES = 90_000;
-/** Once in each message of the feed, and nowhere else in what a server sends. */
+/** Once in each message to a listener, and nowhere else in what a server sends. */
 export const MARK = "@";

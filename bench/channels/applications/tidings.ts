@@ -6,6 +6,8 @@ import { MARK, TEXT } from "../message.ts";
 import type { ApplicationOptions } from "./options.ts";
 
 const message = z.object({ n: z.number() });
+const said = z.object({ n: z.number(), text: z.string() });
+type Said = z.infer<typeof said>;
 const echoed = z.object({ n: z.number(), text: z.string() });
 
 /** Ours: schemas for what comes in and for what a group brings, consumers, groups. */
@@ -13,7 +15,7 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
   const room = consumer({
     path: "/rooms/:room",
     receives: message,
-    events: { said: z.object({ n: z.number(), text: z.string() }) },
+    events: { said },
     connect: (connection) => connection.groupAdd(connection.params.room),
     receive: (connection, { n }) =>
       connection.groupSend(connection.params.room, { type: "said", n, text: TEXT }),
@@ -30,8 +32,17 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
     snapshot: () => "now",
     on: { said: forward(({ n, text }) => ({ n, text, mark: MARK })) },
   });
+  const ear = consumer({
+    path: "/ears/:room",
+    events: { said },
+    async connect(connection) {
+      await connection.groupAdd(connection.params.room);
+      connection.send("now");
+    },
+    on: { said: forward(({ n, text }: Said) => ({ n, text, mark: MARK })) },
+  });
   const app = createApp({ name: "bench", broker: "memory:", layer: redisUrl ?? "memory:" });
-  const server = createServer(application({ app, routes: [room, tail, echo] }), {
+  const server = createServer(application({ app, routes: [room, tail, ear, echo] }), {
     port: 0,
     // The members are bare sockets, which do not answer a ping.
     limits: { heartbeatMs: NO_HEARTBEAT_MS },

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { compare, inTurns } from "../../comparison.ts";
 import { median, type Figure } from "../../figure.ts";
 import type { ListenersOrder } from "../listeners-main.ts";
-import type { Listening } from "../listeners.ts";
+import type { Heard, ListenersOptions } from "../listeners.ts";
 import { Peer } from "../peer.ts";
 import { LOAD_CORE, nextMessage, startModule, stopProcess } from "../process.ts";
 import type { Setting } from "../setting.ts";
@@ -20,9 +20,14 @@ const STEPS = 3;
 const CEILING_BYTES = 10 * 1024;
 const WAYS = ["sse", "websocket"] as const;
 
-/** The feed of a group over server-sent events, beside the same over our own WebSockets. */
+/** A feed and a consumer of a group over server-sent events, beside the same over our own WebSockets. */
 export async function measureSse(setting: Setting): Promise<readonly Figure[]> {
-  return [...(await measureFanOut(setting)), ...(await measureIdle())];
+  return [
+    ...(await measureFanOut(setting, "feed")),
+    ...(await measureFanOut(setting, "consumer")),
+    ...(await measureIdle("feed")),
+    ...(await measureIdle("consumer")),
+  ];
 }
 
 interface Side {
@@ -36,12 +41,12 @@ interface Round {
   readonly byClock: number;
 }
 
-async function measureFanOut(setting: Setting): Promise<readonly Figure[]> {
+async function measureFanOut(setting: Setting, heard: Heard): Promise<readonly Figure[]> {
   await using load = new ListenerLoad();
   const sides: Side[] = [];
   for (const listening of WAYS) {
     const peer = await setting.start("tidings");
-    sides.push({ peer, crowd: await load.open(peer.port, listening, SIZE) });
+    sides.push({ peer, crowd: await load.open({ port: peer.port, heard, listening, size: SIZE }) });
   }
   const run = async ({ peer, crowd }: Side): Promise<Round> => {
     const cpuBefore = peer.cpuMs;
@@ -51,7 +56,7 @@ async function measureFanOut(setting: Setting): Promise<readonly Figure[]> {
   };
   await inTurns(sides, 2, run); // until the hot functions are compiled
   const results = await inTurns(sides, setting.rounds(7), run);
-  const name = `feed to ${SIZE} event streams, ${WINDOW} under way, deliveries per second of processor time`;
+  const name = `${heard} to ${SIZE} event streams, ${WINDOW} under way, deliveries per second of processor time`;
   const measured = WAYS.map((way, index) => {
     const rounds = results[index] ?? [];
     const byClock = Math.round(median(rounds.map((round) => round.byClock)));
@@ -65,25 +70,26 @@ async function measureFanOut(setting: Setting): Promise<readonly Figure[]> {
 }
 
 /** What one more follower costs that is silent; the first ones pay for what a server needs once. */
-async function measureIdle(): Promise<readonly Figure[]> {
+async function measureIdle(heard: Heard): Promise<readonly Figure[]> {
   const measured = [];
-  for (const way of WAYS) {
+  for (const listening of WAYS) {
     await using load = new ListenerLoad();
     await using peer = await Peer.start("tidings", undefined, ["--max-semi-space-size=1"]);
-    await load.open(peer.port, way, BEFORE);
+    const { port } = peer;
+    await load.open({ port, heard, listening, size: BEFORE });
     let before = await peer.measureMemory();
     const values: number[] = [];
     const heaps: number[] = [];
     for (let step = 0; step < STEPS; step++) {
-      await load.open(peer.port, way, STEP);
+      await load.open({ port, heard, listening, size: STEP });
       const after = await peer.measureMemory();
       values.push((after.rss - before.rss) / STEP);
       heaps.push((after.heapUsed - before.heapUsed) / STEP);
       before = after;
     }
-    measured.push({ name: way, values, note: `${Math.round(median(heaps))} of them heap` });
+    measured.push({ name: listening, values, note: `${Math.round(median(heaps))} of them heap` });
   }
-  const name = `idle event stream, resident bytes, at most ${CEILING_BYTES}`;
+  const name = `idle event stream of a ${heard}, resident bytes, at most ${CEILING_BYTES}`;
   return compare({ name, measured, isCost: true }).map((figure) => ({
     ...figure,
     floor: CEILING_BYTES,
@@ -96,9 +102,9 @@ class ListenerLoad implements AsyncDisposable {
   readonly #process: ChildProcess = startModule("listeners-main.ts", LOAD_CORE);
   #crowds = 0;
 
-  async open(port: number, listening: Listening, size: number): Promise<number> {
+  async open(options: ListenersOptions): Promise<number> {
     const crowd = this.#crowds++;
-    await this.#ask({ kind: "open", crowd, options: { port, listening, size } });
+    await this.#ask({ kind: "open", crowd, options });
     return crowd;
   }
 

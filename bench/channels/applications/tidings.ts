@@ -8,7 +8,6 @@ import type { ApplicationOptions } from "./options.ts";
 const message = z.object({ n: z.number() });
 const said = z.object({ n: z.number(), text: z.string() });
 type Said = z.infer<typeof said>;
-const echoed = z.object({ n: z.number(), text: z.string() });
 
 /** Ours: schemas for what comes in and for what a group brings, consumers, groups. */
 export async function startTidings({ redisUrl }: ApplicationOptions): Promise<number> {
@@ -23,7 +22,7 @@ export async function startTidings({ redisUrl }: ApplicationOptions): Promise<nu
   });
   const echo = consumer({
     path: "/echo",
-    receives: echoed,
+    receives: said,
     receive: (connection, { n, text }) => connection.send({ n, text }),
   });
   const tail = feed({

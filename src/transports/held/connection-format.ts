@@ -1,6 +1,8 @@
 import type { Payload } from "../../channels/index.ts";
 import { formatNdjson, formatSseComment, formatSseEvent } from "../../protocol/index.ts";
 import type { ConnectionClose, LossReason } from "./connection-link.ts";
+import { frameTexts, type FrameTexts } from "./frame-texts.ts";
+import type { Frame } from "./shared-frames.ts";
 
 /** What a client is told first. */
 export interface ConnectionHello {
@@ -16,13 +18,6 @@ export interface ConnectionReset {
   readonly recovered?: true | undefined;
 }
 
-/** A payload as a stream writes it. */
-export interface PayloadText {
-  readonly text: string;
-  /** All ASCII, as most are: in Latin-1 it is the same bytes, and needs no conversion. */
-  readonly isAscii: boolean;
-}
-
 /** How a kind of stream writes what a consumer sends. */
 export interface ConnectionFormat {
   readonly contentType: string;
@@ -31,11 +26,9 @@ export interface ConnectionFormat {
   /** Sent when nothing else was, to show both ends that the other lives. */
   readonly heartbeat: Uint8Array;
   hello(hello: ConnectionHello): Uint8Array;
-  /** What stands before a frame's payload, all in ASCII. */
-  before(cursor: string): string;
-  /** A payload: the same text for every connection. */
-  payload(payload: Payload): PayloadText;
-  close(cursor: string, close: ConnectionClose): string;
+  /** Frames, for a connection that is there in the histories of its groups before them. */
+  frames(frames: readonly Frame[], positions: string | undefined): FrameTexts;
+  close(cursor: string, close: ConnectionClose): Uint8Array;
   /** Tells the client after how many milliseconds to come back, if that can be said. */
   retry(retryMs: number): Uint8Array | undefined;
 }
@@ -47,21 +40,11 @@ export const sseFormat: ConnectionFormat = {
   heartbeat: Buffer.from(formatSseComment("")),
   hello: ({ cursor, ...hello }) =>
     Buffer.from(formatSseEvent({ event: "connection", id: cursor, data: JSON.stringify(hello) })),
-  before: (cursor) => `id: ${cursor}\n`,
-  payload: oncePerPayload((payload) => {
-    if ("bytes" in payload) {
-      return formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) });
-    }
-    if (!("reset" in payload)) return formatSseEvent({ data: toJson(payload) });
-    // An event without data is none, but its id counts (WHATWG HTML §9.2.6).
-    return payload.reset === undefined
-      ? "\n"
-      : formatSseEvent({ event: "reset", data: JSON.stringify({ reason: payload.reset }) });
-  }),
+  frames: frameTexts({ before: "id: ", after: (payload) => `\n${toEvent(payload)}` }),
   close: (cursor, close) => {
     const { retryMs } = close;
     const fields = { event: "close", id: cursor, retryMs, data: JSON.stringify(close) };
-    return formatSseEvent(fields);
+    return Buffer.from(formatSseEvent(fields));
   },
   retry: (retryMs) => Buffer.from(`retry: ${retryMs}\n\n`),
 };
@@ -72,15 +55,29 @@ export const ndjsonFormat: ConnectionFormat = {
   opening: Buffer.from("\n"),
   heartbeat: Buffer.from("\n"),
   hello: (hello) => Buffer.from(formatNdjson(hello)),
-  before: (cursor) => `{"cursor":"${cursor}"`,
-  payload: oncePerPayload((payload) => `${toField(payload)}}\n`),
-  close: (cursor, close) => formatNdjson(cursor === "" ? { close } : { cursor, close }),
+  frames: frameTexts({
+    before: '{"cursor":"',
+    after: (payload) => `"${toField(payload)}}\n`,
+  }),
+  close: (cursor, close) =>
+    Buffer.from(formatNdjson(cursor === "" ? { close } : { cursor, close })),
   retry: () => undefined,
 };
 
 /** An event of an answer to a poll, as JSON. */
 export function formatPolledFrame(cursor: string, payload: Payload): string {
   return `{"cursor":"${cursor}"${toField(payload)}}`;
+}
+
+function toEvent(payload: Payload): string {
+  if ("bytes" in payload) {
+    return formatSseEvent({ event: "bytes", data: JSON.stringify(toBase64(payload.bytes)) });
+  }
+  if (!("reset" in payload)) return formatSseEvent({ data: toJson(payload) });
+  // An event without data is none, but its id counts (WHATWG HTML §9.2.6).
+  return payload.reset === undefined
+    ? "\n"
+    : formatSseEvent({ event: "reset", data: JSON.stringify({ reason: payload.reset }) });
 }
 
 function toField(payload: Payload): string {
@@ -95,18 +92,4 @@ function toJson(payload: { readonly json: string } | { readonly text: string }):
 
 function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-}
-
-/** The members of a group are sent the very same payloads, several of them in one tick. */
-function oncePerPayload(encode: (payload: Payload) => string): (payload: Payload) => PayloadText {
-  const encoded = new WeakMap<Payload, PayloadText>();
-  return (payload) => {
-    let known = encoded.get(payload);
-    if (!known) {
-      const text = encode(payload);
-      known = { text, isAscii: Buffer.byteLength(text) === text.length };
-      encoded.set(payload, known);
-    }
-    return known;
-  };
 }

@@ -1,4 +1,4 @@
-import type { Frame } from "./frame-log.ts";
+import type { Frame } from "./shared-frames.ts";
 
 /** What somebody who reads a connection wants. */
 export interface ReadRequest {

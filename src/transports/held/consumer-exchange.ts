@@ -7,7 +7,7 @@ import {
 } from "../../protocol/index.ts";
 import type { FeedResponse } from "../feed-exchange.ts";
 import type { OpenConnections } from "../open-connections.ts";
-import type { ConnectionHello, ConnectionReset } from "./connection-format.ts";
+import type { ConnectionFormat, ConnectionHello, ConnectionReset } from "./connection-format.ts";
 import type {
   ConnectionClose,
   ConnectionLink,
@@ -15,7 +15,7 @@ import type {
   ReadAnswer,
   TakeAnswer,
 } from "./connection-link.ts";
-import type { Frame } from "./frame-log.ts";
+import type { Frame } from "./shared-frames.ts";
 
 /** What a stream needs of Node's response beside what every delivery does. */
 export interface ConsumerResponse extends FeedResponse {
@@ -112,6 +112,16 @@ export class Reading {
     // The rest of it has been checked, and this is done for each frame of each connection.
     const end = this.#positions === undefined ? "" : `~${this.#positions}`;
     return `${this.#connection}.${sequence}${end}`;
+  }
+
+  /** Goes on behind frames that a stream sends; returns them as they are to be written, in Latin-1. */
+  passAll(frames: readonly Frame[], format: ConnectionFormat): string {
+    const last = frames.at(-1);
+    if (!last) return "";
+    const { pieces, positions } = format.frames(frames, this.#positions);
+    this.#sequence = last.sequence;
+    this.#positions = positions;
+    return pieces.join(this.#connection);
   }
 
   /**

@@ -5,7 +5,7 @@ import { writeStreamHead } from "../stream-head.ts";
 import { sseFormat, type ConnectionFormat } from "./connection-format.ts";
 import type { ConnectionClose, Following, ReadAnswer } from "./connection-link.ts";
 import type { ConsumerExchange, ConsumerResponse, Reading } from "./consumer-exchange.ts";
-import type { Frame } from "./frame-log.ts";
+import type { Frame } from "./shared-frames.ts";
 
 const MAX_STUCK_BEATS = 2;
 
@@ -97,21 +97,14 @@ class ConsumerStream implements OpenConnection {
     return false;
   };
 
-  /** One text for all: pieces that differ for each connection are put together best by the engine. */
   #write(frames: readonly Frame[], close: ConnectionClose | undefined): boolean {
-    const format = this.#format;
-    let text = "";
-    let isAscii = close === undefined;
-    for (const frame of frames) {
-      const payload = format.payload(frame.payload);
-      text += format.before(this.#reading.pass(frame)) + payload.text;
-      isAscii &&= payload.isAscii;
-    }
-    if (close) text += format.close(this.#reading.cursorAfter(close), close);
-    if (text !== "" && !isGone(this.#response)) {
-      this.#response.write(text, isAscii ? "latin1" : "utf8");
-    }
-    return close === undefined;
+    const response = this.#response;
+    const text = this.#reading.passAll(frames, this.#format);
+    if (text !== "" && !isGone(response)) response.write(text, "latin1");
+    if (!close) return true;
+    const last = this.#format.close(this.#reading.cursorAfter(close), close);
+    if (!isGone(response)) response.write(last);
+    return false;
   }
 
   readonly #end = (): void => {

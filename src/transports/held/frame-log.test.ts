@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 
 import { FrameLog, type FrameLogOptions } from "./frame-log.ts";
+import { SharedFrames } from "./shared-frames.ts";
 
 function makeLog(options: Partial<FrameLogOptions> = {}) {
   const time = { now: 0, dropped: 0 };
   const log = new FrameLog({
+    frames: new SharedFrames(),
     maxBytes: 10_000,
     policy: "disconnect",
     keepMs: 1_000,
@@ -31,7 +33,7 @@ describe("the frames of a connection", () => {
     expect(numbersAfter(log, 2)).toEqual([3, 4]);
     expect(numbersAfter(log, 1)).toBeUndefined();
     expect(numbersAfter(log, 5)).toBeUndefined();
-    expect([log.hasAfter(3), log.hasAfter(4), log.last]).toEqual([true, false, 4]);
+    expect([log.hasAfter(3), log.hasAfter(4)]).toEqual([true, false]);
   });
 
   test("are handed out in batches of 256 KiB, and one that is larger by itself", () => {
@@ -115,7 +117,7 @@ describe("the frames of a connection", () => {
       if (n % 130 === 0) log.trim();
     }
     expect(numbersAfter(log, 4_979)).toBeUndefined();
-    expect(log.readAfter(4_998)).toEqual([
+    expect(log.readAfter(4_998)).toMatchObject([
       { sequence: 4_999, payload: { text: "4999" }, positions: "4999" },
       { sequence: 5_000, payload: { text: "5000" }, positions: "5000" },
     ]);
@@ -124,5 +126,26 @@ describe("the frames of a connection", () => {
     // All that is kept counts, and nothing else.
     for (let n = 0; n < 9; n++) expect(log.push(payload(1_000))).toBe(true);
     expect(log.push(payload(1_000))).toBe(false);
+  });
+
+  test("are gone on from in the middle of what came together, until the client has all of it", () => {
+    const { log } = makeLog();
+    for (let n = 0; n < 3; n++) log.push(payload(1));
+    expect(numbersAfter(log, 0)).toEqual([1, 2, 3]);
+    log.push(payload(1));
+    log.acknowledge(2);
+    expect(numbersAfter(log, 2)).toEqual([3, 4]);
+    expect(numbersAfter(log, 1)).toBeUndefined();
+    log.acknowledge(4);
+    expect([numbersAfter(log, 4), numbersAfter(log, 3)]).toEqual([[], undefined]);
+  });
+
+  test("of a tick are kept in parts of 256 KiB", () => {
+    const { log } = makeLog({ maxBytes: 10_000_000 });
+    for (let n = 0; n < 9; n++) log.push(payload(100_000));
+    expect(numbersAfter(log, 0)).toEqual([1, 2]);
+    expect(numbersAfter(log, 1)).toEqual([2]);
+    expect(numbersAfter(log, 2)).toEqual([3, 4]);
+    expect(numbersAfter(log, 8)).toEqual([9]);
   });
 });

@@ -1,23 +1,11 @@
 import type { Payload } from "../../channels/index.ts";
 import type { HoldingPolicy } from "../holding-outbox.ts";
-
-/** Something that a connection was sent, and its number: the first is 1. */
-export interface Frame {
-  readonly sequence: number;
-  readonly payload: Payload;
-  /** Where the connection is in the histories of its groups from here on, if that has changed. */
-  readonly positions?: string | undefined;
-}
-
-/** What is told of a frame beside its payload. */
-export interface FrameDetails {
-  /** Of two frames that nobody has read, the newer one with the same key stays. */
-  readonly key?: string | undefined;
-  readonly positions?: string | undefined;
-}
+import type { Frame, FrameBatch, FrameDetails, KeptFrame, SharedFrames } from "./shared-frames.ts";
 
 /** What a {@link FrameLog} needs. */
 export interface FrameLogOptions {
+  /** Where frames are made. */
+  readonly frames: SharedFrames;
   /** How many bytes may be kept. */
   readonly maxBytes: number;
   /** What becomes of frames that nobody has read, when there are more. */
@@ -40,35 +28,37 @@ interface Mark {
 const MAX_BATCH_BYTES = 256 * 1024;
 /** Frames that were read and not acknowledged are kept up to here, for a client that breaks off. */
 const MAX_READ_BYTES = 256 * 1024;
-/** What a frame costs beside its payload. */
-const OVERHEAD = 64;
 /** It is noted so often when frames were read, in the time for which they are kept. */
 const MARKS = 32;
 /** So many places are left empty before what is behind them moves up. */
 const MAX_EMPTY = 256;
 
 /**
- * What a connection was sent, numbered, until its client has it.
+ * What a connection was sent, until its client has it.
  *
  * A frame leaves when it is acknowledged, or a while after it was read: a client that has broken off
  * in between reads it again. At the bound those that were read go first, the oldest before the others;
  * then the policy decides.
  *
- * Busy connections keep a thousand frames each, for as long as nobody acknowledges them. There is no
- * object for each: all that the collector has to look at is four lists.
+ * Busy connections keep a thousand frames each, for as long as nobody acknowledges them. Nearly all of
+ * that is shared: what came together is kept as one of {@link SharedFrames}' batches. Where a policy may
+ * have a single frame make way, each has a batch of its own.
  */
 export class FrameLog {
-  readonly #options: FrameLogOptions;
-  /** What belongs to the same frame is at the same place, from `#start` on. */
-  #sequences: number[] = [];
-  #sizes: number[] = [];
-  #payloads: (Payload | undefined)[] = [];
-  #details: (FrameDetails | undefined)[] = [];
-  #start = 0;
+  readonly #shared: SharedFrames;
+  readonly #maxBytes: number;
+  readonly #isOneByOne: boolean;
+  /** What has come since it was last looked at: the batch to be. */
+  #fresh: KeptFrame[] | undefined;
+  #freshBytes = 0;
   #bytes = 0;
-  /** How many of them were read. */
-  #readBytes = 0;
   #last = 0;
+  readonly #options: FrameLogOptions;
+  /** From `#start` on; what is before has left. */
+  #batches: (FrameBatch | undefined)[] = [];
+  #start = 0;
+  /** Of all bytes, those that were read. */
+  #readBytes = 0;
   /** Up to here frames are gone for good: an older place cannot be gone on from. */
   #floor = 0;
   /** Up to here they have been read. */
@@ -77,25 +67,23 @@ export class FrameLog {
 
   constructor(options: FrameLogOptions) {
     this.#options = options;
-  }
-
-  /** The number of the last frame. */
-  get last(): number {
-    return this.#last;
+    this.#shared = options.frames;
+    this.#maxBytes = options.maxBytes;
+    this.#isOneByOne = options.policy !== "disconnect";
   }
 
   /** Adds a frame; `false` when there is no room for it. */
   push(payload: Payload, details?: FrameDetails): boolean {
     const key = details?.key;
-    if (this.#options.policy === "conflate" && key !== undefined) this.#dropUnread(key);
-    const size = sizeOf(payload, details);
-    this.#last += 1;
-    this.#sequences.push(this.#last);
-    this.#sizes.push(size);
-    this.#payloads.push(payload);
-    this.#details.push(details);
-    this.#bytes += size;
-    return this.#makeRoom();
+    if (key !== undefined && this.#options.policy === "conflate") this.#dropUnread(key);
+    const frame = this.#shared.frame(this.#last, payload, details);
+    if (this.#isOneByOne || this.#freshBytes + frame.bytes > MAX_BATCH_BYTES) this.#settle();
+    this.#last = frame.sequence;
+    if (this.#fresh) this.#fresh.push(frame);
+    else this.#fresh = [frame];
+    this.#freshBytes += frame.bytes;
+    this.#bytes += frame.bytes;
+    return this.#bytes <= this.#maxBytes || this.#makeRoom();
   }
 
   /**
@@ -104,34 +92,27 @@ export class FrameLog {
    * `undefined` when what came after it cannot be told any more, or the place never was.
    */
   readAfter(sequence: number): readonly Frame[] | undefined {
+    this.#settle();
     if (sequence < this.#floor || sequence > this.#last) return undefined;
-    const before = this.#read;
-    const frames: Frame[] = [];
-    let bytes = 0;
-    for (let index = this.#indexAfter(sequence); index < this.#sequences.length; index++) {
-      const size = this.#sizeAt(index);
-      bytes += size;
-      if (frames.length > 0 && bytes > MAX_BATCH_BYTES) break;
-      const frame = this.#frameAt(index);
-      if (!frame) break;
-      frames.push(frame);
-      if (frame.sequence > this.#read) {
-        this.#read = frame.sequence;
-        this.#readBytes += size;
-      }
-    }
-    if (this.#read > before) this.#mark();
-    return frames;
+    const batches = this.#batchesAfter(sequence);
+    const [first] = batches;
+    const last = batches.at(-1);
+    if (!first || !last) return [];
+    this.#noteRead(batches, last);
+    if (first === last && first.first > sequence) return first.frames;
+    return batches.flatMap(({ frames }) => frames).filter((frame) => frame.sequence > sequence);
   }
 
-  /** Whether there is something after a place. */
+  /** Whether something came after a place. */
   hasAfter(sequence: number): boolean {
-    return (this.#sequences.at(-1) ?? 0) > sequence;
+    return this.#last > sequence;
   }
 
   /** Forgets what the client has, up to a place. */
   acknowledge(sequence: number): void {
-    while (this.#first <= sequence) this.#forgetFirst();
+    this.#settle();
+    while (this.#oldest && this.#oldest.last <= sequence) this.#forgetOldest();
+    this.#floor = Math.max(this.#floor, Math.min(sequence, this.#last));
   }
 
   /** Forgets what was read long ago. */
@@ -147,105 +128,102 @@ export class FrameLog {
     this.acknowledge(this.#last);
   }
 
-  /** The number of the first frame; infinite when there is none. */
-  get #first(): number {
-    return this.#sequences[this.#start] ?? Infinity;
+  get #oldest(): FrameBatch | undefined {
+    return this.#batches[this.#start];
   }
 
-  #frameAt(index: number): Frame | undefined {
-    const payload = this.#payloads[index];
-    const sequence = this.#sequences[index];
-    if (!payload || sequence === undefined) return undefined;
-    const positions = this.#details[index]?.positions;
-    return { sequence, payload, positions };
+  /** Makes a batch of what has come. */
+  #settle(): void {
+    if (!this.#fresh) return;
+    this.#batches.push(this.#shared.batch(this.#fresh, this.#freshBytes));
+    this.#fresh = undefined;
+    this.#freshBytes = 0;
   }
 
-  #sizeAt(index: number): number {
-    return this.#sizes[index] ?? 0;
+  /** What one answer has room for. */
+  #batchesAfter(sequence: number): readonly FrameBatch[] {
+    const batches: FrameBatch[] = [];
+    let bytes = 0;
+    for (let index = this.#indexAfter(sequence); index < this.#batches.length; index++) {
+      const batch = this.#batches[index];
+      bytes += batch?.bytes ?? 0;
+      if (!batch || (batches.length > 0 && bytes > MAX_BATCH_BYTES)) break;
+      batches.push(batch);
+    }
+    return batches;
   }
 
-  get #lists(): readonly unknown[][] {
-    return [this.#sequences, this.#sizes, this.#payloads, this.#details];
-  }
-
-  /** Notes when they were read, which they were at the latest then. */
-  #mark(): void {
+  /** What was read before makes way for what is read now, which was not read before this time. */
+  #noteRead(batches: readonly FrameBatch[], { last: sequence }: FrameBatch): void {
+    if (sequence <= this.#read) return;
+    let bytes = 0;
+    for (const batch of batches) if (batch.last > this.#read) bytes += batch.bytes;
+    while (this.#readBytes > 0 && this.#readBytes + bytes > MAX_READ_BYTES) this.#forgetOldest();
+    this.#read = sequence;
+    this.#readBytes += bytes;
     const now = this.#options.now();
-    const last = this.#marks.at(-1);
-    if (last && now < last.at) last.sequence = this.#read;
-    else this.#marks.push({ sequence: this.#read, at: now + this.#options.keepMs / MARKS });
+    const mark = this.#marks.at(-1);
+    if (mark && now < mark.at) mark.sequence = sequence;
+    else this.#marks.push({ sequence, at: now + this.#options.keepMs / MARKS });
   }
 
   #makeRoom(): boolean {
-    const { maxBytes, policy, onDrop } = this.#options;
-    while (
-      (this.#readBytes > MAX_READ_BYTES || this.#bytes > maxBytes) &&
-      this.#first <= this.#read
-    ) {
-      this.#forgetFirst();
+    this.#settle();
+    const { policy, onDrop } = this.#options;
+    while (this.#bytes > this.#maxBytes && this.#oldest && this.#oldest.last <= this.#read) {
+      this.#forgetOldest();
     }
-    if (this.#bytes <= maxBytes) return true;
+    if (this.#bytes <= this.#maxBytes) return true;
     if (policy !== "drop-oldest") return false;
     // The newest one stays, however large it is; whoever reads on never learns of those that go.
-    while (this.#bytes > maxBytes && this.#first < this.#last) {
-      this.#removeFirst();
+    while (this.#bytes > this.#maxBytes && this.#oldest && this.#oldest.last < this.#last) {
+      this.#removeOldest();
       onDrop();
     }
     return true;
   }
 
-  #forgetFirst(): void {
-    const sequence = this.#first;
-    if (sequence <= this.#read) this.#readBytes -= this.#sizeAt(this.#start);
-    this.#floor = sequence;
-    this.#removeFirst();
+  #forgetOldest(): void {
+    const oldest = this.#removeOldest();
+    if (!oldest) return;
+    if (oldest.last <= this.#read) this.#readBytes -= oldest.bytes;
+    this.#floor = oldest.last;
   }
 
   /** Leaves its place empty; they are cleared away many at a time, as the rest has to move up. */
-  #removeFirst(): void {
-    this.#bytes -= this.#sizeAt(this.#start);
-    this.#payloads[this.#start] = undefined;
-    this.#details[this.#start] = undefined;
+  #removeOldest(): FrameBatch | undefined {
+    const oldest = this.#oldest;
+    this.#bytes -= oldest?.bytes ?? 0;
+    this.#batches[this.#start] = undefined;
     this.#start += 1;
-    if (this.#start === this.#sequences.length) {
-      [this.#sequences, this.#sizes, this.#payloads, this.#details] = [[], [], [], []];
-      this.#start = 0;
-    } else if (this.#start >= MAX_EMPTY) {
-      for (const list of this.#lists) list.splice(0, this.#start);
-      this.#start = 0;
-    }
+    if (this.#start === this.#batches.length) this.#batches = [];
+    else if (this.#start >= MAX_EMPTY) this.#batches.splice(0, this.#start);
+    else return oldest;
+    this.#start = 0;
+    return oldest;
   }
 
   /** Drops the frame with this key, if nobody has read it. */
   #dropUnread(key: string): void {
-    const first = this.#indexAfter(this.#read);
-    for (let index = first; index < this.#details.length; index++) {
-      if (this.#details[index]?.key !== key) continue;
-      this.#bytes -= this.#sizeAt(index);
-      for (const list of this.#lists) list.splice(index, 1);
+    this.#settle();
+    for (let index = this.#indexAfter(this.#read); index < this.#batches.length; index++) {
+      const batch = this.#batches[index];
+      if (batch?.frames[0]?.key !== key) continue;
+      this.#bytes -= batch.bytes;
+      this.#batches.splice(index, 1);
       return this.#options.onDrop();
     }
   }
 
-  /** Where the first frame after a place is; by halving, since a busy connection keeps thousands. */
+  /** Where the first batch is that goes beyond a place; by halving, since there may be thousands. */
   #indexAfter(sequence: number): number {
     let low = this.#start;
-    let high = this.#sequences.length;
+    let high = this.#batches.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#sequences[middle] ?? 0) <= sequence) low = middle + 1;
+      if ((this.#batches[middle]?.last ?? 0) <= sequence) low = middle + 1;
       else high = middle;
     }
     return low;
   }
-}
-
-function sizeOf(payload: Payload, details: FrameDetails | undefined): number {
-  return lengthOf(payload) + (details?.positions?.length ?? 0) + OVERHEAD;
-}
-
-function lengthOf(payload: Payload): number {
-  if ("json" in payload) return payload.json.length;
-  if ("text" in payload) return payload.text.length;
-  return "bytes" in payload ? payload.bytes.length : 0;
 }

@@ -29,6 +29,7 @@ import type {
 } from "./connection-link.ts";
 import { FrameLog } from "./frame-log.ts";
 import { MessageIntake } from "./message-intake.ts";
+import type { SharedFrames } from "./shared-frames.ts";
 
 /** What all held connections of a server share. */
 export interface HeldConnectionLimits {
@@ -45,6 +46,7 @@ export interface HeldConnectionOptions {
   readonly id: string;
   readonly visitor: Visitor;
   readonly definition: ConsumerDefinition;
+  readonly frames: SharedFrames;
   readonly limits: HeldConnectionLimits;
   readonly rate: MessageRate;
   readonly losses: WebSocketLosses;
@@ -91,12 +93,11 @@ const SLOW_CONSUMER = 1013;
 export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConnection {
   readonly isLocal = true;
   readonly id: string;
-  readonly opening: Promise<ConnectionOpening>;
   readonly #options: HeldConnectionOptions;
   readonly #log: FrameLog;
   readonly #keyOf: ConflationKey | undefined;
   readonly #intake: MessageIntake;
-  readonly #open: (opening: ConnectionOpening) => void;
+  readonly #opening = Promise.withResolvers<ConnectionOpening>();
   #phase: "connecting" | "open" | "closed" | "over" = "connecting";
   #session: ConsumerSession | undefined;
   #close: ConnectionClose | undefined;
@@ -108,11 +109,12 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #unread: NodeJS.Timeout | undefined;
 
   constructor(options: HeldConnectionOptions) {
-    const { id, definition, limits, losses, rate } = options;
+    const { id, definition, frames, limits, losses, rate } = options;
     this.id = id;
     this.#options = options;
     this.#keyOf = conflationKey(definition.slowConsumer);
     this.#log = new FrameLog({
+      frames,
       maxBytes: limits.maxOutboxBytes,
       policy: holdingPolicy(definition.slowConsumer),
       // A client that hears nothing for two heartbeats breaks off, and then comes back.
@@ -129,9 +131,10 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
         this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
       },
     });
-    const { promise, resolve } = Promise.withResolvers<ConnectionOpening>();
-    this.opening = promise;
-    this.#open = resolve;
+  }
+
+  get opening(): Promise<ConnectionOpening> {
+    return this.#opening.promise;
   }
 
   /** Who made it. */
@@ -228,13 +231,13 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   accept({ headers = {} }: AcceptOptions): void {
     if (this.#phase !== "connecting") return;
     this.#phase = "open";
-    this.#open({ kind: "accepted", headers });
+    this.#opening.resolve({ kind: "accepted", headers });
     this.#options.connections.add(this);
     this.#expectReader();
   }
 
   refuse(status: number, message: string): void {
-    this.#open({ kind: "refused", refusal: toRefusal(status, message) });
+    this.#opening.resolve({ kind: "refused", refusal: toRefusal(status, message) });
     this.#finish();
   }
 
@@ -264,6 +267,13 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   resume(): void {}
 
   // What the server does.
+
+  /** The end of a tick that brought something. */
+  flush(): void {
+    this.#isWaking = false;
+    this.#waiting?.wake();
+    if (this.#follower?.isReady) this.#hand(this.#follower);
+  }
 
   beat(): void {
     this.#log.trim();
@@ -330,16 +340,8 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #wake(): void {
     if (this.#isWaking || !(this.#waiting ?? this.#follower?.isReady)) return;
     this.#isWaking = true;
-    schedule(this.#endOfTick);
+    schedule(this);
   }
-
-  readonly #endOfTick = {
-    flush: (): void => {
-      this.#isWaking = false;
-      this.#waiting?.wake();
-      if (this.#follower?.isReady) this.#hand(this.#follower);
-    },
-  };
 
   /** From now on it is unread, until somebody comes. */
   #expectReader(): void {

@@ -12,6 +12,7 @@ import { HeldConnection, type HeldConnectionLimits } from "./held-connection.ts"
 import { answerQuestion } from "./relay-answer.ts";
 import { Relay } from "./relay.ts";
 import { RemoteConnection } from "./remote-connection.ts";
+import { SharedFrames } from "./shared-frames.ts";
 
 /** What {@link HeldConnections} need. */
 export interface HeldConnectionsOptions {
@@ -38,6 +39,7 @@ const homesOnMemory = new WeakMap<ChannelLayer, Set<string>>();
 export class HeldConnections {
   readonly #options: HeldConnectionsOptions;
   readonly #connections = new Map<string, HeldConnection>();
+  readonly #frames = new SharedFrames();
   readonly #relays = new Map<ChannelLayer, Relay>();
 
   constructor(options: HeldConnectionsOptions) {
@@ -54,6 +56,7 @@ export class HeldConnections {
       ...this.#options,
       id,
       definition,
+      frames: this.#frames,
       visitor: asked.visitor,
       onOver: () => void this.#connections.delete(id),
     });

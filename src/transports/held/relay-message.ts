@@ -2,7 +2,7 @@ import type { Payload } from "../../channels/index.ts";
 import { RESET_REASONS } from "../../history/index.ts";
 import type { LayerMessage, LayerValue } from "../../layers/index.ts";
 import type { ConnectionClose, EndAnswer, PostAnswer, ReadAnswer } from "./connection-link.ts";
-import type { Frame } from "./frame-log.ts";
+import type { Frame } from "./shared-frames.ts";
 
 /** A message from one process to another. */
 export const RELAY_TYPE = "tidings.relay";

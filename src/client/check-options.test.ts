@@ -14,10 +14,10 @@ describe("what is wrong with options is said at once", () => {
   test.each([
     ['{"transports":"sse"}', "there is no option `transports`, only transport, "],
     ['{"onstatus":1}', "there is no option `onstatus`"],
-    ['{"token":"s3cret"}', "expected `token` to be a function, got string"],
-    ['{"transport":1}', "expected `transport` to be a string or object, got number"],
+    ['{"token":"s3cret"}', "expected `token` of type function, got string"],
+    ['{"transport":1}', "expected `transport` of type string or object, got number"],
     ['{"transport":"pigeon"}', "expected `transport` to be some of websocket"],
-    ['{"pollMs":"5"}', "expected `pollMs` to be a number, got string"],
+    ['{"pollMs":"5"}', "expected `pollMs` of type number, got string"],
   ])("%s", (options, message) => {
     const given = untyped(options);
     const refused = { code: "OPTION_INVALID", message: expect.stringContaining(message) };
@@ -33,19 +33,19 @@ describe("what is wrong with options is said at once", () => {
   });
 
   test.each([
-    ['{"queue":20}', "expected `queue` to be an object, got number"],
-    ['{"signal":1}', "expected `signal` to be an object, got number"],
+    ['{"queue":20}', "expected `queue` of type object, got number"],
+    ['{"signal":1}', "expected `signal` of type object, got number"],
     ['{"cursor":"a.1"}', "there is no option `cursor`"],
-    ['{"plain":"yes"}', "expected `plain` to be a boolean, got string"],
+    ['{"plain":"yes"}', "expected `plain` of type boolean, got string"],
   ])("connect: %s", (options, message) => {
     expect(() => connect(URL, untyped(options))).toThrow(message);
   });
 
   test.each([
-    ['{"cursor":null}', "expected `cursor` to be a string, got null"],
+    ['{"cursor":null}', "expected `cursor` of type string, got null"],
     ['{"queue":{}}', "there is no option `queue`"],
-    ['{"maxBuffered":"9"}', "expected `maxBuffered` to be a number, got string"],
-    ['{"over":"/feeds"}', "expected `over` to be an object, got string"],
+    ['{"maxBuffered":"9"}', "expected `maxBuffered` of type number, got string"],
+    ['{"over":"/feeds"}', "expected `over` of type object, got string"],
   ])("follow: %s", (options, message) => {
     expect(() => follow(URL, untyped(options))).toThrow(message);
   });

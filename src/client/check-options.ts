@@ -1,17 +1,15 @@
 import { TidingsError } from "../core/errors.ts";
 
-/** The options that there are, and what each is: `typeof` says one of these words. */
+/** The options that there are, and what `typeof` may say of each. */
 export type OptionTypes<TOptions> = Readonly<Record<keyof TOptions, string>>;
-
-const FUNCTION = "a function";
 
 /** Those of every connection. */
 export const CONNECTION_OPTIONS = {
-  transport: "a string or object",
-  pollMs: "a number",
-  token: FUNCTION,
-  onStatus: FUNCTION,
-  onTraffic: FUNCTION,
+  transport: "string or object",
+  pollMs: "number",
+  token: "function",
+  onStatus: "function",
+  onTraffic: "function",
 } as const;
 
 /**
@@ -30,7 +28,7 @@ export function checkOptions<TOptions extends object>(
       "OPTION_INVALID",
       type === undefined
         ? `there is no option \`${name}\`, only ${Object.keys(known).join(", ")}`
-        : `expected \`${name}\` to be ${type}, got ${value === null ? "null" : typeof value}`,
+        : `expected \`${name}\` of type ${type}, got ${value === null ? "null" : typeof value}`,
     );
   }
 }

@@ -22,8 +22,8 @@ export function connect<TConsumer extends ConsumerTypes = ConsumerTypes>(
 
 const OPTIONS: OptionTypes<ConnectOptions> = {
   ...CONNECTION_OPTIONS,
-  signal: "an object",
-  onReset: "a function",
-  queue: "an object",
-  plain: "a boolean",
+  signal: "object",
+  onReset: "function",
+  queue: "object",
+  plain: "boolean",
 };

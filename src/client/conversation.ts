@@ -19,7 +19,7 @@ import {
   type TransportName,
   type TransportNames,
 } from "./transports/transport-names.ts";
-import { ENDED, type Place, type TransportRequest } from "./transports/transport.ts";
+import { ENDED, type TransportRequest } from "./transports/transport.ts";
 
 /** What a {@link Conversation} is made with. */
 export interface ConversationOptions extends Pick<
@@ -58,49 +58,44 @@ export class Conversation {
   readonly outgoing: Outgoing;
   status: Status = "connecting";
   readonly #options: ConversationOptions;
-  readonly #url: URL;
   readonly #names: TransportNames;
-  readonly #pollMs: number;
-  readonly #place: Place = { cursor: undefined };
-  /** What every request and every handshake is made with. */
-  #requests: Pick<TransportRequest, "token" | "traffic">;
+  /** What is asked for by every attempt, and with every message. */
+  #request: Omit<TransportRequest, "opened" | "signal">;
   #id: string | undefined;
   #transport: TransportName;
   #socket: WebSocket | undefined;
 
   constructor(options: ConversationOptions) {
     const { url, transport, pollMs = POLL_MS, plain = false, maxWaiting } = options;
-    this.#options = options;
-    this.#requests = { token: options.token };
-    // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
-    this.#url = plain ? url : withParameter(url, "connection", "");
-    this.#names = plain ? ["websocket"] : transportNames(transport);
-    [this.#transport] = this.#names;
     if (!(pollMs >= 1 && pollMs < MAX_POLL_MS)) {
       throw invalidOption("pollMs", "1 to 29,999 milliseconds", pollMs);
     }
-    this.#pollMs = pollMs;
+    this.#options = options;
+    this.#names = plain ? ["websocket"] : transportNames(transport);
+    [this.#transport] = this.#names;
+    this.#request = {
+      // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
+      url: plain ? url : withParameter(url, "connection", ""),
+      token: options.token,
+      isPlain: plain,
+      pollMs,
+      place: { cursor: undefined },
+      maxBuffered: MAX_BUFFERED,
+      onSocket: (socket) => {
+        socket.binaryType = "arraybuffer";
+        this.#socket = socket;
+      },
+    };
     this.outgoing = new Outgoing(assertPositiveInteger("maxMessages", maxWaiting));
   }
 
   /** Settles when it is over; never rejects: how it goes is the status. */
   async run(): Promise<void> {
-    const { onTraffic, plain: isPlain, signal } = this.#options;
-    if (onTraffic) this.#requests = { ...this.#requests, traffic: await countTraffic(onTraffic) };
-    const heard = {
-      ...this.#requests,
-      url: this.#url,
-      isPlain,
-      pollMs: this.#pollMs,
-      place: this.#place,
-      maxBuffered: MAX_BUFFERED,
-      onSocket: (socket: WebSocket): void => {
-        socket.binaryType = "arraybuffer";
-        this.#socket = socket;
-      },
-    };
+    const { onTraffic, signal } = this.#options;
+    if (onTraffic) this.#request = { ...this.#request, traffic: await countTraffic(onTraffic) };
     const stopListening = onEndOfPage(() => this.#sayGoodbye());
-    const attempt = overTransports(this.#names, heard, (name) => (this.#transport = name));
+    const onChoice = (name: TransportName): void => void (this.#transport = name);
+    const attempt = overTransports(this.#names, this.#request, onChoice);
     try {
       const messages = reconnecting((options) => this.#hear(attempt, options), {
         signal,
@@ -139,7 +134,7 @@ export class Conversation {
         // With our subprotocol, and over HTTP, the first frame says that it is open.
         if (isOpen || !this.#socket || !this.#isPlain) return;
         isOpen = true;
-        this.outgoing.begin(overPlainSocket(this.#socket, this.#requests.traffic), true);
+        this.outgoing.begin(overPlainSocket(this.#socket, this.#request.traffic), true);
         opened();
       },
     });
@@ -174,10 +169,10 @@ export class Conversation {
   #meet({ connection, cursor, reset }: ServerEnvelope): boolean {
     const isNew = connection !== undefined && connection !== this.#id;
     // After a close the server has no place to go on from, and says nothing of what there was.
-    const isForgotten = isNew && this.#id !== undefined && this.#place.cursor === undefined;
+    const isForgotten = isNew && this.#id !== undefined && this.#request.place.cursor === undefined;
     const lost = reset ?? (isForgotten ? { reason: "connection-gone" } : undefined);
     if (isNew) this.#id = connection;
-    if (cursor !== undefined) this.#place.cursor = cursor === "" ? undefined : cursor;
+    if (cursor !== undefined) this.#request.place.cursor = cursor === "" ? undefined : cursor;
     if (lost) this.#tell("reset", lost);
     return isNew;
   }
@@ -194,12 +189,12 @@ export class Conversation {
   }
 
   #carrier(signal: AbortSignal): Carrier {
-    if (this.#socket) return overSocket(this.#socket, this.#requests.traffic);
-    return overPost(this.outgoing, this.#postUrl, { ...this.#requests, signal });
+    if (this.#socket) return overSocket(this.#socket, this.#request.traffic);
+    return overPost(this.outgoing, this.#postUrl, { ...this.#request, signal });
   }
 
   get #postUrl(): URL {
-    return withParameter(this.#url, "connection", this.#id);
+    return withParameter(this.#request.url, "connection", this.#id);
   }
 
   #end(): void {
@@ -213,7 +208,7 @@ export class Conversation {
     const signal = AbortSignal.timeout(GOODBYE_MS);
     const init = { method: "DELETE", keepalive: true };
     // Nobody is left to hear of it; the connection ends by itself after a while.
-    request(this.#postUrl, { ...this.#requests, init, signal }).catch(() => {});
+    request(this.#postUrl, { ...this.#request, init, signal }).catch(() => {});
   }
 }
 

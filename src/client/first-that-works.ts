@@ -41,15 +41,6 @@ export function firstThatWorks<TWay, TItem>(
     onChoice(way);
   }
 
-  /** Chooses the way after one that is blocked; whether it is tried at once. */
-  function fall(): boolean {
-    shortOnes = 0;
-    const next = climbedFrom ?? at + 1;
-    climbedFrom = undefined;
-    choose(next);
-    return at !== 0;
-  }
-
   return async function* attemptOne({ opened, signal }): AsyncGenerator<TItem, Closing> {
     const climb = new AbortController();
     let openedAt: number | undefined;
@@ -68,9 +59,13 @@ export function firstThatWorks<TWay, TItem>(
       if (signal.aborted) throw thrown;
       if (!climb.signal.aborted) {
         if (openedAt) shortOnes = Date.now() - openedAt < SHORT_MS ? shortOnes + 1 : 0;
-        const isBlocked = thrown instanceof Interruption && thrown.details.isBlocked;
-        if (!(isBlocked || shortOnes >= MAX_SHORT) || !fall()) throw thrown;
-        throw ANOTHER;
+        const { isBlocked } = Interruption.from(thrown).details;
+        if (!isBlocked && shortOnes < MAX_SHORT) throw thrown;
+        shortOnes = 0;
+        choose(climbedFrom ?? at + 1);
+        climbedFrom = undefined;
+        // When each was blocked, the first is tried after a while.
+        throw at === 0 ? thrown : ANOTHER;
       }
     } finally {
       clearTimeout(climbTimer);

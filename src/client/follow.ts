@@ -111,10 +111,10 @@ export function follow<TFeed extends FeedTypes = FeedTypes>(
 
 const OPTIONS: OptionTypes<FollowOptions> = {
   ...CONNECTION_OPTIONS,
-  signal: "an object",
-  over: "an object",
-  cursor: "a string",
-  maxBuffered: "a number",
+  signal: "object",
+  over: "object",
+  cursor: "string",
+  maxBuffered: "number",
 };
 
 /** A feed that is to be heard over a connection which it shares. */

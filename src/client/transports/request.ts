@@ -19,11 +19,11 @@ export interface RequestOptions {
 }
 
 /** "408 Request Timeout" and "429 Too Many Requests" ask to come back, as every 5xx does. */
-const COME_BACK = new Set([408, 425, 429]);
+const COME_BACK = [408, 425, 429];
 
 /** Whether what is refused with this status may be let through later. */
 export function isTemporary(status: number): boolean {
-  return status >= 500 || COME_BACK.has(status);
+  return status >= 500 || COME_BACK.includes(status);
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;

@@ -6,6 +6,7 @@ import {
   type Route,
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import { assertChannelName } from "../layers/index.ts";
 import type { App } from "./create-app.ts";
 
@@ -39,20 +40,24 @@ export interface Application {
   loadTasks(): Promise<void>;
 }
 
+const NAMES = optionNames<ApplicationOptions>({
+  app: true,
+  http: true,
+  routes: true,
+  channels: true,
+  tasks: true,
+});
+
 /**
  * Puts an application together for `tidings dev | serve | worker | runworker`.
  *
  * @throws {TidingsError} ROUTE_INVALID when two routes have the same path, LAYER_INVALID_NAME when
  *   a background consumer's name is no channel name, APP_INVALID_DEFINITION when a definition names a
- *   layer that the app does not have.
+ *   layer that the app does not have, OPTION_INVALID for an option that nobody knows.
  */
-export function application({
-  app,
-  http,
-  routes = [],
-  channels = {},
-  tasks,
-}: ApplicationOptions): Application {
+export function application(options: ApplicationOptions): Application {
+  assertKnownOptions("an application", options, NAMES);
+  const { app, http, routes = [], channels = {}, tasks } = options;
   const router = new Router(routes);
   for (const { definition } of router.routes) {
     app.getLayer(definition.layer);
@@ -68,8 +73,8 @@ export function application({
     http,
     router,
     channels,
-    createBackgroundWorker: (options) =>
-      new BackgroundWorker({ ...options, channels, getLayer: (name) => app.getLayer(name) }),
+    createBackgroundWorker: (settings) =>
+      new BackgroundWorker({ ...settings, channels, getLayer: (name) => app.getLayer(name) }),
     async loadTasks() {
       await tasks?.();
     },

@@ -7,6 +7,7 @@ import {
 } from "../channels/index.ts";
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import {
   historyOfLayer,
   openHistory,
@@ -21,6 +22,7 @@ import {
 } from "../layers/index.ts";
 import { openPresence, Presence, type PresenceSettings } from "../presence/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
+import { assertShared } from "./assert-shared.ts";
 import { describeDrivers, type AppDrivers } from "./describe-drivers.ts";
 import { toHistorySource, type HistorySource } from "./history-source.ts";
 
@@ -116,15 +118,31 @@ export interface App extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const NAMES = optionNames<AppOptions>({
+  name: true,
+  layer: true,
+  layers: true,
+  history: true,
+  presence: true,
+  broker: true,
+  results: true,
+  taskSettings: true,
+  cache: true,
+  logger: true,
+});
+const SEND_NAMES = optionNames<GroupSendOptions>({ history: true, layer: true });
+
 const DEFAULT_BROKER = "sqlite:./data/tasks.db";
 
 /**
  * Opens an application's drivers.
  *
  * @throws {TidingsError} APP_INVALID_URL for a URL that no driver knows, STORAGE_UNAVAILABLE when a
- *   file cannot be opened.
+ *   file cannot be opened, OPTION_INVALID for an option that nobody knows, APP_INVALID_DEFINITION for history
+ *   or presence in memory beside a layer in Redis.
  */
 export function createApp(options: AppOptions): App {
+  assertKnownOptions("an app", options, NAMES);
   const {
     name,
     layer: layerSource = "memory:",
@@ -198,7 +216,9 @@ export function createApp(options: AppOptions): App {
     layer,
     layers,
     getLayer,
-    groupSend: async (group, message, { history, layer: layerName } = {}) => {
+    groupSend: async (group, message, how = {}) => {
+      assertKnownOptions("a message to a group", how, SEND_NAMES);
+      const { history, layer: layerName } = how;
       if (history === undefined) return await getLayer(layerName).groupSend(group, message);
       const bounds = history === true ? undefined : history;
       await getRecordedGroups(layerName).send(group, message, bounds);
@@ -223,7 +243,9 @@ export function createApp(options: AppOptions): App {
 /** Where it is kept who is there: what is said, and the rest as the layer has it. */
 function toPresenceSettings(wanted: AppOptions["presence"], layer: LayerSource): PresenceSettings {
   const settings = typeof wanted === "string" ? { url: wanted } : wanted;
-  return { ...presenceBeside(layer), ...settings };
+  const beside = presenceBeside(layer);
+  assertShared("presence", settings?.url, beside.url);
+  return { ...beside, ...settings };
 }
 
 /** Where it is kept who is there if nothing is said: on the layer's Redis, or in memory. */

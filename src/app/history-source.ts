@@ -1,7 +1,7 @@
-import { TidingsError } from "../core/errors.ts";
 import { invalidOption } from "../core/options.ts";
 import { historyOfLayer, type GroupHistory, type HistorySettings } from "../history/index.ts";
 import { MemoryLayer, type ChannelLayer, type LayerSettings } from "../layers/index.ts";
+import { assertShared } from "./assert-shared.ts";
 
 /** The URL of the histories of groups, their settings, or a history of your own. */
 export type HistorySource = string | HistorySettings | GroupHistory;
@@ -21,12 +21,8 @@ export function toHistorySource(
   if (!isSource(wanted)) {
     throw invalidOption("history", "a URL, settings, or a history of your own", wanted);
   }
-  const isOfOneProcess = beside === undefined || urlOf(beside) === "memory:";
-  if (isOfOneProcess || urlOf(wanted) !== "memory:") return wanted;
-  throw new TidingsError(
-    "APP_INVALID_DEFINITION",
-    "`history` is memory:, which the other processes on the layer's Redis do not see",
-  );
+  assertShared("history", urlOf(wanted), beside && urlOf(beside));
+  return wanted;
 }
 
 function isSource(wanted: unknown): boolean {

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
 import type { Logger } from "../core/logger.ts";
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
 import type { OutgoingMessage } from "../layers/index.ts";
 import type { EventOf, SchemasByType } from "./consumer-options.ts";
 
@@ -51,6 +51,13 @@ export interface BackgroundHandler {
   handle(context: BackgroundContext, event: unknown): unknown;
 }
 
+const NAMES = optionNames<BackgroundConsumerOptions<SchemasByType>>({
+  events: true,
+  on: true,
+  concurrency: true,
+  layer: true,
+});
+
 /**
  * Defines a background consumer: what happens with the messages that are sent to a channel.
  *
@@ -61,15 +68,14 @@ export interface BackgroundHandler {
  * lost is a task.
  *
  * @throws {TidingsError} APP_INVALID_DEFINITION when an event lacks its handler or a handler its
- *   event, OPTION_INVALID when `concurrency` is no positive integer.
+ *   event, OPTION_INVALID when `concurrency` is no positive integer, or for an option that nobody knows.
  * @see https://channels.readthedocs.io/en/latest/topics/worker.html
  */
-export function backgroundConsumer<const TEvents extends SchemasByType>({
-  events,
-  on,
-  concurrency = 1,
-  layer = "default",
-}: BackgroundConsumerOptions<TEvents>): BackgroundConsumer<EventOf<TEvents>> {
+export function backgroundConsumer<const TEvents extends SchemasByType>(
+  options: BackgroundConsumerOptions<TEvents>,
+): BackgroundConsumer<EventOf<TEvents>> {
+  assertKnownOptions("a background consumer", options, NAMES);
+  const { events, on, concurrency = 1, layer = "default" } = options;
   const handlers = new Map<string, BackgroundHandler>();
   for (const [type, schema] of Object.entries(events)) {
     const handle: unknown = Object.hasOwn(on, type) ? on[type] : undefined;

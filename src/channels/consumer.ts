@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import { toHistoryBounds, type HistoryBounds } from "../history/index.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
@@ -60,11 +61,30 @@ export interface ConsumerHandlers {
   readonly on: ReadonlyMap<string, EventHandler<Connection, LayerMessage>>;
 }
 
+const NAMES = optionNames<ConsumerOptions<string, NoMessages, undefined, SchemasByType, unknown>>({
+  path: true,
+  layer: true,
+  history: true,
+  subprotocols: true,
+  receives: true,
+  replies: true,
+  events: true,
+  state: true,
+  connect: true,
+  receive: true,
+  receiveText: true,
+  receiveBytes: true,
+  on: true,
+  disconnect: true,
+  onError: true,
+  slowConsumer: true,
+});
+
 /**
  * Defines a consumer: what one kind of connection does, whatever carries it.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when a handler has no
- *   schema or a schema no handler, OPTION_INVALID for the bounds of its history.
+ *   schema or a schema no handler, OPTION_INVALID for the bounds of its history, or an option that nobody knows.
  * @see https://channels.readthedocs.io/en/latest/topics/consumers.html
  */
 export function consumer<
@@ -77,6 +97,7 @@ export function consumer<
   options: ConsumerOptions<TPath, TReceives, TReplies, TEvents, TState>,
 ): ConsumerDefinition<MessageInput<TReceives>, EventOf<TEvents>, Replies<TReplies>> {
   const path = compilePath(options.path);
+  assertKnownOptions(`consumer \`${options.path}\``, options, NAMES);
   for (const type of Object.keys(options.on ?? {})) {
     if (options.events && Object.hasOwn(options.events, type)) continue;
     throw invalid(path, `handles \`${type}\`, which its \`events\` do not declare`);

@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Forward } from "./forward.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
@@ -77,17 +77,30 @@ export interface FeedDefinition<TData = unknown> {
   readonly types?: { readonly data: TData };
 }
 
+const NAMES = optionNames<FeedOptions<string, unknown>>({
+  path: true,
+  layer: true,
+  group: true,
+  history: true,
+  snapshot: true,
+  on: true,
+  events: true,
+  authorize: true,
+  keep: true,
+});
+
 /**
  * Defines a feed: one URL that a client may poll, long-poll, stream, or open as an event source or a
  * WebSocket, and hear the same events with the same cursors.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when it has neither a
- *   snapshot nor events, or both.
+ *   snapshot nor events, or both, OPTION_INVALID for an option that nobody knows.
  */
 export function feed<const TPath extends string, TData>(
   options: FeedOptions<TPath, TData>,
 ): FeedDefinition<TData> {
   const path = compilePath(options.path);
+  assertKnownOptions(`feed \`${options.path}\``, options, NAMES);
   const fail = (what: string): never => {
     throw new TidingsError("APP_INVALID_DEFINITION", `feed \`${options.path}\` ${what}`);
   };

@@ -1,4 +1,4 @@
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
 import type { ChannelLayer } from "../layers/index.ts";
 import type { ChannelInbox } from "./channel-inbox.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
@@ -44,14 +44,23 @@ export interface HttpConsumerDefinition {
   handle(request: Request, context: HttpContext): Response | Promise<Response>;
 }
 
+const NAMES = optionNames<HttpConsumerOptions<string>>({
+  path: true,
+  layer: true,
+  methods: true,
+  maxBodyBytes: true,
+  handle: true,
+});
+
 /**
  * Defines an HTTP consumer: one request, one response, with the middleware and the layer of consumers.
  *
- * @throws {TidingsError} ROUTE_INVALID for a bad path, OPTION_INVALID for a bad bound.
+ * @throws {TidingsError} ROUTE_INVALID for a bad path, OPTION_INVALID for a bad bound, or an option that nobody knows.
  */
 export function httpConsumer<const TPath extends string>(
   options: HttpConsumerOptions<TPath>,
 ): HttpConsumerDefinition {
+  assertKnownOptions(`HTTP consumer \`${options.path}\``, options, NAMES);
   const { maxBodyBytes } = options;
   return {
     kind: "http",

@@ -22,6 +22,13 @@ export function invalidOption(name: string, expected: string, value: unknown): T
   );
 }
 
+/** The names of all options of an interface: one that is missing, or too many, does not compile. */
+export function optionNames<TOptions>(
+  names: Readonly<Record<keyof TOptions, true>>,
+): ReadonlySet<string> {
+  return new Set(Object.keys(names));
+}
+
 /**
  * Throws `OPTION_INVALID` for an option that nobody knows, so that a slip of the pen is no silence.
  *

@@ -1,11 +1,18 @@
 import { TidingsError } from "../core/errors.ts";
+import { assertKnownOptions } from "../core/options.ts";
 import {
   parseLayerSettings,
   type LayerSettings,
   type ParsedLayerSettings,
   type SerializerFormat,
 } from "../layers/index.ts";
-import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
+import {
+  fromIoredis,
+  openRedis,
+  REDIS_OPTIONS,
+  type IoredisClient,
+  type RedisOptions,
+} from "../redis/index.ts";
 import { parseSqlitePath, sharedFile } from "../sqlite/index.ts";
 import type { GroupHistory } from "./history.ts";
 import { MemoryHistory } from "./memory.ts";
@@ -24,6 +31,14 @@ export interface HistorySettings extends RedisOptions {
   readonly symmetricEncryptionKeys?: readonly (string | Uint8Array)[] | undefined;
 }
 
+const NAMES: ReadonlySet<string> = new Set([
+  "url",
+  "client",
+  "serializerFormat",
+  "symmetricEncryptionKeys",
+  ...REDIS_OPTIONS,
+]);
+
 /**
  * Opens the history of the groups of one layer; the layer's name keeps those of several apart.
  *
@@ -35,6 +50,7 @@ export function openHistory(
 ): GroupHistory {
   if (typeof target === "object" && "append" in target) return target;
   const settings = typeof target === "string" ? { url: target } : target;
+  assertKnownOptions("`history`", settings, NAMES);
   const { url, client, serializerFormat, symmetricEncryptionKeys, ...options } = settings;
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {

@@ -40,8 +40,8 @@ test.each<[LayerSettings, string]>([
   [{ url: "redis://h?capacity=many" }, 'expected `capacity` to be a number, got `"many"`'],
   [{ url: "redis://h?capacity=" }, "expected `capacity`"],
   [{ url: "redis://h?capacity=1", capacity: 2 }, "`capacity` is given twice"],
-  [{ url: "redis://h", reclaimAfterMs: 1 }, "unknown option `reclaimAfterMs` of a redis: layer"],
-  [{ url: "memory:", prefix: "x" }, "unknown option `prefix` of a memory: layer; known are url"],
+  [{ url: "redis://h", reclaimAfterMs: 1 }, 'a redis: layer has no option "reclaimAfterMs"'],
+  [{ url: "memory:", prefix: "x" }, 'a memory: layer has no option "prefix"; there are url'],
 ])("refuses %j", (settings, message) => {
   const read = (): unknown => parseLayerSettings(settings);
   expect(read).toThrow(message);
@@ -51,7 +51,7 @@ test.each<[LayerSettings, string]>([
 test("refuses an option that it does not know, with the list of those that it does", () => {
   const settings = { url: "redis://h", sharding: true };
   expect(() => parseLayerSettings(settings)).toThrow(
-    "unknown option `sharding` of a redis: layer; known are url, client, capacity",
+    'a redis: layer has no option "sharding"; there are url, client, capacity',
   );
 });
 

@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption } from "../core/options.ts";
 import type { IoredisClient, RedisOptions } from "../redis/index.ts";
 import type { LayerOptions } from "./layer.ts";
 import type { SerializerFormat } from "./wire/codec.ts";
@@ -60,10 +60,10 @@ const KNOWN: readonly string[] = [
   "backoff",
 ];
 /** The options that each driver knows. */
-const KNOWN_TO: Readonly<Record<ParsedLayerSettings["driver"], readonly string[]>> = {
-  memory: ["url", "capacity", "channelCapacity", "expiryMs", "groupExpiryMs"],
-  redis: KNOWN.filter((name) => name !== "randomPrefixLength" && name !== "reclaimAfterMs"),
-  "redis+queue": KNOWN,
+const KNOWN_TO: Readonly<Record<ParsedLayerSettings["driver"], ReadonlySet<string>>> = {
+  memory: new Set(["url", "capacity", "channelCapacity", "expiryMs", "groupExpiryMs"]),
+  redis: new Set(KNOWN).difference(new Set(["randomPrefixLength", "reclaimAfterMs"])),
+  "redis+queue": new Set(KNOWN),
 };
 const SCHEMES = "memory:, redis:, rediss:, and redis with +queue, +sentinel or +cluster";
 
@@ -83,14 +83,7 @@ export function parseLayerSettings(settings: LayerSettings): ParsedLayerSettings
     if (driver !== first.driver) throw invalidUrl("all hosts of a layer must have one scheme");
     mergeQuery(merged, query);
   }
-  const known = KNOWN_TO[first.driver];
-  for (const name of Object.keys(merged)) {
-    if (known.includes(name)) continue;
-    throw new TidingsError(
-      "OPTION_INVALID",
-      `unknown option \`${name}\` of a ${first.driver}: layer; known are ${known.join(", ")}`,
-    );
-  }
+  assertKnownOptions(`a ${first.driver}: layer`, merged, KNOWN_TO[first.driver]);
   return { ...merged, driver: first.driver, urls: [first, ...others].map(({ rest }) => rest) };
 }
 

@@ -1,4 +1,5 @@
 import { feed, toJsonValue, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
+import { assertKnownOptions } from "../core/options.ts";
 import type { Results, TaskRecord } from "../tasks/index.ts";
 
 /** Where a task feed is, and who may follow it. */
@@ -9,6 +10,8 @@ export interface TaskFeedOptions {
     | undefined;
 }
 
+const NAMES: ReadonlySet<string> = new Set(["authorize"]);
+
 /**
  * A feed of every task's state at `/tasks/:id`.
  *
@@ -18,8 +21,10 @@ export interface TaskFeedOptions {
  */
 export function taskFeed(
   app: { readonly results: Results },
-  { authorize }: TaskFeedOptions = {},
+  options: TaskFeedOptions = {},
 ): FeedDefinition<TaskRecord> {
+  assertKnownOptions("a task feed", options, NAMES);
+  const { authorize } = options;
   return feed({
     path: "/tasks/:id",
     authorize,

@@ -1,5 +1,12 @@
 import { TidingsError } from "../core/errors.ts";
-import { fromIoredis, openRedis, type IoredisClient, type RedisOptions } from "../redis/index.ts";
+import { assertKnownOptions } from "../core/options.ts";
+import {
+  fromIoredis,
+  openRedis,
+  REDIS_OPTIONS,
+  type IoredisClient,
+  type RedisOptions,
+} from "../redis/index.ts";
 import { parseSqlitePath, sharedFile } from "../sqlite/index.ts";
 import { MemoryPresence } from "./memory.ts";
 import type { PresenceStore } from "./presence-store.ts";
@@ -15,13 +22,17 @@ export interface PresenceSettings extends RedisOptions, Pick<PresenceOptions, "g
   readonly client?: IoredisClient | undefined;
 }
 
+const NAMES: ReadonlySet<string> = new Set(["url", "client", "graceMs", ...REDIS_OPTIONS]);
+
 /**
  * Opens where it is kept who is there.
  *
- * @throws {TidingsError} APP_INVALID_URL for a URL that no driver knows.
+ * @throws {TidingsError} APP_INVALID_URL for a URL that no driver knows, OPTION_INVALID for an option that
+ *   nobody knows.
  */
 export function openPresence(target: string | PresenceSettings): PresenceStore {
   const settings: PresenceSettings = typeof target === "string" ? { url: target } : target;
+  assertKnownOptions("`presence`", settings, NAMES);
   const { url, client, graceMs: _, ...options } = settings;
   const [, scheme = ""] = /^([a-z]+)(?:\+[a-z]+)?:/i.exec(url) ?? [];
   switch (scheme.toLowerCase()) {

@@ -6,6 +6,7 @@ import {
   type FeedRequest,
   type PathParams,
 } from "../channels/index.ts";
+import { assertKnownOptions } from "../core/options.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import { MAX_LISTED, type Attendance, type Member } from "./presence-store.ts";
 import { toPresenceGroup, type Presence } from "./presence.ts";
@@ -30,6 +31,8 @@ export interface PresenceFeedOptions<TPath extends string> {
     | undefined;
 }
 
+const NAMES: ReadonlySet<string> = new Set(["path", "group", "authorize"]);
+
 /**
  * A feed of who is in a group, for a page to show.
  *
@@ -38,8 +41,10 @@ export interface PresenceFeedOptions<TPath extends string> {
  */
 export function presenceFeed<const TPath extends string>(
   app: { readonly presence: Presence },
-  { path, group, authorize }: PresenceFeedOptions<TPath>,
+  options: PresenceFeedOptions<TPath>,
 ): FeedDefinition<PresenceEvent> {
+  assertKnownOptions("a presence feed", options, NAMES);
+  const { path, group, authorize } = options;
   const groupOf = (params: PathParams<TPath>): string =>
     typeof group === "string" ? group : group(params);
   return feed<TPath, PresenceEvent>({

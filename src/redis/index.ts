@@ -10,7 +10,7 @@ export type { IoredisClient, IoredisCluster } from "./ioredis-link.ts";
 export { fromIoredis, openRedis, type RedisSettings } from "./open-redis.ts";
 export { PrefixedRedis } from "./prefixed-redis.ts";
 export { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
-export type { RedisOptions, RedisTlsOptions } from "./redis-options.ts";
+export { REDIS_OPTIONS, type RedisOptions, type RedisTlsOptions } from "./redis-options.ts";
 export { parseRedisUrls, type RedisAddress, type RedisUrl } from "./redis-url.ts";
 export type {
   Redis,

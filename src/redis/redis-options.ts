@@ -1,5 +1,5 @@
 import { assertBackoff, type BackoffOptions } from "../core/backoff.ts";
-import { assertDuration, assertPositiveInteger } from "../core/options.ts";
+import { assertDuration, assertPositiveInteger, optionNames } from "../core/options.ts";
 
 /** How to speak TLS with Redis; the names are those of `node:tls`. */
 export interface RedisTlsOptions {
@@ -36,6 +36,19 @@ export interface RedisOptions {
   /** How long to wait between tries to connect. @default 100 ms doubling to 2 s, full jitter */
   readonly backoff?: BackoffOptions | undefined;
 }
+
+/** The names of {@link RedisOptions}. */
+export const REDIS_OPTIONS: ReadonlySet<string> = optionNames<RedisOptions>({
+  tls: true,
+  sentinelUsername: true,
+  sentinelPassword: true,
+  commandTimeoutMs: true,
+  connectTimeoutMs: true,
+  pingIntervalMs: true,
+  maxPendingCommands: true,
+  maxPendingBytes: true,
+  backoff: true,
+});
 
 /** The bounds, all of them. */
 export interface RedisBounds {

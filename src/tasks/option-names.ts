@@ -1,7 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
+import { optionNames } from "../core/options.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { InputTaskOptions, SendOptions, TaskOptions } from "./task.ts";
+import type { TasksOptions } from "./tasks.ts";
 
 const OF_CALLS = {
   queue: true,
@@ -59,3 +61,29 @@ export const SEND_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_ONE_CALL
 
 /** The options that a task can have. */
 export const TASK_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_TASKS));
+
+/** The options that a set of tasks can have. */
+export const TASKS_OPTIONS: ReadonlySet<string> = optionNames<TasksOptions>({
+  broker: true,
+  results: true,
+  logger: true,
+  defaultQueue: true,
+  defaultPriority: true,
+  inheritPriority: true,
+  routes: true,
+  maxMessageBytes: true,
+  resultExpiresMs: true,
+  tracebacks: true,
+  worker: true,
+  serializer: true,
+  compression: true,
+  accept: true,
+  typedValues: true,
+  tls: true,
+  visibilityTimeoutMs: true,
+  keyPrefix: true,
+  resultKeyPrefix: true,
+  queueType: true,
+  maxPriority: true,
+  deadLetters: true,
+});

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
-import { assertPositiveInteger, invalidOption } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { withoutCredentials } from "../core/without-credentials.ts";
 import { AsyncResult } from "./async-result.ts";
 import type { Broker } from "./brokers/broker.ts";
@@ -16,6 +16,7 @@ import { GroupResult } from "./group-result.ts";
 import { assertLimits } from "./limits/find-limits.ts";
 import { localTask } from "./local-task.ts";
 import { toMessageFormat, type MessageFormat } from "./message/message-format.ts";
+import { TASKS_OPTIONS } from "./option-names.ts";
 import type { OutboxStore } from "./outbox/outbox-store.ts";
 import { Outbox, type OutboxOptions } from "./outbox/outbox.ts";
 import type { PreparedCall, TaskCall } from "./prepare-call.ts";
@@ -112,6 +113,7 @@ export class Tasks implements AsyncDisposable {
 
   /** @internal Use {@link createTasks}. */
   constructor(options: TasksOptions) {
+    assertKnownOptions("a set of tasks", options, TASKS_OPTIONS);
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
     const { defaultPriority, inheritPriority = false, routes = [] } = options;
     const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000, worker = {} } = options;

@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import { assertKnownOptions, optionNames } from "../../core/options.ts";
 import { parseSqlitePath } from "../../sqlite/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import type { DeadLetterBounds } from "../dead-letters/dead-letter-store.ts";
@@ -14,6 +15,8 @@ export interface BrokerSettings extends ConnectionSettings {
   readonly deadLetters?: DeadLetterBounds | undefined;
 }
 
+const BOUNDS = optionNames<DeadLetterBounds>({ maxCount: true, maxAgeMs: true });
+
 /**
  * Opens the broker that a URL names.
  *
@@ -25,6 +28,7 @@ export interface BrokerSettings extends ConnectionSettings {
  * @throws {TidingsError} STORAGE_UNAVAILABLE when the file cannot be opened.
  */
 export function openBroker(url: string, settings: BrokerSettings = {}): Broker {
+  assertKnownOptions("`deadLetters`", settings.deadLetters ?? {}, BOUNDS);
   if (url === "memory:") return new MemoryBroker({ deadLetters: settings.deadLetters });
   if (url.startsWith("sqlite:")) {
     return new SqliteBroker(parseSqlitePath(url), { deadLetters: settings.deadLetters });

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+
+import { createTasks } from "../tasks/index.ts";
+import { taskFeed } from "./task-feed.ts";
+
+test("a slip of the pen opens no task feed to everybody", async () => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:" });
+  const options = JSON.parse('{"autorize":true}');
+  expect(() => taskFeed(tasks, options)).toThrow(
+    expect.objectContaining({
+      code: "OPTION_INVALID",
+      message: 'a task feed has no option "autorize" (did you mean `authorize`?)',
+    }),
+  );
+});

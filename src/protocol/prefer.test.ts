@@ -11,6 +11,8 @@ describe("parseWait (PROTOCOL.md 7.1)", () => {
     ["respond-async, wait=10", 10],
     ["wait=10; why=later, respond-async", 10],
     ["wait=10, wait=20", 10],
+    ['to="a, wait=20", wait=10', 10],
+    ['to="a\\", wait=20", wait=10', 10],
   ])("reads `%s`", (header, seconds) => {
     expect(parseWait(header)).toBe(seconds);
   });

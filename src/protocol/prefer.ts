@@ -1,3 +1,5 @@
+/** One preference of a list; a comma within quotes ends none. */
+const PREFERENCES = /(?:"(?:[^"\\]|\\.)*"?|[^",])+/g;
 const WAIT = /^\s*wait\s*=\s*(?:"(\d+)"|(\d+))\s*(?:;|$)/i;
 const ANY_WAIT = /^\s*wait\s*(?:[=;]|$)/i;
 
@@ -9,7 +11,7 @@ const ANY_WAIT = /^\s*wait\s*(?:[=;]|$)/i;
  * @see https://www.rfc-editor.org/rfc/rfc7240#section-4.3
  */
 export function parseWait(header: string | null): number | undefined {
-  const preference = header?.split(",").find((text) => ANY_WAIT.test(text));
+  const preference = header?.match(PREFERENCES)?.find((text) => ANY_WAIT.test(text));
   const [, quoted, plain] = WAIT.exec(preference ?? "") ?? [];
   const seconds = Number(quoted ?? plain);
   return Number.isSafeInteger(seconds) ? seconds : undefined;

@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Amqp } from "../../src/amqp/index.ts";
-import {
-  AmqpBroker,
-  createTasks,
-  type Broker,
-  type Death,
-  type Delivery,
-} from "../../src/tasks/index.ts";
+import { createTasks, type Broker, type Death, type Delivery } from "../../src/tasks/index.ts";
 import { brokerCases, deadLettersCases } from "../../src/testing/index.ts";
 import { eventually } from "../redis/eventually.ts";
+import { PatientBroker } from "./patient-broker.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
 const LETTERS = "tidings.dead-letters";
@@ -26,7 +21,7 @@ describe("AmqpBroker", () => {
   for (const { name, run } of brokerCases.filter(({ movesClock }) => !movesClock)) {
     test(name, async () => {
       const make = async (): Promise<Broker> => {
-        const broker = new AmqpBroker(server.url, { maxPriority: 9 });
+        const broker = new PatientBroker(server.url, { maxPriority: 9 });
         for (const queue of ["celery", "mail", "other", "nobody's"])
           await broker.contents.purge(queue);
         return broker;
@@ -41,7 +36,7 @@ describe("AmqpDeadLetters", () => {
     test(name, async () => {
       await removeQueues();
       await expect(
-        run(({ deadLetters } = {}) => new AmqpBroker(server.url, { deadLetters })),
+        run(({ deadLetters } = {}) => new PatientBroker(server.url, { deadLetters })),
       ).resolves.toBeUndefined();
     });
   }
@@ -49,13 +44,13 @@ describe("AmqpDeadLetters", () => {
   test("keeps letters in a quorum queue, where queues are of that type", async () => {
     await removeQueues();
     const options = { queueType: "quorum", deadLetters: { maxCount: 2 } } as const;
-    await using broker = new AmqpBroker(server.url, options);
+    await using broker = new PatientBroker(server.url, options);
     for (const id of ["a", "b", "b", "c"])
       await broker.deadLetters.bury(await one(broker, id), death());
     const { letters } = await broker.deadLetters.read({ limit: 9 });
     expect(letters.map(({ id }) => id)).toEqual(["b", "c"]);
     expect(await broker.deadLetters.remove("b")).toBe(true);
-    await using other = new AmqpBroker(server.url, options);
+    await using other = new PatientBroker(server.url, options);
     await broker.deadLetters.close();
     expect(await other.deadLetters.count()).toBe(1);
   });
@@ -75,7 +70,7 @@ describe("AmqpDeadLetters", () => {
     expect(await tasks.deadLetters.redriveAll()).toBe(2);
     expect(await tasks.deadLetters.count()).toBe(0);
     await tasks.close();
-    await using broker = new AmqpBroker(server.url);
+    await using broker = new PatientBroker(server.url);
     const again: Delivery[] = [];
     await eventually(async () => {
       again.push(...(await broker.take({ queues: ["raw"], limit: 2, leaseMs: 1_000 })));
@@ -87,8 +82,8 @@ describe("AmqpDeadLetters", () => {
 
   test("keeps nothing for who has lost the connection", async () => {
     await removeQueues();
-    await using broker = new AmqpBroker(server.url);
-    const lost = new AmqpBroker(server.url);
+    await using broker = new PatientBroker(server.url);
+    const lost = new PatientBroker(server.url);
     const delivery = await one(lost, "lost");
     await lost.close();
     expect(await lost.deadLetters.bury(delivery, death())).toBe(false);
@@ -97,7 +92,7 @@ describe("AmqpDeadLetters", () => {
 
   test("drops what is too old by itself", async () => {
     await removeQueues();
-    await using broker = new AmqpBroker(server.url, { deadLetters: { maxAgeMs: 50 } });
+    await using broker = new PatientBroker(server.url, { deadLetters: { maxAgeMs: 50 } });
     await broker.deadLetters.bury(await one(broker, "old"), death());
     await eventually(async () => (await broker.contents.count(LETTERS)).waiting === 0);
     expect(await broker.deadLetters.get("old")).toBe(null);
@@ -105,8 +100,8 @@ describe("AmqpDeadLetters", () => {
 
   test("lets one process look at a time, and leaves alone what is no letter", async () => {
     await removeQueues();
-    await using broker = new AmqpBroker(server.url);
-    await using other = new AmqpBroker(server.url);
+    await using broker = new PatientBroker(server.url);
+    await using other = new PatientBroker(server.url);
     for (const id of ["a", "b"]) await broker.deadLetters.bury(await one(broker, id), death());
     await sendRaw(LETTERS, [Buffer.from("{}\nno letter")]);
     expect(await broker.deadLetters.count()).toBe(2);
@@ -120,7 +115,7 @@ describe("AmqpDeadLetters", () => {
   });
 
   test("refuses to keep more than can be looked at", () => {
-    const make = () => new AmqpBroker(server.url, { deadLetters: { maxCount: 65_536 } });
+    const make = () => new PatientBroker(server.url, { deadLetters: { maxCount: 65_536 } });
     expect(make).toThrow(/at most 65535 on RabbitMQ/);
   });
 });
@@ -130,7 +125,7 @@ function death(): Death {
   return { task: "t", reason: "poisoned", error, diedAt: Date.now() };
 }
 
-async function one(broker: AmqpBroker, id: string): Promise<Delivery> {
+async function one(broker: PatientBroker, id: string): Promise<Delivery> {
   const properties = { correlationId: id, deliveryMode: 2 };
   const body = new TextEncoder().encode("[[], {}, {}]");
   const content = { body, contentType: "application/json", contentEncoding: "utf-8", properties };
@@ -156,5 +151,6 @@ async function sendRaw(queue: string, bodies: readonly Buffer[]): Promise<void> 
 async function removeQueues(): Promise<void> {
   await using amqp = new Amqp(server.url);
   await using channel = await (await amqp.session()).openChannel();
-  for (const name of [LETTERS, "celery", "mail"]) await channel.deleteQueue(name);
+  const names = ["celery", "mail", "raw", "old", "lost", "a", "b", "c"];
+  for (const name of [LETTERS, ...names]) await channel.deleteQueue(name);
 }

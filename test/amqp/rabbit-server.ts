@@ -45,8 +45,10 @@ export class RabbitServer implements AsyncDisposable {
     }
   }
 
-  /** Starts it again, on the same ports, with what is durable. */
+  /** Starts it again, on the same ports, with what is durable; harmless while it runs. */
   async start(): Promise<void> {
+    if (this.#process && this.#process.exitCode === null && this.#process.signalCode === null)
+      return;
     mkdirSync(this.#home, { recursive: true });
     const config = join(this.#folder, "rabbitmq.conf");
     writeFileSync(
@@ -92,7 +94,7 @@ export class RabbitServer implements AsyncDisposable {
   async kill(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child?.pid === undefined || child.exitCode !== null) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     process.kill(-child.pid, "SIGKILL");
     await exited;

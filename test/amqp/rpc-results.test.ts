@@ -1,5 +1,5 @@
 import { encode } from "@msgpack/msgpack";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { Amqp } from "../../src/amqp/index.ts";
 import { createTasks, currentTask, pendingRecord, RpcResults } from "../../src/tasks/index.ts";
@@ -12,6 +12,9 @@ let server: RabbitServer;
 beforeAll(async () => {
   server = await RabbitServer.start();
 });
+
+// A try that failed may have left it dead.
+beforeEach(() => server.start(), 120_000);
 
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -77,7 +80,7 @@ test("a result still comes after RabbitMQ was killed and has come back", async (
   await server.start();
   mayEnd.resolve();
   expect(await sent.get({ timeoutMs: 30_000 })).toBe("ended");
-});
+}, 120_000);
 
 test("what Python sends of a task that one of ours had begun ends it, in every serializer of ours", async () => {
   await using callers = new RpcResults(server.url);

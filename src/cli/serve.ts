@@ -87,10 +87,8 @@ async function serveHere(
       await worker?.start();
       await background?.start();
       const description = describeServer(application, server.url);
-      if (seat) {
-        logger.info({}, "server worker ready");
-        announce(description);
-      } else printServerBanner(description, logger);
+      if (seat) announce(description);
+      else printServerBanner(description, logger);
       if (seat?.isSpeaker) warnOfUnshared(application, logger);
       if (seat?.isSpeaker === false) return; // the first worker says it for all
       if (background) printBackgroundBanner(application, Object.keys(application.channels), logger);

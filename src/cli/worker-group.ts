@@ -106,7 +106,9 @@ export class WorkerGroup {
   }
 
   #onStarted({ number }: Seat, server: ServerDescription): void {
-    const { count, onStarted } = this.#options;
+    const { count, logger, onStarted } = this.#options;
+    // Said here: what a worker has just logged is lost when it is killed at this moment.
+    logger.info({ worker: number }, "server worker ready");
     this.#started.add(number);
     this.#firstStarted.resolve();
     if (this.#isUp || this.#started.size < count) return;

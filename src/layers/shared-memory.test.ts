@@ -38,7 +38,6 @@ function pair(
 const driver: LayerDriver = {
   make: (options) => pair(options)[0],
   channelName: /^specific\.memory-[\da-f]{12}![\da-f]{32}$/,
-  isRealTime: true,
 };
 
 /** One layer that sends in one process what is read in the other one. */

@@ -23,6 +23,8 @@ import type { Answer, Outcome } from "./shared-memory/requests.ts";
 export interface SharedMemoryLayerOptions extends LayerOptions {
   /** What the layer is called; processes share those of one name. @default "default" */
   readonly name?: string | undefined;
+  /** The time in milliseconds, for tests. @default one that nobody sets */
+  readonly now?: (() => number) | undefined;
 }
 
 /**
@@ -51,9 +53,9 @@ export class SharedMemoryLayer implements ChannelLayer {
 
   constructor(
     port: SharedMemoryPort,
-    { name = "default", ...bounds }: SharedMemoryLayerOptions = {},
+    { name = "default", now, ...bounds }: SharedMemoryLayerOptions = {},
   ) {
-    this.#local = new LocalChannels({ ...bounds, incidents: this.#incidents });
+    this.#local = new LocalChannels({ ...bounds, now, incidents: this.#incidents });
     this.#port = port;
     const { expiryMs, groupExpiryMs, capacity, channelCapacity } = bounds;
     const { layer, opened } = port.open(

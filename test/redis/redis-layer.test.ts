@@ -1,8 +1,15 @@
 import { Redis as Ioredis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { openLayer, type LayerSettings } from "../../src/layers/index.ts";
-import { layerCasesFor, type LayerDriver } from "../../src/testing/index.ts";
+import {
+  openLayer,
+  parseLayerSettings,
+  RedisLayer,
+  type ChannelLayer,
+  type LayerSettings,
+} from "../../src/layers/index.ts";
+import { fromIoredis, openRedis, type Redis } from "../../src/redis/index.ts";
+import { layerCasesFor, type LayerCaseOptions, type LayerDriver } from "../../src/testing/index.ts";
 import { freePort } from "../free-port.ts";
 import { Certificate } from "./certificate.ts";
 import { RedisCluster } from "./redis-cluster.ts";
@@ -11,6 +18,16 @@ import { RedisServer } from "./redis-server.ts";
 
 const channelName = /^asgispecific\.[\da-f]{32}$/;
 const lacks = ["hold-unread", "refuse-full"] as const;
+
+/** What `openLayer` opens, with the clock of a case if it has one. */
+function openAt({ now, ...bounds }: LayerCaseOptions, settings: LayerSettings): ChannelLayer {
+  if (!now) return openLayer({ ...settings, ...bounds });
+  const { client, urls, ...options } = parseLayerSettings({ ...settings, ...bounds });
+  const [first = "", ...others] = urls;
+  const open = (url: string): Redis =>
+    client ? fromIoredis(client, options) : openRedis({ ...options, url });
+  return new RedisLayer([open(first), ...others.map(open)], { ...options, now });
+}
 
 /** A Redis in some shape, and the settings that lead to it. */
 interface Place {
@@ -81,10 +98,9 @@ describe.each(places)("RedisLayer on $name", ({ open, ...place }) => {
   const stack = new AsyncDisposableStack();
   let settings: LayerSettings = {};
   const driver: LayerDriver = {
-    make: (options) => openLayer({ ...settings, ...options }),
+    make: (options = {}) => openAt(options, settings),
     channelName,
     lacks: [...lacks, ...(place.lacks ?? [])],
-    isRealTime: true,
   };
 
   beforeAll(async () => {

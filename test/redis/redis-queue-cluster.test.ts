@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { RedisHistory } from "../../src/history/index.ts";
-import { openLayer } from "../../src/layers/index.ts";
+import { openLayer, RedisQueueLayer } from "../../src/layers/index.ts";
 import { openRedis } from "../../src/redis/index.ts";
 import { historyCases } from "../../src/testing/cases/history.ts";
 import { layerCasesFor, type LayerDriver } from "../../src/testing/cases/layer.ts";
@@ -31,13 +31,16 @@ describe("RedisHistory on a cluster", () => {
 
 describe("RedisQueueLayer on a cluster", () => {
   const driver: LayerDriver = {
-    make: (options) => {
+    make: (options = {}) => {
+      const prefix = `test-${randomUUID()}-`;
+      if (options.now) {
+        return new RedisQueueLayer([openRedis(cluster.url)], { prefix, ...options });
+      }
       const url = cluster.url.replace("redis+cluster:", "redis+queue+cluster:");
-      return openLayer({ url, prefix: `test-${randomUUID()}-`, ...options });
+      return openLayer({ url, prefix, ...options });
     },
     channelName: /^specific\.t[0-9a-f]{31}![0-9a-f]{32}$/,
     lacks: ["refuse-full"],
-    isRealTime: true,
   };
   for (const { name, run } of layerCasesFor(driver)) {
     test(name, () => expect(run(driver)).resolves.toBeUndefined());

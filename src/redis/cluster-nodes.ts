@@ -9,6 +9,7 @@ import type { RedisBounds } from "./redis-options.ts";
 import type { RedisAddress } from "./redis-url.ts";
 import type { RedisArgument, RedisCommandOptions } from "./redis.ts";
 import type { RunOnServer } from "./scan-keys.ts";
+import { within } from "./within.ts";
 
 /** How often a command is sent elsewhere before its redirection is an error. */
 const MAX_REDIRECTS = 16;
@@ -107,7 +108,11 @@ export class ClusterNodes {
     try {
       for (;;) {
         try {
-          return await within(limit, this.ownerOf(key));
+          return await within(
+            limit - Date.now(),
+            this.ownerOf(key),
+            "no node of the cluster answers in time",
+          );
         } catch (error) {
           if (this.#isClosed || Date.now() + RETRY_MS >= limit) throw error;
           await sleep(RETRY_MS);
@@ -205,17 +210,4 @@ function askFirst<T>(run: LaneTask<T>): LaneTask<T> {
     const [, reply] = await Promise.all([link.command(["ASKING"]), run(link)]);
     return reply;
   };
-}
-
-/** Gives up at a time; what is waited for goes on. */
-async function within<T>(limit: number, promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const onTimeout = (): void =>
-    reject(new RedisUnavailable("no node of the cluster answers in time"));
-  const timer = setTimeout(onTimeout, Math.max(0, limit - Date.now()));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,6 +5,7 @@ import { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
 import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type { RedisArgument, RedisCommandOptions, RedisConnection, RedisReply } from "./redis.ts";
+import { within } from "./within.ts";
 
 /** What a lane runs on its link. */
 export type LaneTask<T> = (link: RedisLink) => Promise<T>;
@@ -173,7 +174,8 @@ export class CommandLane implements RedisConnection {
     clearTimeout(this.#watch);
     this.#watchAt = deadline;
     const waitMs = Math.max(deadline - performance.now(), 0);
-    this.#watch = setTimeout(() => this.#expire(), waitMs);
+    // What has come while the process stood still is read first.
+    this.#watch = setTimeout(() => setImmediate(() => this.#expire()), waitMs);
     // The connection, or the wait for it, keeps the process alive.
     this.#watch.unref();
   }
@@ -242,14 +244,9 @@ export class CommandLane implements RedisConnection {
 
   /** A link that does not answer in time is taken for dead, although nothing has closed it. */
   #check(link: RedisLink): void {
-    const timer = setTimeout(
-      () => this.#cut(link, new RedisUnavailable("Redis does not answer")),
-      this.#bounds.commandTimeoutMs,
+    within(this.#bounds.commandTimeoutMs, this.#probe(link)).catch((error: unknown) =>
+      this.#cut(link, toError(error)),
     );
-    timer.unref();
-    this.#probe(link)
-      .catch((error: unknown) => this.#cut(link, toError(error)))
-      .finally(() => clearTimeout(timer));
   }
 
   #cut(link: RedisLink, error: Error): void {

@@ -5,6 +5,7 @@ import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type { RedisArgument, RedisKeyWatch, RedisReply, RedisScript } from "./redis.ts";
 import { runScript } from "./run-script.ts";
+import { within } from "./within.ts";
 
 /** Where Redis tells RESP2 clients that a key which they have read was touched. */
 const INVALIDATIONS = "__redis__:invalidate";
@@ -116,13 +117,6 @@ export class KeyWatch implements RedisKeyWatch {
   }
 
   async #inTime<T>(reply: Promise<T>): Promise<T> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onTimeout = (): void => reject(new RedisUnavailable("Redis does not answer"));
-    const timer = setTimeout(onTimeout, this.#options.bounds.commandTimeoutMs);
-    try {
-      return await Promise.race([reply, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return await within(this.#options.bounds.commandTimeoutMs, reply);
   }
 }

@@ -5,6 +5,7 @@ import { RedisRefusal, RedisUnavailable } from "./redis-errors.ts";
 import type { DialRedis, RedisLink } from "./redis-link.ts";
 import type { RedisBounds } from "./redis-options.ts";
 import type { RedisGap } from "./redis.ts";
+import { within } from "./within.ts";
 
 /** How many channels one SUBSCRIBE names, so that a command stays small. */
 const MAX_BATCH = 1_000;
@@ -85,16 +86,22 @@ export class Subscriptions {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { resolve, reject };
     waiters.add(waiter);
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       waiters.delete(waiter);
       if (waiters.size === 0 && !this.#wanted.get(channel)?.wasHeard) this.drop(channel);
       reject(this.#unavailable());
+    };
+    // What has come while the process stood still is read first.
+    let afterRead: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => {
+      afterRead = setImmediate(giveUp);
     }, this.#options.bounds.commandTimeoutMs);
     this.#settleSoon();
     try {
       await promise;
     } finally {
       clearTimeout(timer);
+      clearImmediate(afterRead);
     }
   }
 
@@ -272,14 +279,7 @@ export class Subscriptions {
 
   /** A reply that does not come in time is a link that is dead. */
   async #bounded(reply: Promise<unknown>): Promise<void> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onTimeout = (): void => reject(new RedisUnavailable("Redis does not answer"));
-    const timer = setTimeout(onTimeout, this.#options.bounds.commandTimeoutMs);
-    try {
-      await Promise.race([reply, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await within(this.#options.bounds.commandTimeoutMs, reply);
   }
 
   #unavailable(): RedisUnavailable {

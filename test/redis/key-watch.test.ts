@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { openRedis, type Redis } from "../../src/redis/index.ts";
 import { eventually } from "./eventually.ts";
-import { RedisServer } from "./redis-server.ts";
+import { useRedis } from "./use-redis.ts";
 
-let server: RedisServer;
-let redis: Redis;
-
-beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = openRedis(server.url);
-});
-
-afterAll(async () => {
-  await redis.close();
-  await server[Symbol.asyncDispose]();
-});
+const { redis } = await useRedis();
 
 const COUNT = { source: `return redis.call("EXISTS", unpack(KEYS))` };
 

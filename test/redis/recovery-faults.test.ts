@@ -111,7 +111,7 @@ test("a history that Redis has lost is told once over every transport, and every
   const areTold = async (times: number): Promise<void> =>
     await vi.waitFor(() => {
       for (const { name, resets } of crowd.listeners) expect(resets, name).toHaveLength(times);
-    }, 10_000);
+    }, 30_000);
 
   await redis.kill();
   await redis.start();

@@ -5,7 +5,16 @@ import { RedisServer } from "./redis-server.ts";
 
 const SLOTS = 16_384;
 const MASTERS = 3;
-const OPTIONS = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--save", ""];
+/** A busy machine must not make a node look dead. */
+const NODE_TIMEOUT_MS = "2000";
+const OPTIONS = [
+  "--cluster-enabled",
+  "yes",
+  "--cluster-node-timeout",
+  NODE_TIMEOUT_MS,
+  "--save",
+  "",
+];
 
 /** A real cluster of three masters, the first of which has a replica. */
 export class RedisCluster implements AsyncDisposable {

@@ -9,7 +9,7 @@ import { freePort } from "../free-port.ts";
 import { eventually } from "./eventually.ts";
 import { RedisServer } from "./redis-server.ts";
 
-/** A real master with a replica, and a sentinel that makes the one into the other within a second. */
+/** A real master with a replica, and a sentinel that makes the one into the other after two seconds of silence. */
 export class RedisSentinel implements AsyncDisposable {
   readonly master: RedisServer;
   readonly replica: RedisServer;
@@ -28,8 +28,8 @@ export class RedisSentinel implements AsyncDisposable {
       "bind 127.0.0.1",
       `dir ${this.#folder}`,
       `sentinel monitor main 127.0.0.1 ${master.port} 1`,
-      "sentinel down-after-milliseconds main 200",
-      "sentinel failover-timeout main 1000",
+      "sentinel down-after-milliseconds main 2000",
+      "sentinel failover-timeout main 4000",
     ];
     writeFileSync(file, `${lines.join("\n")}\n`);
     this.#sentinel = spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" });

@@ -6,6 +6,8 @@ import { isRedisError, QueueSource, type QueuedMessage } from "./source.ts";
 
 /** An intake that nobody has wanted for so long closes its connections. */
 const IDLE_MS = 30_000;
+/** How long a host may take to answer at first, before the others are read without it. */
+const FIRST_ANSWER_MS = 3_000;
 /** How long a closing intake waits for reads that are under way. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -28,7 +30,8 @@ export interface IntakeOptions {
  * Takes messages of one general channel from every host, while somebody waits for them.
  *
  * What nobody wants stays in Redis, where another process can have it; what was taken and has lost
- * its reader goes back with its time of sending. Over several hosts the oldest message goes first.
+ * its reader goes back with its time of sending. Over several hosts the oldest message goes first, so
+ * the first of all is taken when each host answers that is not known to be away.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -84,6 +87,7 @@ export class Intake {
   }
 
   async #run(): Promise<void> {
+    await this.#meet();
     while (!this.#closing.signal.aborted) {
       if (this.#options.demand() > 0) await this.#take();
       else if (!(await this.#nextDemand())) break;
@@ -92,6 +96,16 @@ export class Intake {
     this.#closing.abort();
     this.#options.onIdle();
     await this.#closeSources();
+  }
+
+  async #meet(): Promise<void> {
+    const expected = [...this.#healing].filter(([{ host }]) => !host.isBroken);
+    const met = new AbortController();
+    await Promise.race([
+      Promise.all(expected.map(([, answer]) => answer)),
+      delay(FIRST_ANSWER_MS, undefined, { signal: met.signal }).catch(() => undefined),
+    ]);
+    met.abort();
   }
 
   async #take(): Promise<void> {

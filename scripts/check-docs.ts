@@ -26,7 +26,7 @@ function writeBlocks(): ReadonlyMap<string, { readonly path: string; readonly li
   for (const [path, blocks] of allBlocks()) {
     for (const [index, block] of blocks.entries()) {
       const folder = join(FOLDER, path.replaceAll(/[/.]/g, "-"));
-      const file = join(folder, block.fileName ?? `block-${index + 1}.ts`);
+      const file = join(folder, block.fileName ?? `block-${index + 1}.${block.language}`);
       if (written.has(file)) throw new Error(`${path} has two blocks named ${block.fileName}`);
       mkdirSync(folder, { recursive: true });
       writeFileSync(file, block.code);
@@ -51,6 +51,7 @@ function compile(): readonly string[] {
     JSON.stringify({
       extends: "../../tsconfig.json",
       compilerOptions: {
+        jsx: "react-jsx",
         lib: [
           "es2025",
           "dom",

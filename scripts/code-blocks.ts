@@ -2,6 +2,7 @@
 export interface CodeBlock {
   /** The first line's comment, `// main.ts`, if it names a file. */
   readonly fileName: string | undefined;
+  readonly language: "ts" | "tsx";
   readonly code: string;
   /** The line of the document, from 1, on which the code starts. */
   readonly line: number;
@@ -10,10 +11,11 @@ export interface CodeBlock {
 /** Finds the TypeScript blocks of a Markdown text, in their order. */
 export function codeBlocks(markdown: string): readonly CodeBlock[] {
   const blocks: CodeBlock[] = [];
-  for (const match of markdown.matchAll(/^```ts\n([\s\S]*?)^```$/gm)) {
-    const code = match[1] ?? "";
+  for (const match of markdown.matchAll(/^```(tsx?)\n([\s\S]*?)^```$/gm)) {
+    const code = match[2] ?? "";
     blocks.push({
-      fileName: /^\/\/ ([\w-]+\.ts)\b/.exec(code)?.[1],
+      fileName: /^\/\/ ([\w-]+\.tsx?)\b/.exec(code)?.[1],
+      language: match[1] === "tsx" ? "tsx" : "ts",
       code,
       line: markdown.slice(0, match.index).split("\n").length + 1,
     });

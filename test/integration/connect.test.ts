@@ -3,6 +3,7 @@ import { connect, TRANSPORTS, type StatusChange } from "tidings/client";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 
+import { freePort } from "../free-port.ts";
 import { serve } from "./serve.ts";
 import { WeakLine } from "./weak-line.ts";
 
@@ -88,6 +89,30 @@ describe.each(TRANSPORTS)("connect over %s", (transport) => {
     expect(happened).toEqual([1, 2, 4]);
     expect(resets).toEqual([]);
     room.close();
+  });
+
+  test("speaks again after a break in which nothing was missed", async () => {
+    const quiet = consumer({
+      path: "/quiet",
+      receives: z.object({ n: z.number() }),
+      replies: z.number(),
+      receive: (_, { n }) => 2 * n,
+    });
+    await using server = await serve(() => ({ routes: [quiet] }));
+    await using line = await WeakLine.to(server.server.port);
+    const statuses: string[] = [];
+    const room = connect<typeof quiet>(`${line.url}/quiet`, {
+      transport,
+      pollMs: 10,
+      onStatus: ({ status }) => statuses.push(status),
+    });
+    onTestFinished(() => room.close());
+    expect(await room.request({ n: 1 })).toBe(2);
+    line.port = await freePort();
+    line.cut();
+    await expect.poll(() => statuses).toContain("waiting");
+    line.port = server.server.port;
+    expect(await room.request({ n: 2 })).toBe(4);
   });
 });
 

@@ -24,10 +24,10 @@ export async function* followPoll({
   opened,
   pollMs,
 }: TransportRequest): AsyncGenerator<unknown, Closing> {
+  // The first answer has a body, whatever is missed: a consumer's says which connection it is about.
+  let known = {};
   for (;;) {
-    const { cursor } = place;
-    const known = cursor === undefined ? {} : { "if-none-match": `"${cursor}"` };
-    const response = await request(withParameter(url, "cursor", cursor), {
+    const response = await request(withParameter(url, "cursor", place.cursor), {
       headers: { accept: "application/json", ...known },
       token,
       signal,
@@ -39,6 +39,7 @@ export async function* followPoll({
       yield* framesOf(answer);
       place.cursor = answer.cursor === "" ? undefined : answer.cursor;
       if (answer.end === true) return ENDED;
+      known = place.cursor === undefined ? {} : { "if-none-match": `"${place.cursor}"` };
     }
     opened();
     await pause(isHidden() ? Math.max(pollMs, HIDDEN_MS) : pollMs, signal);

@@ -24,8 +24,7 @@ import type { User } from "./user.ts";
 import { WaitingWork } from "./waiting-work.ts";
 
 /** What a session needs. */
-export interface ConsumerSessionOptions
-  extends ConnectionParts, Omit<SessionGroupsOptions, "request" | "channelName" | "take"> {
+export interface ConsumerSessionOptions extends ConnectionParts, SessionGroupsOptions {
   readonly logger: Logger;
   /** Told once, as {@link ConsumerSession.whenOver}. */
   readonly onOver?: (() => void) | undefined;
@@ -219,13 +218,9 @@ export class ConsumerSession implements Connection {
   }
 
   #inGroups(): SessionGroups {
-    const { channelName, request } = this;
-    return (this.#groups ??= new SessionGroups({
-      ...this.#options,
-      channelName,
-      request,
-      take: (reaction) => this.#onRecorded(reaction),
-    }));
+    return (this.#groups ??= new SessionGroups(this.#options, this, (reaction) =>
+      this.#onRecorded(reaction),
+    ));
   }
 
   #onRecorded(recorded: RecordedReaction): boolean {

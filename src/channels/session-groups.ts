@@ -8,7 +8,7 @@ import {
 } from "../layers/index.ts";
 import type { Position } from "../protocol/index.ts";
 import type { ConnectionPort, Payload } from "./connection-port.ts";
-import type { GroupAddOptions, KeepOptions } from "./connection.ts";
+import type { Connection, GroupAddOptions, KeepOptions } from "./connection.ts";
 import type { ConsumerDefinition } from "./consumer.ts";
 import type { EventDispatch, Reaction } from "./event-dispatch.ts";
 import { FollowedGroups, type FollowedGroup } from "./followed-groups.ts";
@@ -21,46 +21,49 @@ export interface RecordedReaction {
   readonly position: Position;
 }
 
-/** What {@link SessionGroups} need of the connection that is in them. */
+/** What {@link SessionGroups} need. */
 export interface SessionGroupsOptions {
   readonly definition: ConsumerDefinition;
   readonly dispatch: EventDispatch;
   readonly layer: ChannelLayer;
   /** The groups of the layer with their history; `undefined` where there is none. */
   readonly getRecorded?: (() => RecordedGroups) | undefined;
-  /** The request that asked for the connection. */
-  readonly request: Request;
-  readonly channelName: string;
-  /** Takes a reaction; `false` when there is no room, and then it comes again. */
-  readonly take: (reaction: RecordedReaction) => boolean;
 }
+
+/** Takes a reaction; `false` when there is no room, and then it comes again. */
+export type TakeRecorded = (reaction: RecordedReaction) => boolean;
 
 const POSITIONS_ONLY: Payload = { reset: undefined };
 
 /** The groups that a connection is in, and what it sends to groups. */
 export class SessionGroups {
   readonly #options: SessionGroupsOptions;
+  /** Which is in them. Its request is looked at when it is needed: what that is made of is large. */
+  readonly #connection: Connection;
+  readonly #take: TakeRecorded;
   /** Those with history, if any. */
   #followed: FollowedGroups | undefined;
   /** Whether it was put into a group without history. */
   #isInPlain = false;
 
-  constructor(options: SessionGroupsOptions) {
+  constructor(options: SessionGroupsOptions, connection: Connection, take: TakeRecorded) {
     this.#options = options;
+    this.#connection = connection;
+    this.#take = take;
   }
 
   async add(group: string, { history }: GroupAddOptions = {}): Promise<void> {
-    const { definition, layer, channelName } = this.#options;
+    const { definition, layer } = this.#options;
     const isFollowed = history ?? definition.history !== false;
     this.#isInPlain ||= !isFollowed;
     // The layer's copies of what is in the history are passed over from the first one on.
     const following = isFollowed ? this.#follow().add(group) : undefined;
-    await Promise.all([following, layer.groupAdd(group, channelName)]);
+    await Promise.all([following, layer.groupAdd(group, this.#connection.channelName)]);
   }
 
   async discard(group: string): Promise<void> {
     this.#followed?.discard(group);
-    await this.#options.layer.groupDiscard(group, this.#options.channelName);
+    await this.#options.layer.groupDiscard(group, this.#connection.channelName);
   }
 
   async send(
@@ -106,14 +109,19 @@ export class SessionGroups {
   }
 
   #follow(): FollowedGroups {
-    const { dispatch, request, take } = this.#options;
+    const { dispatch } = this.#options;
     this.#followed ??= new FollowedGroups({
       recorded: this.#recorded(),
-      cursor: cursorOf(request),
+      cursor: cursorOf(this.#connection.request),
       onEntry: (followed, { message, position }) =>
-        take({ kind: "recorded", reaction: dispatch.reactionTo(message), followed, position }),
+        this.#take({
+          kind: "recorded",
+          reaction: dispatch.reactionTo(message),
+          followed,
+          position,
+        }),
       onReset: (followed, reset, position) =>
-        take({
+        this.#take({
           kind: "recorded",
           reaction: { kind: "send", payload: { reset } },
           followed,

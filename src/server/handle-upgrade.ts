@@ -46,6 +46,8 @@ export async function handleUpgrade(server: ServerContext, upgrade: Upgrade): Pr
 function ignore(): void {}
 
 async function respond(server: ServerContext, upgrade: Upgrade): Promise<Response | undefined> {
+  // What listens to the socket is to keep nothing else of the handshake.
+  const { socket } = upgrade;
   const malformed = checkHandshake(upgrade.request);
   if (malformed) return malformed;
   const { request, url, match, origin } = readHandshake(server, upgrade.request);
@@ -59,18 +61,18 @@ async function respond(server: ServerContext, upgrade: Upgrade): Promise<Respons
   }
   const { params } = match;
   const context = new RouteContext({ request, params, isUpgrade: true, address: origin });
-  upgrade.socket.on("close", () => server.handshakes.end(upgrade.socket));
+  socket.on("close", () => server.handshakes.end(socket));
   const held = definition.kind === "consumer" ? readHeldPlace(upgrade, url) : undefined;
   // Who comes back may have a seat already.
   const seat = held?.place ? undefined : server.seats.take(origin);
   if (seat && "status" in seat) return toErrorResponse(seat);
-  if (seat) releaseOnClose(upgrade.socket, seat);
+  if (seat) releaseOnClose(socket, seat);
   const refusal = isGuarded(match) ? await passRoute(match, context) : undefined;
   if (refusal) return refusal;
   const excess = seat?.claim(context.user);
   if (excess) return toErrorResponse(excess);
   // Who went meanwhile, or was told that it is late, would never be said to be gone.
-  if (!upgrade.socket.writable) return undefined;
+  if (!socket.writable) return undefined;
   if (definition.kind === "feed") {
     await serveFeed(server, upgrade, { match, context, definition, url });
     return undefined;

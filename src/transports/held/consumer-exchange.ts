@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 import {
   formatConnectionCursor,
@@ -53,7 +53,7 @@ export interface ReadingOptions {
 export class Reading {
   readonly link: ConnectionLink;
   readonly #reset: ConnectionReset | undefined;
-  readonly #reader = randomUUID();
+  readonly #reader = randomBytes(12).toString("base64url");
   readonly #connection: string;
   #sequence: number;
   #positions: string | undefined;

@@ -4,17 +4,18 @@ import { FrameLog, type FrameLogOptions } from "./frame-log.ts";
 import { SharedFrames } from "./shared-frames.ts";
 
 function makeLog(options: Partial<FrameLogOptions> = {}) {
-  const time = { now: 0, dropped: 0 };
+  const time = { now: 0 };
+  const losses = { dropped: 0, tooSlow: 0, tooFast: 0 };
   const log = new FrameLog({
     frames: new SharedFrames(),
     maxBytes: 10_000,
     policy: "disconnect",
     keepMs: 1_000,
-    onDrop: () => void (time.dropped += 1),
+    losses,
     now: () => time.now,
     ...options,
   });
-  return { log, time };
+  return { log, time, losses };
 }
 
 const payload = (bytes: number): { readonly text: string } => ({ text: "x".repeat(bytes) });
@@ -81,30 +82,30 @@ describe("the frames of a connection", () => {
   });
 
   test("that nobody has read do not fit at the bound", () => {
-    const { log, time } = makeLog();
+    const { log, losses } = makeLog();
     for (let n = 0; n < 9; n++) log.push(payload(1_000));
     expect(log.push(payload(1_000))).toBe(false);
-    expect(time.dropped).toBe(0);
+    expect(losses.dropped).toBe(0);
   });
 
   test("make way from the oldest on, and the newest stays whatever its size", () => {
-    const { log, time } = makeLog({ policy: "drop-oldest" });
+    const { log, losses } = makeLog({ policy: "drop-oldest" });
     for (let n = 0; n < 12; n++) log.push(payload(1_000));
     // Whoever reads on never learns of those that were dropped.
     expect(numbersAfter(log, 0)).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    expect(time.dropped).toBe(3);
+    expect(losses.dropped).toBe(3);
     log.acknowledge(12);
     expect(log.push(payload(20_000))).toBe(true);
     expect(numbersAfter(log, 12)).toEqual([13]);
   });
 
   test("make way for newer ones with the same key, unless they were read", () => {
-    const { log, time } = makeLog({ policy: "conflate" });
+    const { log, losses } = makeLog({ policy: "conflate" });
     log.push(payload(1), { key: "a" });
     log.readAfter(0);
     for (const key of ["a", "b", "a", undefined, "b"]) log.push(payload(1), { key });
     expect(numbersAfter(log, 0)).toEqual([1, 4, 5, 6]);
-    expect(time.dropped).toBe(2);
+    expect(losses.dropped).toBe(2);
   });
 
   test("are what they were after thousands have come and gone", () => {

@@ -1,5 +1,6 @@
 import type { Payload } from "../../channels/index.ts";
 import type { HoldingPolicy } from "../holding-outbox.ts";
+import type { WebSocketLosses } from "../websocket-losses.ts";
 import type { Frame, FrameBatch, FrameDetails, KeptFrame, SharedFrames } from "./shared-frames.ts";
 
 /** What a {@link FrameLog} needs. */
@@ -12,10 +13,10 @@ export interface FrameLogOptions {
   readonly policy: "disconnect" | HoldingPolicy;
   /** How long a frame is kept after it was read, and little longer, unless it is acknowledged before. */
   readonly keepMs: number;
-  /** Called for each frame that nobody has read, and that is kept no longer. */
-  readonly onDrop: () => void;
-  /** The time in milliseconds. */
-  readonly now: () => number;
+  /** Where each frame is counted that nobody has read, and that is kept no longer. */
+  readonly losses: WebSocketLosses;
+  /** The time in milliseconds, for tests. @default one that nobody sets */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Up to where frames had been read at a time. */
@@ -117,7 +118,7 @@ export class FrameLog {
 
   /** Forgets what was read long ago. */
   trim(): void {
-    const before = this.#options.now() - this.#options.keepMs;
+    const before = this.#now() - this.#options.keepMs;
     const firstYoung = this.#marks.findIndex(({ at }) => at >= before);
     const old = this.#marks.splice(0, firstYoung === -1 ? this.#marks.length : firstYoung);
     this.acknowledge(old.at(-1)?.sequence ?? 0);
@@ -126,6 +127,10 @@ export class FrameLog {
   /** Forgets everything. */
   clear(): void {
     this.acknowledge(this.#last);
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   get #oldest(): FrameBatch | undefined {
@@ -161,7 +166,7 @@ export class FrameLog {
     while (this.#readBytes > 0 && this.#readBytes + bytes > MAX_READ_BYTES) this.#forgetOldest();
     this.#read = sequence;
     this.#readBytes += bytes;
-    const now = this.#options.now();
+    const now = this.#now();
     const mark = this.#marks.at(-1);
     if (mark && now < mark.at) mark.sequence = sequence;
     else this.#marks.push({ sequence, at: now + this.#options.keepMs / MARKS });
@@ -169,7 +174,7 @@ export class FrameLog {
 
   #makeRoom(): boolean {
     this.#settle();
-    const { policy, onDrop } = this.#options;
+    const { policy, losses } = this.#options;
     while (this.#bytes > this.#maxBytes && this.#oldest && this.#oldest.last <= this.#read) {
       this.#forgetOldest();
     }
@@ -178,7 +183,7 @@ export class FrameLog {
     // The newest one stays, however large it is; whoever reads on never learns of those that go.
     while (this.#bytes > this.#maxBytes && this.#oldest && this.#oldest.last < this.#last) {
       this.#removeOldest();
-      onDrop();
+      losses.dropped += 1;
     }
     return true;
   }
@@ -211,7 +216,8 @@ export class FrameLog {
       if (batch?.frames[0]?.key !== key) continue;
       this.#bytes -= batch.bytes;
       this.#batches.splice(index, 1);
-      return this.#options.onDrop();
+      this.#options.losses.dropped += 1;
+      return;
     }
   }
 

@@ -30,6 +30,7 @@ import type {
 import { FrameLog } from "./frame-log.ts";
 import { MessageIntake } from "./message-intake.ts";
 import type { SharedFrames } from "./shared-frames.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What all held connections of a server share. */
 export interface HeldConnectionLimits {
@@ -59,11 +60,6 @@ export interface HeldConnectionOptions {
 export type ConnectionOpening =
   | { readonly kind: "accepted"; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: "refused"; readonly refusal: Refusal };
-
-/** Somebody who waits for a frame. */
-interface Waiting {
-  wake(): void;
-}
 
 /** Somebody who is handed every frame. */
 interface Follower {
@@ -96,7 +92,8 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   readonly #options: HeldConnectionOptions;
   readonly #log: FrameLog;
   readonly #keyOf: ConflationKey | undefined;
-  readonly #intake: MessageIntake;
+  /** Made with the first message of the client: most only listen. */
+  #intake: MessageIntake | undefined;
   readonly #opening = Promise.withResolvers<ConnectionOpening>();
   #phase: "connecting" | "open" | "closed" | "over" = "connecting";
   #session: ConsumerSession | undefined;
@@ -109,7 +106,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   #unread: NodeJS.Timeout | undefined;
 
   constructor(options: HeldConnectionOptions) {
-    const { id, definition, frames, limits, losses, rate } = options;
+    const { id, definition, frames, limits, losses } = options;
     this.id = id;
     this.#options = options;
     this.#keyOf = conflationKey(definition.slowConsumer);
@@ -119,17 +116,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
       policy: holdingPolicy(definition.slowConsumer),
       // A client that hears nothing for two heartbeats breaks off, and then comes back.
       keepMs: limits.resumeMs + 2 * limits.heartbeatMs,
-      onDrop: () => void (losses.dropped += 1),
-      now: () => performance.now(),
-    });
-    this.#intake = new MessageIntake({
-      rate,
-      maxBytes: limits.maxOutboxBytes,
-      handle: (frame) => this.#session?.onMessage(frame),
-      onFlood: () => {
-        losses.tooFast += 1;
-        this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
-      },
+      losses,
     });
   }
 
@@ -170,7 +157,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   /** Told when the session is over: what has not been handled never will be. */
   onSessionOver(): void {
-    this.#intake.close();
+    this.#intake?.close();
     if (this.#phase === "open") this.#end({ code: ABNORMAL, reason: "" });
   }
 
@@ -180,7 +167,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     if (this.#phase === "over") return { kind: "lost", reason: "connection-gone" };
     if (request.isFirst) this.#takeOver(request.reader);
     if (request.reader !== this.#reader) return { kind: "taken" };
-    clearTimeout(this.#unread);
+    this.#stopExpecting();
     try {
       const { after, waitMs, signal } = request;
       if (request.isAcknowledged) this.#log.acknowledge(after);
@@ -199,7 +186,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     if (reader !== this.#reader) take({ kind: "taken" });
     else {
       this.#follower = follower;
-      clearTimeout(this.#unread);
+      this.#stopExpecting();
       this.#wakeForMore();
     }
     return {
@@ -216,7 +203,8 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   }
 
   async post(body: string, options: PostOptions = {}): Promise<PostAnswer> {
-    return this.#phase === "open" ? await this.#intake.post(body, options) : { kind: "lost" };
+    if (this.#phase !== "open") return { kind: "lost" };
+    return await (this.#intake ??= this.#createIntake()).post(body, options);
   }
 
   async end(): Promise<EndAnswer> {
@@ -254,7 +242,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   }
 
   answer(id: MessageId | undefined, outcome: Outcome): void {
-    this.#intake.answer(id, outcome);
+    this.#intake?.answer(id, outcome);
   }
 
   close(code: number, reason: string): void {
@@ -288,6 +276,19 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   destroy(): void {
     this.#hangUp({ code: GOING_AWAY, reason: "server going away" });
     this.#finish();
+  }
+
+  #createIntake(): MessageIntake {
+    const { rate, limits, losses } = this.#options;
+    return new MessageIntake({
+      rate,
+      maxBytes: limits.maxOutboxBytes,
+      handle: (frame) => this.#session?.onMessage(frame),
+      onFlood: () => {
+        losses.tooFast += 1;
+        this.#hangUp({ code: POLICY_VIOLATION, reason: "too many messages" });
+      },
+    });
   }
 
   #takeOver(reader: string): void {
@@ -324,15 +325,9 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
   }
 
   async #wait(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiting = { wake: (): void => resolve() };
+    const waiting = new Waiting();
     this.#waiting = waiting;
-    const timer = waitMs === Infinity ? undefined : setTimeout(resolve, waitMs);
-    signal?.addEventListener("abort", waiting.wake, { once: true });
-    await promise;
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", waiting.wake);
+    await waiting.over(waitMs, signal);
     if (this.#waiting === waiting) this.#waiting = undefined;
   }
 
@@ -345,10 +340,15 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
 
   /** From now on it is unread, until somebody comes. */
   #expectReader(): void {
-    clearTimeout(this.#unread);
+    this.#stopExpecting();
     if (this.#phase !== "open" && this.#phase !== "closed") return;
     const { resumeMs } = this.#options.limits;
     this.#unread = setTimeout(() => this.#onUnread(), resumeMs).unref();
+  }
+
+  #stopExpecting(): void {
+    clearTimeout(this.#unread);
+    this.#unread = undefined;
   }
 
   #onUnread(): void {
@@ -376,7 +376,7 @@ export class HeldConnection implements ConnectionLink, ConnectionPort, OpenConne
     if (this.#phase === "over") return;
     this.#end({ code: ABNORMAL, reason: "" });
     this.#phase = "over";
-    clearTimeout(this.#unread);
+    this.#stopExpecting();
     this.#log.clear();
     this.#waiting?.wake();
     if (this.#follower) this.#hand(this.#follower);

@@ -1,3 +1,4 @@
+import { isRecord } from "../core/is-record.ts";
 import { isErrorBody } from "../protocol/index.ts";
 import type { FollowRequest } from "./follow.ts";
 import { Interruption } from "./interruption.ts";
@@ -18,7 +19,7 @@ export interface FeedFrame {
 
 /** Whether a message is about a feed. */
 export function isFeedFrame(message: unknown): message is FeedFrame {
-  return typeof message === "object" && message !== null && "feed" in message;
+  return isRecord(message) && "feed" in message;
 }
 
 /** What a connection has presented when it began may have been renewed since, by then. */
@@ -27,27 +28,33 @@ const STALE_MS = 5_000;
 /** How one feed is heard over a connection that it shares. */
 export type CarriedFeedOptions = FollowRequest & AttemptOptions;
 
+type FeedState = "unasked" | "asked" | "heard" | "ended";
+
 /**
  * One feed over a connection that it shares, from when it is followed until that breaks, ends or is refused.
  *
- * Bound: at `maxBuffered` waiting events it is left, and followed again behind the last one that was read.
+ * | state   | what is true                                          | left when                            |
+ * | ------- | ----------------------------------------------------- | ------------------------------------ |
+ * | unasked | the server knows nothing of it, over this connection  | that is open: asked                  |
+ * | asked   | the server was asked for it                           | it lets it through: heard; refuses it: ended; another connection begins: unasked |
+ * | heard   | its events come                                       | it ends or fails: ended; another connection begins: unasked |
+ * | ended   | the server has left it                                | never                                |
+ *
+ * Its reader may leave it in any of them. Bound: at `maxBuffered` waiting events it is left, and followed again behind the last one that was read.
  */
 export class CarriedFeed {
-  /** Whether the server has been asked for it, over the connection that there is now. */
-  isAsked = false;
   /** Of the last event that has come. */
   cursor: string | undefined;
   readonly #options: CarriedFeedOptions;
   readonly #frames: unknown[] = [];
-  /** Whether it was said to be open, and whether the server has answered over this connection. */
+  #state: FeedState = "unasked";
+  /** Whether it was said to be open. */
   #wasOpen = false;
-  #isAnswered = false;
   #askedAt = 0;
   /** Whether a connection was begun anew for it, and has not let it through yet. */
   #isRenewed = false;
   #told: Status = "connecting";
   #transport: TransportName;
-  #isEnded = false;
   #error: Error | undefined;
   #wake = (): void => {};
 
@@ -63,9 +70,14 @@ export class CarriedFeed {
     return pathname + search;
   }
 
+  /** Whether the server has it, as far as is known here. */
+  get isAsked(): boolean {
+    return this.#state === "asked" || this.#state === "heard";
+  }
+
   /** Whether it needs nothing more of the connection. */
   get isOver(): boolean {
-    return this.#isEnded || this.#error !== undefined || this.#options.signal.aborted;
+    return this.#state === "ended" || this.#error !== undefined || this.#options.signal.aborted;
   }
 
   /** Its frames, as a transport yields them. */
@@ -88,7 +100,7 @@ export class CarriedFeed {
 
   /** The server is asked for it. */
   ask(): void {
-    this.isAsked = true;
+    this.#state = "asked";
     this.#askedAt = Date.now();
   }
 
@@ -98,7 +110,7 @@ export class CarriedFeed {
    * Once, until it is let through: what is refused again is refused.
    */
   takeRenewal(presentedAt: number): boolean {
-    const judgedAt = this.#isAnswered ? Date.now() : this.#askedAt;
+    const judgedAt = this.#state === "heard" ? Date.now() : this.#askedAt;
     if (this.#isRenewed || judgedAt - presentedAt <= STALE_MS) return false;
     this.#isRenewed = true;
     return true;
@@ -107,9 +119,7 @@ export class CarriedFeed {
   /** Takes what the connection brings for it. */
   take({ feed: _feed, open, status = 0, ...frame }: FeedFrame, change: StatusChange): void {
     if (this.isOver) return;
-    this.#isEnded = "error" in frame || "end" in frame;
-    // The server has left it, too.
-    if (this.#isEnded) this.isAsked = false;
+    this.#state = "error" in frame || "end" in frame ? "ended" : "heard";
     if (isErrorBody(frame)) {
       const { code, message } = frame.error;
       const closeCode = 4000 + status;
@@ -119,7 +129,6 @@ export class CarriedFeed {
           : new Refusal(closeCode, message, code),
       );
     }
-    this.#isAnswered = true;
     this.#isRenewed = false;
     this.enter(change);
     if (open) return;
@@ -133,15 +142,15 @@ export class CarriedFeed {
 
   /** The connection is another one than before, of which nobody has asked for it. */
   forget(): void {
-    this.isAsked = false;
-    this.#isAnswered = false;
+    if (this.#state !== "ended") this.#state = "unasked";
   }
 
   /** Takes note of how the connection is doing. */
   enter(change: StatusChange): void {
     const { status, transport } = change;
     const isNews = status !== this.#told || transport !== this.#transport || status === "waiting";
-    if (status === "closed" || !isNews || (status === "open" && !this.#isAnswered)) return;
+    const isUnheard = this.#state === "unasked" || this.#state === "asked";
+    if (status === "closed" || !isNews || (status === "open" && isUnheard)) return;
     this.#told = status;
     this.#transport = transport;
     this.#options.onTransport(transport);

@@ -1,4 +1,5 @@
 import { toError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import { follow, type FollowedEvent, type FollowOptions } from "./follow.ts";
 import { SharedLog, type SharedEvent } from "./shared-log.ts";
 import type { StatusChange } from "./status.ts";
@@ -186,5 +187,5 @@ export class SharedTab {
 
 /** What has our channel's name is of this site, and most likely ours. */
 function isTabMessage(data: unknown): data is TabMessage {
-  return typeof data === "object" && data !== null && "kind" in data;
+  return isRecord(data) && "kind" in data;
 }

@@ -8,6 +8,7 @@ import {
   type EventNamed,
   type TypeOf,
 } from "../client/index.ts";
+import { isRecord } from "../core/is-record.ts";
 import { ConnectionStore, type ConnectionState } from "./connection-store.ts";
 import { useLatest } from "./use-latest.ts";
 
@@ -53,19 +54,11 @@ export function useConnection<TConsumer extends ConsumerTypes = ConsumerTypes>(
       connection?.onMessage((message) => {
         const listeners: Readonly<Record<string, ((event: never) => void) | undefined>> =
           latest.current.on ?? {};
+        const type = isRecord(message) && message["type"];
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- here the consumer's types are believed
-        if (hasType(message)) listeners[message.type]?.(message as never);
+        if (typeof type === "string") listeners[type]?.(message as never);
       }),
     [connection, latest],
   );
   return state;
-}
-
-function hasType(message: unknown): message is { readonly type: string } {
-  return (
-    typeof message === "object" &&
-    message !== null &&
-    "type" in message &&
-    typeof message.type === "string"
-  );
 }

@@ -108,6 +108,18 @@ describe("a feed with a snapshot", () => {
     await changed.text();
   });
 
+  test("takes no messages over a WebSocket, says so, and goes on (PROTOCOL.md 4.3)", async () => {
+    const { topics, add } = makeBoard();
+    await using server = await serve(() => ({ routes: [topics] }));
+    await using socket = await Socket.open(`${server.webSocketUrl}/topics`);
+    expect(await socket.next()).toEqual(["first"]);
+    socket.sendText("hello");
+    const refused = { type: "error", code: "MESSAGE_INVALID", message: "a feed takes no messages" };
+    expect(await socket.next()).toEqual(refused);
+    await add(server, "second");
+    expect(await socket.next()).toEqual(["first", "second"]);
+  });
+
   test("lets a long poll wait in vain, and answers with the same cursor (PROTOCOL.md 7.1, 7.2)", async () => {
     const { topics } = makeBoard();
     await using server = await serve(() => ({ routes: [topics] }));

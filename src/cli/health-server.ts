@@ -57,7 +57,7 @@ export class HealthServer implements AsyncDisposable {
   /**
    * Starts to answer.
    *
-   * @throws {TidingsError} SERVER_PORT_IN_USE
+   * @throws {TidingsError} SERVER_PORT_IN_USE, or OPTION_INVALID where it cannot listen.
    */
   static async start(
     subject: HealthSubject,
@@ -68,12 +68,7 @@ export class HealthServer implements AsyncDisposable {
     try {
       await once(server.#server, "listening");
     } catch (error) {
-      const { message } = toError(error);
-      if (!message.includes("EADDRINUSE")) throw error;
-      throw new TidingsError(
-        "SERVER_PORT_IN_USE",
-        `port ${healthPort} on ${healthHost} is in use; choose another with --health-port`,
-      );
+      throw toListenError(toError(error), `${healthHost}:${healthPort}`);
     }
     return server;
   }
@@ -141,6 +136,21 @@ export class HealthServer implements AsyncDisposable {
       clearTimeout(timer);
     }
   }
+}
+
+function toListenError(error: Error, place: string): Error {
+  const code = "code" in error ? String(error.code) : error.message;
+  if (code === "EADDRINUSE") {
+    return new TidingsError(
+      "SERVER_PORT_IN_USE",
+      `${place} is in use; choose another --health-port`,
+    );
+  }
+  return new TidingsError(
+    "OPTION_INVALID",
+    `cannot listen on ${place} (${code}); choose another --health-host or --health-port`,
+    { cause: error },
+  );
 }
 
 /** Whoever asks may be anybody: an error that is not ours is not told in full. */

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -11,7 +12,14 @@ import { TidingsError } from "../core/errors.ts";
  *   export is no application. What the module's own code throws of ours keeps its code.
  */
 export async function loadApplication(path: string): Promise<Application> {
-  const url = pathToFileURL(resolve(path)).href;
+  const file = resolve(path);
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    throw new TidingsError(
+      "APP_LOAD_FAILED",
+      `there is no file ${file}; expected a MODULE, whose default export is \`application({ … })\``,
+    );
+  }
+  const url = pathToFileURL(file).href;
   let loaded: unknown;
   try {
     loaded = await import(url);

@@ -67,6 +67,7 @@ export function callCommand(): Command {
     .addOption(jsonOption())
     .addOption(brokerOption())
     .addOption(resultsOption())
+    .addHelpText("after", "\nExit codes: 0 it was sent; with --wait as those of `tidings result`.")
     .action(call);
 }
 

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 
+import { CONTROL_ARGUMENTS } from "../tasks/index.ts";
 import { toControlArguments } from "./control-arguments.ts";
 import { explainAnswer } from "./explain-answer.ts";
 import { jsonOption, names, timeoutOption } from "./options.ts";
@@ -18,6 +19,11 @@ interface ControlOptions extends TaskSourceOptions {
   readonly json?: true;
 }
 
+/** All but the older names, and what workers say to each other. */
+const COMMANDS: readonly string[] = [...CONTROL_ARGUMENTS.keys()]
+  .filter((name) => !/^dump_|^hello$|^election$|^heartbeat$/.test(name))
+  .toSorted();
+
 /** `tidings control`: tells workers what to do, or asks them, in Celery's words. */
 export function controlCommand(): Command {
   return new Command("control")
@@ -31,7 +37,7 @@ export function controlCommand(): Command {
     .addOption(brokerOption())
     .addHelpText(
       "after",
-      "\nAn argument is JSON, or else text: rate_limit task_name=mail.send rate_limit=10/m\nExit codes: 0 all have done it, 1 one has not answered, or with an error.",
+      `\nCommands: ${COMMANDS.join(", ")}.\nAn argument is JSON, or else text: rate_limit task_name=mail.send rate_limit=10/m\nExit codes: 0 all have done it, 1 one has not answered, or with an error.`,
     )
     .action(control);
 }

@@ -22,6 +22,12 @@ interface PurgeOptions extends TaskSourceOptions {
   readonly json?: true;
 }
 
+/** A queue, and how many messages are gone. */
+interface PurgedQueue {
+  readonly name: string;
+  readonly removed: number;
+}
+
 /** `tidings purge`: empties queues. */
 export function purgeCommand(): Command {
   return new Command("purge")
@@ -42,11 +48,11 @@ async function purge(module: string | undefined, options: PurgeOptions): Promise
   const names = options.queues ?? source.queues;
   if (!options.force && !(await isConfirmed(await countQueues(contents, names)))) return;
   const purged = await purgeAll(contents, names);
-  if (options.json) await printJson(Object.fromEntries(purged));
+  if (options.json) await printJson(purged);
   else
     await printTable(
       ["QUEUE", "REMOVED"],
-      [...purged].map(([name, count]) => [name, String(count)]),
+      purged.map(({ name, removed }) => [name, String(removed)]),
       { whole: ["QUEUE"] },
     );
 }
@@ -54,9 +60,9 @@ async function purge(module: string | undefined, options: PurgeOptions): Promise
 async function purgeAll(
   contents: QueueContents,
   names: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const purged = new Map<string, number>();
-  for (const name of names) purged.set(name, await contents.purge(name));
+): Promise<readonly PurgedQueue[]> {
+  const purged: PurgedQueue[] = [];
+  for (const name of new Set(names)) purged.push({ name, removed: await contents.purge(name) });
   return purged;
 }
 

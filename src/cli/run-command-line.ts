@@ -27,7 +27,7 @@ const LINGER_MS = 1_000;
 export async function runCommandLine(): Promise<void> {
   try {
     const program = createProgram();
-    for (const load of called(process.argv[2])) program.addCommand(await load());
+    for (const load of called(process.argv[2])) addCommand(program, await load());
     await program.parseAsync();
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
@@ -41,6 +41,13 @@ function called(name = ""): Iterable<() => Promise<Command>> {
   return command ? [command] : COMMANDS.values();
 }
 
+/** Adds a command that says what is wrong as all of them do. */
+function addCommand(program: Command, command: Command): void {
+  if (command.parent !== program) program.addCommand(command);
+  command.copyInheritedSettings(program);
+  for (const inner of command.commands) addCommand(command, inner);
+}
+
 function createProgram(): Command {
   return new Command("tidings")
     .description("Live pages and background work that belong together.")
@@ -49,6 +56,9 @@ function createProgram(): Command {
       "after",
       "\nA MODULE is a file whose default export is `application({ … })`.\nStop with Ctrl+C or SIGTERM: work in progress finishes. A second signal stops at once.\n",
     )
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error:/, "tidings:")),
+    })
     .showHelpAfterError("(run with --help for the options)");
 }
 

@@ -62,7 +62,8 @@ describe("tidings", () => {
     const path = join(folder.path, "main.mjs");
     const missing = await run(["serve", path]);
     expect(missing).toMatchObject({ code: 1 });
-    expect(missing.output).toContain(`cannot load ${path} [APP_LOAD_FAILED]`);
+    expect(missing.output).toContain(`there is no file ${path}; expected a MODULE`);
+    expect(missing.output).toContain("[APP_LOAD_FAILED]");
     await writeFile(path, "export default 1;");
     const wrong = await run(["serve", path]);
     expect(wrong).toMatchObject({ code: 1 });

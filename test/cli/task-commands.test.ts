@@ -157,7 +157,7 @@ describe("tidings purge", () => {
     const queue = await fill();
     expect(await askPurge(queue, "y\n")).toMatch(new RegExp(`^${queue} +1\r?$`, "m"));
     const again = await run("purge", "-b", broker, "-Q", queue, "--force", "--json");
-    expect(again).toEqual({ code: 0, output: `{"${queue}":0}` });
+    expect(again).toEqual({ code: 0, output: `[{"name":"${queue}","removed":0}]` });
   });
 
   /** A queue with one message. */
@@ -255,6 +255,10 @@ describe("the commands for tasks", () => {
       [["control", FIXTURE, "ping", "x"], "expected an argument as name=value, got x"],
       [["control", FIXTURE, "ping", "-d", ","], "Expected names separated by commas."],
       [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
+      [
+        ["dead-letters", "list", "--borker", "x"],
+        "tidings: unknown option '--borker'\n(Did you mean --broker?)\n(run with --help for the options)",
+      ],
     ];
     const ended = await Promise.all(wrong.map(([args]) => run(...args)));
     for (const [index, { code, output }] of ended.entries()) {

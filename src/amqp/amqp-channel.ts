@@ -33,6 +33,7 @@ export interface Binding {
 export interface ConsumeOptions {
   /** Whether deliveries are done when they are written. @default false */
   readonly noAck?: boolean | undefined;
+  readonly arguments?: Readonly<Record<string, unknown>> | undefined;
   /** Called when RabbitMQ ends the consumer: its queue is gone. */
   readonly onCancel?: (() => void) | undefined;
 }
@@ -137,14 +138,15 @@ export class AmqpChannel implements AsyncDisposable {
   async consume(
     queue: string,
     listener: (delivery: AmqpDelivery) => void,
-    { noAck = false, onCancel }: ConsumeOptions = {},
+    { noAck = false, onCancel, arguments: more }: ConsumeOptions = {},
   ): Promise<string> {
     const hear = (message: ConsumeMessage | null): void => {
       if (!message) return onCancel?.();
       if (!noAck) this.#acknowledgements.add(message.fields.deliveryTag);
       listener(toDelivery(message));
     };
-    return (await this.#ask((channel) => channel.consume(queue, hear, { noAck }))).consumerTag;
+    return (await this.#ask((channel) => channel.consume(queue, hear, { noAck, arguments: more })))
+      .consumerTag;
   }
 
   /** Takes the first message of a queue; `null` when nothing waits there. */

@@ -5,6 +5,7 @@ import { Amqp } from "../../src/amqp/index.ts";
 import {
   AmqpBroker,
   createTasks,
+  currentTask,
   type Delivery,
   type EncodedMessage,
 } from "../../src/tasks/index.ts";
@@ -404,6 +405,20 @@ test("a task that was cancelled before a worker started is revoked", async () =>
   expect(await last.get({ timeoutMs: 30_000 })).toBe(0);
   expect(runs).toBe(1);
   await expect(sent.get()).rejects.toMatchObject({ code: "TASK_CANCELLED" });
+});
+
+test("a task that was cancelled while there was no worker never runs, though no record tells of it", async () => {
+  await using caller = createTasks({ broker: server.url, results: "rpc://" });
+  const sent = await caller.sendTask("never", [], { queue: "unattended" });
+  expect(await sent.cancel()).toBe(true);
+  await using tasks = createTasks({ broker: server.url, results: "rpc://" });
+  const ran: string[] = [];
+  const never = tasks.task("never", { queue: "unattended" }, () => ran.push(currentTask().id));
+  const last = await never.delay();
+  await using worker = tasks.createWorker();
+  await worker.start();
+  expect(await last.get({ timeoutMs: 30_000 })).toBe(1);
+  expect(ran).toEqual([last.id]);
 });
 
 test("tasks go on when RabbitMQ was killed and comes back, and none that it had is lost", async () => {

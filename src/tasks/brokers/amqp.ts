@@ -5,6 +5,7 @@ import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
 import { Roster } from "../../core/roster.ts";
 import { isUnroutable, toStorageError } from "../celery-amqp/amqp-errors.ts";
 import { toAmqpProperties } from "../celery-amqp/amqp-message.ts";
+import { AmqpRevokedStore } from "../celery-amqp/amqp-revoked-store.ts";
 import { AmqpTaken } from "../celery-amqp/amqp-taken.ts";
 import { Link } from "../celery-amqp/link.ts";
 import type { QueueSettings } from "../celery-amqp/topology.ts";
@@ -79,7 +80,8 @@ export class AmqpBroker implements Broker {
     this.#amqp = new Amqp(url, options);
     this.#amqp.onBreak(() => this.#onBreak());
     this.control = new AmqpControl(this.#amqp);
-    this.revoked = new RevokedTasks(this.control, { now: Date.now });
+    const store = new AmqpRevokedStore(this.#amqp);
+    this.revoked = new RevokedTasks(this.control, { now: Date.now, store });
     this.revoked.onChange(() => this.#changes.announce());
     this.deadLetters = new AmqpDeadLetters({
       bounds,

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { now } from "./history.ts";
 import type { Journal } from "./journal.ts";
 import type { Random } from "./random.ts";
+import { STALL_MS } from "./settings.ts";
 
 /** How to make a {@link Crew}. */
 export interface CrewOptions {
@@ -19,10 +20,17 @@ export interface CrewOptions {
   readonly onTrouble: (message: string) => void;
 }
 
-/** Processes of one kind. Who dies is replaced, under a new name. */
+/**
+ * Processes of one kind. Who dies is replaced, under a new name.
+ *
+ * A busy machine harms processes, too: whose beats are late is written down as stalled. Whatever harms
+ * one is so from its last beat on, since nobody knows whether it did anything after that.
+ */
 export class Crew {
   readonly #options: CrewOptions;
   readonly #members = new Set<ChildProcess>();
+  /** When those that beat did so last. */
+  readonly #beats = new WeakMap<ChildProcess, number>();
   #count = 0;
   #isEnded = false;
 
@@ -38,11 +46,10 @@ export class Crew {
   async kill(random: Random): Promise<void> {
     const member = this.#pick(random);
     if (!member) return;
-    const { pid } = member;
     const exited = once(member, "exit");
     this.#members.delete(member);
     // Written before: what it did between the two must not look as if nothing had harmed it.
-    this.#write(pid, "killed", null);
+    this.#write(member, "killed", null);
     member.kill("SIGKILL");
     await exited;
     await this.#add();
@@ -52,7 +59,7 @@ export class Crew {
   async suspend(random: Random, suspendMs: number): Promise<void> {
     const member = this.#pick(random);
     if (!member) return;
-    this.#write(member.pid, "suspended", now() + suspendMs + SLACK_MS);
+    this.#write(member, "suspended", now() + suspendMs + SLACK_MS);
     member.kill("SIGSTOP");
     await delay(suspendMs);
     member.kill("SIGCONT");
@@ -67,7 +74,7 @@ export class Crew {
     member.kill("SIGTERM");
     const overdue = setTimeout(() => {
       this.#options.onTrouble(`process ${member.pid} did not stop; killed`);
-      this.#write(member.pid, "killed", null);
+      this.#write(member, "killed", null);
       member.kill("SIGKILL");
     }, STOP_MS);
     await exited;
@@ -106,6 +113,7 @@ export class Crew {
     let isReady = false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     member.on("message", (text: string) => {
+      if (text === "beat") return this.#onBeat(member);
       if (isReady) return this.#options.onTrouble(text);
       isReady = true;
       if (this.#isEnded) member.kill("SIGKILL");
@@ -117,7 +125,7 @@ export class Crew {
       // It was to end.
       if (isReady && !this.#members.delete(member)) return;
       this.#options.onTrouble(`${name} ended by itself: ${String(code ?? signal)}`);
-      this.#write(member.pid, "killed", null);
+      this.#write(member, "killed", null);
       if (isReady) void this.#add();
     });
     return await promise;
@@ -129,8 +137,19 @@ export class Crew {
     return first && random.pick([first, ...others]);
   }
 
-  #write(pid: number | undefined, how: "killed" | "suspended", until: number | null): void {
-    this.#options.journal.write({ kind: "harmed", pid: pid ?? 0, how, until });
+  #onBeat(member: ChildProcess): void {
+    const isLate = now() - (this.#beats.get(member) ?? Infinity) > STALL_MS;
+    if (isLate) this.#write(member, "stalled", now() + SLACK_MS);
+    this.#beats.set(member, now());
+  }
+
+  #write(
+    member: ChildProcess,
+    how: "killed" | "suspended" | "stalled",
+    until: number | null,
+  ): void {
+    const { pid = 0 } = member;
+    this.#options.journal.write({ kind: "harmed", pid, how, until }, this.#beats.get(member));
   }
 }
 

@@ -21,7 +21,7 @@ export type HistoryEvent =
   | (At & {
       readonly kind: "harmed";
       readonly pid: number;
-      readonly how: "killed" | "suspended";
+      readonly how: "killed" | "suspended" | "stalled";
       readonly until: number | null;
     })
   /** Nobody could reach the broker from `at` to `until`. */

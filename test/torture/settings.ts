@@ -3,6 +3,10 @@ import type { TaskOptions } from "../../src/tasks/index.ts";
 /** Long enough that a busy machine does not lose leases by itself, short enough that many are lost in two minutes. */
 export const LEASE_MS = 5_000;
 
+/** How often a worker shows that it is not standing still; what stands still for longer than `STALL_MS` is written down. */
+export const BEAT_MS = 100;
+export const STALL_MS = LEASE_MS / 10;
+
 /** How many different first arguments limited tasks are called with. */
 export const KEYS = 4;
 

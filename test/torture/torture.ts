@@ -17,6 +17,7 @@ import { startSqlitePlace } from "./places/sqlite.ts";
 import { Random } from "./random.ts";
 import { LEASE_MS, LIMITED, UNIQUE } from "./settings.ts";
 import { torment } from "./torment.ts";
+import { watchBroker } from "./watch-broker.ts";
 
 const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
   amqp: startAmqpPlace,
@@ -47,7 +48,7 @@ const { values } = parseArgs({
   },
 });
 
-/** After the last fault: long enough for leases, retries, countdowns, and the slowest task. */
+/** After the last fault, and the last task that ended: long enough for leases, retries, countdowns, and the slowest task. */
 const DRAIN_MS = 120_000;
 /** How much is said of troubles, and of broken promises. */
 const MAX_LINES = 5;
@@ -142,6 +143,8 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
       String(Number(values.rate) / PRODUCERS),
     ],
   });
+  const over = new AbortController();
+  const watching = watchBroker(place, journal, over.signal);
   try {
     await workers.start();
     await producers.start();
@@ -169,8 +172,10 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
       folder,
     };
   } finally {
+    over.abort();
     await producers.end();
     await workers.end();
+    await watching;
   }
 }
 
@@ -185,14 +190,16 @@ async function recordOutcomes(
     .filter((event) => event.kind === "accepted")
     .map(({ id }) => id);
   const open = new Set(ids);
-  const limit = now() + DRAIN_MS;
+  let limit = now() + DRAIN_MS;
   const last = new Map<string, TaskRecord>();
   while (open.size > 0 && now() < limit) {
     try {
       for (const id of open) {
         const record = await tasks.results.get(id);
         last.set(id, record);
-        if (isFinal(record.state)) open.delete(id);
+        if (!isFinal(record.state)) continue;
+        open.delete(id);
+        limit = now() + DRAIN_MS;
       }
     } catch (error) {
       // It has just been restarted, or the machine is busy.

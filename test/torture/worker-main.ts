@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../src/core/logger.ts";
 import { createTasks, currentTask } from "../../src/tasks/index.ts";
 import { Journal } from "./journal.ts";
-import { LEASE_MS, LIMITED, UNIQUE } from "./settings.ts";
+import { BEAT_MS, LEASE_MS, LIMITED, UNIQUE } from "./settings.ts";
 
 /** A worker that writes down each run, in a process of its own: arguments are URLs, folder, and name. */
 const [, , broker = "", results = "", folder = "", name = ""] = process.argv;
@@ -63,9 +63,11 @@ await worker.start();
 process.once("SIGTERM", () => void stop());
 process.once("disconnect", () => process.exit());
 process.send?.("ready");
+const beat = setInterval(() => process.send?.("beat"), BEAT_MS);
 
 async function stop(): Promise<void> {
   await worker.stop({ signal: AbortSignal.timeout(500) });
   await tasks.close();
+  clearInterval(beat);
   process.disconnect();
 }

@@ -1,5 +1,5 @@
 import { connect } from "amqplib";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 
 import { Amqp } from "../../src/amqp/index.ts";
 import {
@@ -344,22 +344,24 @@ test("whoever sends hears of it when RabbitMQ is short of memory, and what runs 
 });
 
 test("a task may run for longer than RabbitMQ waits for word of it, and comes again when its worker dies", async () => {
-  await server.setConsumerTimeout(1_000);
+  const [queue, died, unheld] = [own("long"), own("died"), own("impatient")];
+  onTestFinished(() => server.setConsumerTimeout(1_800_000));
+  await server.setConsumerTimeout(3_000);
   await using patient = new AmqpBroker(server.url, { holdMs: 300 });
   await using tasks = createTasks({ broker: patient, results: redis.url });
   const gate = Promise.withResolvers<string>();
-  const long = tasks.task("long", { queue: "long" }, () => gate.promise);
+  const long = tasks.task("long", { queue }, () => gate.promise);
   await using worker = tasks.createWorker({ leaseMs: 600, concurrency: 1 });
   await worker.start();
   const sent = await long.delay();
   const proxy = await Proxy.start(server.port);
   await using mortal = new AmqpBroker(`amqp://127.0.0.1:${proxy.port}`, { holdMs: 300 });
-  await mortal.publish("died", message("lost"));
-  const held = await takeOne(mortal, "died");
+  await mortal.publish(died, message("lost"));
+  const held = await takeOne(mortal, died);
   // What nobody renews tells when RabbitMQ has lost patience.
   await using impatient = new AmqpBroker(server.url);
-  await impatient.publish("impatient", message("impatient"));
-  const unrenewed = await takeOne(impatient, "impatient");
+  await impatient.publish(unheld, message("impatient"));
+  const unrenewed = await takeOne(impatient, unheld);
   await eventually(async () => {
     expect(await mortal.renew([held])).toEqual([]);
     return (await impatient.renew([unrenewed])).length === 1;
@@ -367,11 +369,11 @@ test("a task may run for longer than RabbitMQ waits for word of it, and comes ag
   await proxy[Symbol.asyncDispose]();
   await server.setConsumerTimeout(1_800_000);
   await using other = new AmqpBroker(server.url);
-  expect(await takeOne(other, "died")).toMatchObject({ id: "lost", runs: 2, lostLeases: 1 });
+  expect(await takeOne(other, died)).toMatchObject({ id: "lost", runs: 2, lostLeases: 1 });
   gate.resolve("ended");
   expect(await sent.get({ timeoutMs: 30_000 })).toBe("ended");
   expect(await sent.record()).toMatchObject({ runs: 1 });
-  expect(await other.contents.count("long")).toMatchObject({ waiting: 0 });
+  expect(await other.contents.count(queue)).toMatchObject({ waiting: 0 });
 });
 
 test("more may be sent at the same time than a connection has channels", async () => {

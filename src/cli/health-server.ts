@@ -59,16 +59,14 @@ export class HealthServer implements AsyncDisposable {
    *
    * @throws {TidingsError} SERVER_PORT_IN_USE, or OPTION_INVALID where it cannot listen.
    */
-  static async start(
-    subject: HealthSubject,
-    { healthPort, healthHost }: HealthServerOptions,
-  ): Promise<HealthServer> {
+  static async start(subject: HealthSubject, options: HealthServerOptions): Promise<HealthServer> {
+    const { healthPort, healthHost } = options;
     const server = new HealthServer(subject);
     server.#server.listen(healthPort, healthHost);
     try {
       await once(server.#server, "listening");
     } catch (error) {
-      throw toListenError(toError(error), `${healthHost}:${healthPort}`);
+      throw toListenError(toError(error), options);
     }
     return server;
   }
@@ -138,17 +136,17 @@ export class HealthServer implements AsyncDisposable {
   }
 }
 
-function toListenError(error: Error, place: string): Error {
+function toListenError(error: Error, { healthHost, healthPort }: HealthServerOptions): Error {
   const code = "code" in error ? String(error.code) : error.message;
   if (code === "EADDRINUSE") {
     return new TidingsError(
       "SERVER_PORT_IN_USE",
-      `${place} is in use; choose another --health-port`,
+      `port ${healthPort} on ${healthHost} is in use; choose another with --health-port`,
     );
   }
   return new TidingsError(
     "OPTION_INVALID",
-    `cannot listen on ${place} (${code}); choose another --health-host or --health-port`,
+    `cannot listen on ${healthHost}:${healthPort} (${code}); choose another --health-host or --health-port`,
     { cause: error },
   );
 }

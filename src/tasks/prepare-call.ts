@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
 
 import { TidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import { assertDuration, assertKnownOptions, invalidOption } from "../core/options.ts";
 import type { ExchangeAddress } from "./brokers/broker.ts";
 import { assertCallOptions, assertText, withDefaults, type CallOptions } from "./call-options.ts";
 import { findCurrentTask, type CurrentTask } from "./current-task.ts";
 import { UNIQUE_HEADER, type UniqueCall } from "./limits/unique-options.ts";
 import { encodeMessage } from "./message/encode.ts";
-import { isRecord } from "./message/is-record.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 import type { EncodedMessage, OutgoingMessage, TaskMessage } from "./message/message.ts";
 import { SEND_OPTIONS } from "./option-names.ts";

@@ -1,9 +1,9 @@
 import { assertBackoff, backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import { assertDuration, invalidOption } from "../core/options.ts";
 import { assertText } from "./call-options.ts";
 import { assertErrorMatches, matchesError, type ErrorMatch } from "./error-match.ts";
-import { isRecord } from "./message/is-record.ts";
 import { JsonRefusal } from "./message/json-text.ts";
 
 /** How a task is tried again after an error. */

@@ -1,6 +1,6 @@
+import { isRecord } from "../core/is-record.ts";
 import { invalidOption } from "../core/options.ts";
 import { COMPRESSIONS } from "./message/compression.ts";
-import { isRecord } from "./message/is-record.ts";
 import { parseIsoTime, toIsoTime } from "./message/iso-time.ts";
 import { SERIALIZERS } from "./message/serializer.ts";
 import type { Signature } from "./signature.ts";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
+import { isRecord } from "../core/is-record.ts";
 import { MemoryBroker } from "./brokers/memory.ts";
 import { decodeMessage } from "./message/decode.ts";
-import { isRecord } from "./message/is-record.ts";
 import { Signature } from "./signature.ts";
 import { createTasks } from "./tasks.ts";
 

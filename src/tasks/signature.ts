@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { isRecord } from "./message/is-record.ts";
+import { isRecord } from "../core/is-record.ts";
 import { kindOf } from "./message/kind-of.ts";
 import { toSignatureOptions } from "./signature-options.ts";
 import { assertName, type SendOptions } from "./task.ts";

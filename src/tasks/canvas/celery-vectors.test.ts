@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
+import { isRecord } from "../../core/is-record.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
 import { readRecord, writeRecord } from "../celery-redis/record-text.ts";
 import { decodeMessage } from "../message/decode.ts";
-import { isRecord } from "../message/is-record.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { writePythonJson } from "../message/python-json.ts";
 import { pendingRecord } from "../results/task-record.ts";

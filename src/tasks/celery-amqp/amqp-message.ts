@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { AmqpDelivery, AmqpProperties } from "../../amqp/index.ts";
-import { isRecord } from "../message/is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { readMarks, writeMarks, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage, MessageProperties } from "../message/message.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 
+import { isRecord } from "../../core/is-record.ts";
 import { readPythonJson } from "../../core/read-python-json.ts";
 import type { ExchangeAddress } from "../brokers/broker.ts";
-import { isRecord } from "../message/is-record.ts";
 import { JsonRefusal } from "../message/json-text.ts";
 import { readMarks, UNTAKEN, writeMarks, type MessageMarks } from "../message/message-marks.ts";
 import type { EncodedMessage } from "../message/message.ts";

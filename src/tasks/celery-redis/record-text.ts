@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 
-import { isRecord } from "../message/is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { parseIsoTime, toIsoTime } from "../message/iso-time.ts";
 import { fromPythonError, toPythonError } from "../message/python-error.ts";
 import { readTypedJson, writeTypedJson, type TypedJsonOptions } from "../message/typed-json.ts";

@@ -1,7 +1,7 @@
+import { isRecord } from "../../core/is-record.ts";
 import type { RedisScript } from "../../redis/index.ts";
 import { fromResultTuple, toResultTuple } from "../celery-redis/result-tuple.ts";
 import { toList, type TaskRedis } from "../celery-redis/task-redis.ts";
-import { isRecord } from "../message/is-record.ts";
 import { fromPythonError, toPythonError } from "../message/python-error.ts";
 import { writePythonJson } from "../message/python-json.ts";
 import { readTypedJson } from "../message/typed-json.ts";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { isRecord } from "../../core/is-record.ts";
 import { writeControlEnvelope } from "../celery-redis/control-envelope.ts";
 import { readEnvelope } from "../celery-redis/envelope.ts";
-import { isRecord } from "../message/is-record.ts";
 import { writePythonJson } from "../message/python-json.ts";
 import { createTasks, type Tasks } from "../tasks.ts";
 import type { ControlRequest } from "./control-channel.ts";

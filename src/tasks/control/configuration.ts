@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { arch, platform, release } from "node:os";
 
-import { isRecord } from "../message/is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { TaskRuntime } from "../task-runtime.ts";
 
 /** What a worker was set up with, as far as others may know it. */

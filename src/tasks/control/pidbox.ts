@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import { readPythonJson } from "../../core/read-python-json.ts";
-import { isRecord } from "../message/is-record.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import type { ControlReply, ControlRequest, ReplyAddress } from "./control-channel.ts";
 import { processClock } from "./lamport-clock.ts";

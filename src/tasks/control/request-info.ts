@@ -1,6 +1,6 @@
+import { isRecord } from "../../core/is-record.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import { decodeMessage } from "../message/decode.ts";
-import { isRecord } from "../message/is-record.ts";
 import { readIds } from "./command-arguments.ts";
 import type { ControlCommand, ControlledWorker, RunningDelivery } from "./controlled-worker.ts";
 

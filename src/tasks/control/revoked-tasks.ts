@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import { Notifier } from "../../core/notifier.ts";
-import { isRecord } from "../message/is-record.ts";
 import type { ControlChannel, ControlRequest } from "./control-channel.ts";
 
 /** Celery's: three hours, and fifty thousand of them. */

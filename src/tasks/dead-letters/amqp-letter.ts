@@ -1,7 +1,7 @@
 import type { AmqpDelivery, AmqpPublication } from "../../amqp/index.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { Delivery } from "../brokers/broker.ts";
 import { readAmqpMessage } from "../celery-amqp/amqp-message.ts";
-import { isRecord } from "../message/is-record.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import type { DeadLetter, Death } from "./dead-letter.ts";
 import { parseFields, toFacts } from "./letter-facts.ts";

@@ -1,4 +1,4 @@
-import { isRecord } from "../message/is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { toReason, type DeadLetter } from "./dead-letter.ts";
 
 /** What is kept of a dead letter beside its message. */

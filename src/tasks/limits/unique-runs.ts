@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import type { Delivery } from "../brokers/broker.ts";
-import { isRecord } from "../message/is-record.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { findLimits, type LimitPlaces } from "./find-limits.ts";
 import type { LimitStore } from "./limit-store.ts";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
+import { isRecord } from "../../core/is-record.ts";
 import { decodeMessage } from "./decode.ts";
 import { encodeMessage } from "./encode.ts";
-import { isRecord } from "./is-record.ts";
 import type { EncodedMessage, TaskMessage } from "./message.ts";
 import { readProperties } from "./properties.ts";
 import { writePythonJson } from "./python-json.ts";

@@ -1,6 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { decompress } from "./compression.ts";
-import { isRecord } from "./is-record.ts";
 import { parseIsoTime } from "./iso-time.ts";
 import { kindOf } from "./kind-of.ts";
 import type { MessageFormat } from "./message-format.ts";

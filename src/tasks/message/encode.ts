@@ -1,7 +1,7 @@
 import { TidingsError } from "../../core/errors.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { compress } from "./compression.ts";
 import { decodeMessage, isProtocol1 } from "./decode.ts";
-import { isRecord } from "./is-record.ts";
 import { toIsoTime } from "./iso-time.ts";
 import type { MessageFormat } from "./message-format.ts";
 import type { EncodedMessage, OutgoingMessage, TimeLimits } from "./message.ts";

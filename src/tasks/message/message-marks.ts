@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import { decodeMessage, isProtocol1 } from "./decode.ts";
-import { isRecord } from "./is-record.ts";
 import type { EncodedMessage } from "./message.ts";
 
 /** What a broker of ours notes on a message beside what Celery knows of it. */

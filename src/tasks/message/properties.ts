@@ -1,4 +1,4 @@
-import { isRecord } from "./is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { MessageProperties } from "./message.ts";
 
 /** What is read elsewhere: those below, and those by which kombu's Redis transport carries a message. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
-import { isRecord } from "./is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { fromPythonError, toPythonError } from "./python-error.ts";
 import { readTypedJson } from "./typed-json.ts";
 

@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import type { TaskError } from "../results/task-record.ts";
-import { isRecord } from "./is-record.ts";
 import { pythonRepr, tupleRepr } from "./python-repr.ts";
 
 /** An exception as Celery stores it. */

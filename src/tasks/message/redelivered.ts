@@ -1,4 +1,4 @@
-import { isRecord } from "./is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { EncodedMessage } from "./message.ts";
 
 /** Marks a message that a worker may have had before, as Celery does. */

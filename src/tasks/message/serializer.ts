@@ -1,7 +1,7 @@
 import { decode, encode } from "@msgpack/msgpack";
 
 import { TidingsError } from "../../core/errors.ts";
-import { isRecord } from "./is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { hasTypedValues } from "./json-text.ts";
 import { readTypedJson, writeTypedJson, type TypedJsonOptions } from "./typed-json.ts";
 import { hasTypedForm } from "./typed-values.ts";

@@ -1,5 +1,5 @@
+import { isRecord } from "../../core/is-record.ts";
 import { readPythonJson } from "../../core/read-python-json.ts";
-import { isRecord } from "./is-record.ts";
 import { hasTypedValues, JsonRefusal } from "./json-text.ts";
 import { fromTypedValue, toTypedValue, type TypedValue } from "./typed-values.ts";
 

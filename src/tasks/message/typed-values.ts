@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
-import { isRecord } from "./is-record.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { parseIsoTime, toIsoTime } from "./iso-time.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { Broker } from "../brokers/broker.ts";
-import { isRecord } from "../message/is-record.ts";
 import { readProperties, writeProperties } from "../message/properties.ts";
 import { markRedelivered } from "../message/redelivered.ts";
 import type { PreparedCall } from "../prepare-call.ts";

@@ -1,6 +1,6 @@
 import { TidingsError } from "../../core/errors.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { currentTask } from "../current-task.ts";
-import { isRecord } from "../message/is-record.ts";
 import { Retry } from "../retry.ts";
 import { defineTask, type TaskDefinition } from "../task.ts";
 import { notRegistered } from "./not-registered.ts";

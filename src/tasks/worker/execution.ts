@@ -1,11 +1,11 @@
 import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError, TidingsError, toError } from "../../core/errors.ts";
+import { isRecord } from "../../core/is-record.ts";
 import type { Delivery, Settle } from "../brokers/broker.ts";
 import { Ignore } from "../ignore.ts";
 import type { RunLimits, Wait } from "../limits/run-limits.ts";
 import type { UniqueRuns } from "../limits/unique-runs.ts";
 import { decodeMessage, MAX_BODY_BYTES } from "../message/decode.ts";
-import { isRecord } from "../message/is-record.ts";
 import type { TaskMessage } from "../message/message.ts";
 import { isRedelivered } from "../message/redelivered.ts";
 import { Reject } from "../reject.ts";

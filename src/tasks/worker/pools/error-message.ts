@@ -1,7 +1,7 @@
 import { ERROR_CODES, TidingsError, toError, type ErrorCode } from "../../../core/errors.ts";
+import { isRecord } from "../../../core/is-record.ts";
 import { classNames, rememberClasses } from "../../error-match.ts";
 import { Ignore } from "../../ignore.ts";
-import { isRecord } from "../../message/is-record.ts";
 import { JsonRefusal } from "../../message/json-text.ts";
 import { readTypedJson, writeTypedJson } from "../../message/typed-json.ts";
 import { Reject } from "../../reject.ts";

@@ -1,5 +1,5 @@
 import { TidingsError } from "../../../core/errors.ts";
-import { isRecord } from "../../message/is-record.ts";
+import { isRecord } from "../../../core/is-record.ts";
 import { Tasks } from "../../tasks.ts";
 
 /** What a module of tasks holds. */

@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { Amqp, AmqpPublication, AmqpSession } from "../../amqp/index.ts";
 import { AmqpUnavailable, isAmqpRefusal } from "../../amqp/index.ts";
+import { isRecord } from "../../core/is-record.ts";
 import { MAX_REVOKED, type RevokedStore } from "../control/revoked-tasks.ts";
-import { isRecord } from "../message/is-record.ts";
 
 const STREAM = "tidings.revoked";
 /** Who hears of an id writes it down too: each is there once for each worker. */

@@ -159,8 +159,8 @@ class WebSocketPort implements ConnectionPort, WebSocketListener {
 }
 
 function cursorOf({ request: { url = "" } }: Upgrade): string {
-  const [, query = ""] = url.split("?", 2);
-  return new URLSearchParams(query).get("cursor") ?? "";
+  const queryAt = url.indexOf("?");
+  return queryAt === -1 ? "" : (new URLSearchParams(url.slice(queryAt)).get("cursor") ?? "");
 }
 
 function readEnvelope(text: string): ClientFrame {

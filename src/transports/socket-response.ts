@@ -43,8 +43,11 @@ export class SocketResponse implements ConsumerResponse {
   /** Sends a response that is no stream, and ends. */
   async answer(response: Response): Promise<void> {
     this.#isBegun = true;
-    const headers = new Headers({ ...this.#headers, ...Object.fromEntries(response.headers) });
     const { status, body } = response;
+    const headers = new Headers(response.headers);
+    for (const [name, value] of Object.entries(this.#headers ?? {})) {
+      if (!headers.has(name)) headers.set(name, value);
+    }
     await answerUpgrade(this.#socket, new Response(body, { status, headers }));
   }
 

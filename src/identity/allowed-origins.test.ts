@@ -223,14 +223,18 @@ describe("what a page of another origin is answered", () => {
       "access-control-allow-origin": origin,
       "access-control-allow-credentials": "true",
       "access-control-expose-headers": "etag, preference-applied, retry-after",
+      vary: "origin",
     });
   });
 
-  test("it may not when its origin is not allowed, nor has any need to without one, or over a WebSocket", async () => {
+  test("caches keep apart from what others are answered, and those who have no origin", async () => {
+    expect([...(await asked({})).headers]).toEqual([["vary", "origin"]]);
+  });
+
+  test("it may not when its origin is not allowed, nor has any need to over a WebSocket", async () => {
     const refused = await asked({ origin: "https://bad.example.com" });
     expect(refused.response?.status).toBe(403);
     expect([...refused.headers]).toEqual([]);
-    expect([...(await asked({})).headers]).toEqual([]);
     expect([...(await asked({ origin }, "GET", true)).headers]).toEqual([]);
   });
 

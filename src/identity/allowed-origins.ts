@@ -47,7 +47,10 @@ export function allowedOrigins(rules: readonly string[] = []): Middleware {
         : isOriginAllowed(header, { isAny, parsed, own: isSameAllowed ? request.url : undefined });
     if (!isAllowed) return refusal();
     decided.add(context);
-    if (header === null || context.isUpgrade) return undefined;
+    if (context.isUpgrade) return undefined;
+    // A cache must not give the pages of one origin what those of another, or of none, were answered.
+    context.setAnswerHeader("vary", "origin");
+    if (header === null) return undefined;
     context.setAnswerHeader("access-control-allow-origin", header);
     context.setAnswerHeader("access-control-allow-credentials", "true");
     context.setAnswerHeader("access-control-expose-headers", EXPOSED);

@@ -50,9 +50,9 @@ async function respond(
   const { params } = match;
   const context = new RouteContext({ request, params, isUpgrade: false, address: origin });
   if (isGuarded(match)) {
-    const refusal = await inTime(passRoute(match, context), limits.handshakeTimeoutMs);
-    // A page of another origin may read why it is refused, too.
-    for (const [name, value] of context.takeAnswerHeaders() ?? []) outgoing.setHeader(name, value);
+    const passed = inTime(passRoute(match, context), limits.handshakeTimeoutMs);
+    // A page of another origin may read why it is refused, or that something has failed, too.
+    const refusal = await passed.finally(() => setHeaders(outgoing, context));
     if (refusal) return refusal;
   }
   const { definition } = match;
@@ -64,6 +64,10 @@ async function respond(
     case "feed":
       return await respondWithFeed(server, { match, definition, context, origin, outgoing });
   }
+}
+
+function setHeaders(outgoing: Outgoing, context: RouteContext): void {
+  for (const [name, value] of context.takeAnswerHeaders() ?? []) outgoing.setHeader(name, value);
 }
 
 /** The pages answer, or our health where they have nothing. */

@@ -129,3 +129,25 @@ test("does not look at a connection whose user has shown newer credentials, unti
   // Without a middleware nobody says who it is now.
   expect(close).toHaveBeenCalledWith(3000, "credentials have ended");
 });
+
+test("keeps no headers of an answer that there is not", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const renewing: Middleware = (context) => {
+    context.setAnswerHeader("vary", "origin");
+    context.expireAt(Date.now() + 1_000);
+  };
+  const router = new Router([use([renewing], [consumer({ path: "/chat" })])]);
+  await using layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  onTestFinished(() => live.stop());
+  const match = router.match("/chat");
+  if (!match) throw new Error("expected a route at /chat");
+  const request = new Request("http://localhost/chat");
+  const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "::1" });
+  context.expireAt(0);
+  const renewed = Promise.withResolvers<RouteContext>();
+  live.add(match, context, { renew: renewed.resolve, close() {} });
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect((await renewed.promise).takeAnswerHeaders()).toBeUndefined();
+});

@@ -123,6 +123,8 @@ export class LiveConnections {
     const context = new RouteContext({ request, params, isUpgrade, address });
     try {
       const refusal = await inTime(passRoute(match, context), CHECK_TIMEOUT_MS);
+      // For an answer that there is not.
+      context.takeAnswerHeaders();
       if (!refusal && isSameUser(before, context) && !this.#isOver(context)) {
         entry.context = context;
         connection.renew?.(context);

@@ -17,6 +17,7 @@ describe("what is wrong with options is said at once", () => {
     ['{"token":"s3cret"}', "expected `token` of type function, got string"],
     ['{"transport":1}', "expected `transport` of type string or object, got number"],
     ['{"transport":"pigeon"}', "expected `transport` to be some of websocket"],
+    ['{"transport":null}', "expected `transport` of type string or object, got null"],
     ['{"pollMs":"5"}', "expected `pollMs` of type number, got string"],
   ])("%s", (options, message) => {
     const given = untyped(options);

@@ -23,12 +23,13 @@ export function checkOptions<TOptions extends object>(
   const known: Readonly<Record<string, string>> = types;
   for (const [name, value] of Object.entries(options)) {
     const type = known[name];
-    if (value === undefined || type?.includes(typeof value)) continue;
+    const given = value === null ? "null" : typeof value;
+    if (value === undefined || type?.includes(given)) continue;
     throw new TidingsError(
       "OPTION_INVALID",
       type === undefined
         ? `there is no option \`${name}\`, only ${Object.keys(known).join(", ")}`
-        : `expected \`${name}\` of type ${type}, got ${value === null ? "null" : typeof value}`,
+        : `expected \`${name}\` of type ${type}, got ${given}`,
     );
   }
 }

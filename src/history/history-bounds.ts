@@ -1,4 +1,4 @@
-import { assertKnownOptions, invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption, optionNames } from "../core/options.ts";
 import type { HistoryBounds } from "./history.ts";
 
 const MAX_SIZE = 10_000;
@@ -9,7 +9,7 @@ export const EPOCH_TTL_MS: number = 2 * MAX_AGE_MS;
 /** How many entries `since` returns if it is not told. */
 export const DEFAULT_LIMIT = 1_000;
 
-const NAMES: ReadonlySet<string> = new Set(["size", "ageMs"]);
+const NAMES = optionNames<HistoryBounds>({ size: true, ageMs: true });
 
 /** Returns bounds with their defaults, or throws OPTION_INVALID. */
 export function toHistoryBounds(

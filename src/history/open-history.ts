@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertKnownOptions } from "../core/options.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import {
   parseLayerSettings,
   type LayerSettings,
@@ -31,13 +31,12 @@ export interface HistorySettings extends RedisOptions {
   readonly symmetricEncryptionKeys?: readonly (string | Uint8Array)[] | undefined;
 }
 
-const NAMES: ReadonlySet<string> = new Set([
-  "url",
-  "client",
-  "serializerFormat",
-  "symmetricEncryptionKeys",
-  ...REDIS_OPTIONS,
-]);
+const NAMES = optionNames<Omit<HistorySettings, keyof RedisOptions>>({
+  url: true,
+  client: true,
+  serializerFormat: true,
+  symmetricEncryptionKeys: true,
+}).union(REDIS_OPTIONS);
 
 /**
  * Opens the history of the groups of one layer; the layer's name keeps those of several apart.

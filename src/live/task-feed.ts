@@ -1,5 +1,5 @@
 import { feed, toJsonValue, type FeedDefinition, type FeedRequest } from "../channels/index.ts";
-import { assertKnownOptions } from "../core/options.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import type { Results, TaskRecord } from "../tasks/index.ts";
 
 /** Where a task feed is, and who may follow it. */
@@ -10,7 +10,7 @@ export interface TaskFeedOptions {
     | undefined;
 }
 
-const NAMES: ReadonlySet<string> = new Set(["authorize"]);
+const NAMES = optionNames<TaskFeedOptions>({ authorize: true });
 
 /**
  * A feed of every task's state at `/tasks/:id`.

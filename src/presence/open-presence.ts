@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertKnownOptions } from "../core/options.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import {
   fromIoredis,
   openRedis,
@@ -22,7 +22,11 @@ export interface PresenceSettings extends RedisOptions, Pick<PresenceOptions, "g
   readonly client?: IoredisClient | undefined;
 }
 
-const NAMES: ReadonlySet<string> = new Set(["url", "client", "graceMs", ...REDIS_OPTIONS]);
+const NAMES = optionNames<Omit<PresenceSettings, keyof RedisOptions>>({
+  url: true,
+  client: true,
+  graceMs: true,
+}).union(REDIS_OPTIONS);
 
 /**
  * Opens where it is kept who is there.

@@ -6,7 +6,7 @@ import {
   type FeedRequest,
   type PathParams,
 } from "../channels/index.ts";
-import { assertKnownOptions } from "../core/options.ts";
+import { assertKnownOptions, optionNames } from "../core/options.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import { MAX_LISTED, type Attendance, type Member } from "./presence-store.ts";
 import { toPresenceGroup, type Presence } from "./presence.ts";
@@ -31,7 +31,11 @@ export interface PresenceFeedOptions<TPath extends string> {
     | undefined;
 }
 
-const NAMES: ReadonlySet<string> = new Set(["path", "group", "authorize"]);
+const NAMES = optionNames<PresenceFeedOptions<string>>({
+  path: true,
+  group: true,
+  authorize: true,
+});
 
 /**
  * A feed of who is in a group, for a page to show.

@@ -8,7 +8,7 @@ import { invalidOption } from "../core/options.ts";
 export interface ConnectionPlace {
   /** The connection's id, which nobody can guess. */
   readonly connection: string;
-  /** How many frames of the connection are before this place. */
+  /** The number of the connection's last frame before this place; numbers grow, with gaps. */
   readonly sequence: number;
   /** Where the connection is in the histories of its groups, if it follows any: a cursor of its own. */
   readonly positions?: string | undefined;

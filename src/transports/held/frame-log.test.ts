@@ -1,5 +1,7 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import type { Payload } from "../../channels/index.ts";
 import { FrameLog, type FrameLogOptions } from "./frame-log.ts";
 import { SharedFrames } from "./shared-frames.ts";
 
@@ -149,4 +151,58 @@ describe("the frames of a connection", () => {
     expect(numbersAfter(log, 2)).toEqual([3, 4]);
     expect(numbersAfter(log, 8)).toEqual([9]);
   });
+});
+
+/** A member of groups: what it was told, what its client has got, and where that is. */
+function makeMember(frames: SharedFrames, policy: FrameLogOptions["policy"]) {
+  const { log } = makeLog({ frames, policy, maxBytes: 10_000_000 });
+  const told: Payload[] = [];
+  const got: Payload[] = [];
+  let at = 0;
+  return {
+    told,
+    got,
+    tell(said: Payload): void {
+      expect(log.push(said)).toBe(true);
+      told.push(said);
+    },
+    /** Reads on; a client that breaks off gets only so many of the frames. */
+    read(most = Infinity): void {
+      for (const frame of log.readAfter(at)?.slice(0, most) ?? []) {
+        expect(frame.sequence).toBeGreaterThan(at);
+        at = frame.sequence;
+        got.push(frame.payload);
+      }
+    },
+    acknowledge: () => log.acknowledge(at),
+    hasMore: () => log.hasAfter(at),
+  };
+}
+
+test("those who share frames get their own, once and in order, whenever they read", () => {
+  const policies = ["disconnect", "disconnect", "disconnect", "drop-oldest", "conflate"] as const;
+  const step = fc.record({
+    does: fc.constantFrom("tell", "tell", "read", "acknowledge"),
+    who: fc.subarray([...policies.keys()]),
+    // Some are told again.
+    said: fc.constantFrom(payload(1), payload(2), payload(3)),
+    most: fc.integer({ min: 1, max: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100, size: "max" }), (steps) => {
+      const frames = new SharedFrames();
+      const members = policies.map((policy) => makeMember(frames, policy));
+      for (const { does, who, said, most } of steps) {
+        for (const member of who.flatMap((index) => members[index] ?? [])) {
+          if (does === "tell") member.tell(said);
+          else if (does === "read") member.read(most);
+          else member.acknowledge();
+        }
+      }
+      for (const member of members) {
+        if (member.hasMore()) member.read();
+        expect(member.got).toEqual(member.told);
+      }
+    }),
+  );
 });

@@ -23,7 +23,7 @@ export interface FrameTexts {
  * Makes what writes the frames of all streams of a kind.
  *
  * The members of a group mostly have the very same frames to be sent in a tick, one right after the
- * other: what was written for one of them is remembered for the next.
+ * other: what was written for one of them is remembered for the next. Bound: one answer's frames.
  */
 export function frameTexts(
   sides: FrameSides,

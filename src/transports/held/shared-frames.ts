@@ -38,7 +38,7 @@ const OVERHEAD = 64;
  *
  * The members of a group are sent the very same payloads, one right after the other. They share their
  * frames, number and all, and mostly those of a whole tick: what they are written is the same, but for
- * the id of the connection.
+ * the id of the connection. Bound: the last frame and the last batch, until others come.
  */
 export class SharedFrames {
   #lastFrame: KeptFrame | undefined;

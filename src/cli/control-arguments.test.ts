@@ -16,6 +16,16 @@ describe("toControlArguments", () => {
     expect(toControlArguments("own_command", ["anything=null"])).toEqual({ anything: null });
   });
 
+  test("lets through what Python's queues have beside, and names with digits", () => {
+    const words = ["queue=mail", "queue_arguments={}", "durable=false"];
+    expect(toControlArguments("add_consumer", words)).toEqual({
+      queue: "mail",
+      queue_arguments: {},
+      durable: false,
+    });
+    expect(toControlArguments("own_command", ["level2=1"])).toEqual({ level2: 1 });
+  });
+
   test.each([
     ["ping", "x", "expected an argument as name=value, got x"],
     ["ping", "x=1", '`ping` has no argument "x"; it has none'],

@@ -19,7 +19,7 @@ export function toControlArguments(
 }
 
 function assertKnown(command: string, name: string, known: readonly string[] = []): void {
-  if (known.includes(name)) return;
+  if (known.includes(name) || known.includes("*")) return;
   const hint = didYouMean(name, known) || `; it has ${known.join(", ") || "none"}`;
   throw new TidingsError(
     "OPTION_INVALID",
@@ -28,7 +28,7 @@ function assertKnown(command: string, name: string, known: readonly string[] = [
 }
 
 function toArgument(word: string): readonly [name: string, value: unknown] {
-  const [, name, text = ""] = /^([a-z_]+)=(.*)$/is.exec(word) ?? [];
+  const [, name, text = ""] = /^([a-z_]\w*)=(.*)$/is.exec(word) ?? [];
   if (name === undefined) {
     throw new TidingsError("OPTION_INVALID", `expected an argument as name=value, got ${word}`);
   }

@@ -56,9 +56,9 @@ async function control(
   const timeoutMs = timeout * 1_000;
   const asked = { arguments: args, destination, timeoutMs };
   const answers = await source.tasks.control.ask(method, asked);
-  const silent = silentOnes(destination, answers);
+  const complaints = complainOfSilence(destination, answers);
   const hasFailed = answers.values().some((answer) => errorIn(answer) !== undefined);
-  if (silent.length > 0 || hasFailed) process.exitCode = 1;
+  if (complaints.length > 0 || hasFailed) process.exitCode = 1;
   const rows = [...answers].toSorted(([one], [other]) => one.localeCompare(other));
   if (options.json) await printJson(Object.fromEntries(rows));
   else if (rows.length > 0)
@@ -67,17 +67,16 @@ async function control(
       rows.map(([worker, answer]) => [worker, tell(method, answer)]),
       { whole: ["WORKER"] },
     );
-  for (const name of silent) {
-    process.stderr.write(`${name} has not answered within ${timeout} s\n`);
-  }
+  for (const complaint of complaints) process.stderr.write(`${complaint} within ${timeout} s.\n`);
 }
 
-function silentOnes(
+function complainOfSilence(
   destination: readonly string[] | undefined,
   answers: ReadonlyMap<string, unknown>,
 ): readonly string[] {
-  if (destination) return destination.filter((name) => !answers.has(name));
-  return answers.size === 0 ? ["no worker"] : [];
+  if (!destination) return answers.size === 0 ? ["No worker has answered"] : [];
+  const silent = destination.filter((name) => !answers.has(name));
+  return silent.map((name) => `${name} has not answered`);
 }
 
 function tell(method: string, answer: unknown): string {

@@ -221,7 +221,7 @@ describe("tidings control", () => {
     });
     expect(silent.code).toBe(1);
     expect(silent.output).toMatch(/^one@here +pong$/m);
-    expect(silent.output).toMatch(/^two@here has not answered within 1.5 s$/m);
+    expect(silent.output).toMatch(/^two@here has not answered within 1.5 s\.$/m);
   });
 });
 
@@ -246,6 +246,8 @@ describe("the commands for tasks", () => {
   });
 
   test("say what is wrong", async () => {
+    const empty = `sqlite:${join(folder, "empty.db")}`;
+    await createTasks({ broker: empty, results: empty }).close();
     const wrong: readonly (readonly [readonly string[], string])[] = [
       [["call"], "expected MODULE NAME; --broker <url> stands for MODULE, got nothing"],
       [["call", FIXTURE, "t", "--args", "{}"], "Expected a JSON array."],
@@ -254,6 +256,7 @@ describe("the commands for tasks", () => {
       [["list", FIXTURE, "nonsense"], "expected one of tasks, queues, workers, got nonsense"],
       [["control", FIXTURE, "ping", "x"], "expected an argument as name=value, got x"],
       [["control", FIXTURE, "ping", "-d", ","], "Expected names separated by commas."],
+      [["control", "-b", empty, "ping", "-t", "0.1"], "No worker has answered within 0.1 s."],
       [["status", "-b", "memory:"], "BROKER_NOT_SHARED"],
       [
         ["dead-letters", "list", "--borker", "x"],

@@ -1,5 +1,5 @@
 /**
- * The names of the arguments of Celery's commands, by the commands' names.
+ * The names of the arguments of Celery's commands, by the commands' names; `*` is whatever else.
  *
  * Workers pass over others, as Celery's do; whoever types a command is told of a slip of the pen.
  */
@@ -30,7 +30,8 @@ export const CONTROL_ARGUMENTS: ReadonlyMap<string, readonly string[]> = new Map
   ["terminate", ["task_id", "signal"]],
   ["rate_limit", ["task_name", "rate_limit"]],
   ["time_limit", ["task_name", "soft", "hard"]],
-  ["add_consumer", ["queue", "exchange", "exchange_type", "routing_key"]],
+  // Python hands what it does not know on to the queue that it makes.
+  ["add_consumer", ["queue", "exchange", "exchange_type", "routing_key", "*"]],
   ["cancel_consumer", ["queue"]],
   ["pool_grow", ["n"]],
   ["pool_shrink", ["n"]],

@@ -15,6 +15,9 @@ import { Proxy } from "../torture/proxy.ts";
 import { PatientBroker } from "./patient-broker.ts";
 import { RabbitServer } from "./rabbit-server.ts";
 
+/** How the queues of messages begin that run for long. */
+const RUNNING = "tidings.running.";
+
 let server: RabbitServer;
 let redis: RedisServer;
 let tries = 0;
@@ -374,6 +377,53 @@ test("a task may run for longer than RabbitMQ waits for word of it, and comes ag
   expect(await sent.get({ timeoutMs: 30_000 })).toBe("ended");
   expect(await sent.record()).toMatchObject({ runs: 1 });
   expect(await other.contents.count(queue)).toMatchObject({ waiting: 0 });
+});
+
+test("what runs for long is in one queue of its worker's, which is replicated as the others are", async () => {
+  const queue = own("together");
+  const queueType = "quorum";
+  await using proxy = await Proxy.start(server.port);
+  const url = `amqp://127.0.0.1:${proxy.port}`;
+  const before = new Set((await server.listQueues(RUNNING)).map(({ name }) => name));
+  await using mortal = new AmqpBroker(url, { holdMs: 1, queueType });
+  // Two may be of one task, as after the death of who put it back.
+  for (const id of ["one", "two", "two"]) await mortal.publish(queue, message(id));
+  let held: readonly Delivery[] = [];
+  await eventually(async () => {
+    held = [...held, ...(await mortal.take({ queues: [queue], limit: 3, leaseMs: 10_000 }))];
+    return held.length === 3;
+  });
+  await eventually(async () => {
+    held = held.toReversed();
+    expect(await mortal.renew(held)).toEqual([]);
+    const made = (await server.listQueues(RUNNING)).filter(({ name }) => !before.has(name));
+    expect(made.length).toBeLessThanOrEqual(1);
+    return made[0]?.type === queueType && made[0].unacknowledged === 3;
+  });
+  await proxy[Symbol.asyncDispose]();
+  await using other = new AmqpBroker(server.url, { queueType });
+  const again: Delivery[] = [];
+  await eventually(async () => {
+    again.push(...(await other.take({ queues: [queue], limit: 3, leaseMs: 10_000 })));
+    return again.length === 3;
+  });
+  expect(again.map(({ id }) => id).toSorted()).toEqual(["one", "two", "two"]);
+  for (const { runs, lostLeases } of again) expect([runs, lostLeases]).toEqual([2, 1]);
+});
+
+test("what was cancelled while a worker was cut off for long, it knows when it is back", async () => {
+  const queue = own("cut-off");
+  await using proxy = await Proxy.start(server.port);
+  const url = `amqp://127.0.0.1:${proxy.port}`;
+  await using broker = new AmqpBroker(url, { connectTimeoutMs: 200, sessionTimeoutMs: 100 });
+  await broker.take({ queues: [queue], limit: 1, leaseMs: 10_000 });
+  proxy.freeze();
+  proxy.cut();
+  await eventually(() => broker.trouble);
+  await using caller = new AmqpBroker(server.url);
+  await caller.cancel(queue);
+  proxy.thaw();
+  await expect.poll(() => broker.revoked.has(queue), { timeout: 30_000 }).toBe(true);
 });
 
 test("more may be sent at the same time than a connection has channels", async () => {

@@ -9,6 +9,14 @@ import { promisify } from "node:util";
 import { freePort } from "../free-port.ts";
 import type { Certificate } from "../redis/certificate.ts";
 
+/** A queue, as RabbitMQ's own tool lists it. */
+export interface ListedQueue {
+  readonly name: string;
+  readonly type: string;
+  /** How much of what is in it is with its consumers. */
+  readonly unacknowledged: number;
+}
+
 /** A real RabbitMQ on free ports of this machine, with a folder of its own, that can die and come back. */
 export class RabbitServer implements AsyncDisposable {
   readonly port: number;
@@ -121,6 +129,17 @@ export class RabbitServer implements AsyncDisposable {
     await this.#control("eval", `${sets.join(",")}.`);
   }
 
+  /** The queues whose names begin so. */
+  async listQueues(prefix: string): Promise<readonly ListedQueue[]> {
+    const columns = ["name", "type", "messages_unacknowledged"];
+    const { stdout } = await this.#control("list_queues", "--silent", ...columns);
+    const rows = stdout.trim().split("\n");
+    return rows
+      .map((row) => row.split("\t"))
+      .map(([name = "", type = "", count]) => ({ name, type, unacknowledged: Number(count) }))
+      .filter(({ name }) => name.startsWith(prefix));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -136,9 +155,9 @@ export class RabbitServer implements AsyncDisposable {
     return { PATH: process.env["PATH"], HOME: this.#home, RABBITMQ_NODENAME: nodeName };
   }
 
-  async #control(...command: readonly string[]): Promise<void> {
+  async #control(...command: readonly string[]): Promise<{ readonly stdout: string }> {
     const rabbitmqctl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-    await promisify(execFile)(rabbitmqctl, [...command], { env: this.#identity });
+    return await promisify(execFile)(rabbitmqctl, [...command], { env: this.#identity });
   }
 
   #tlsLines(): readonly string[] {

@@ -79,9 +79,10 @@ export class AmqpBroker implements Broker {
     this.#queues = { type: queueType, maxPriority: toMaxPriority(maxPriority) };
     this.#amqp = new Amqp(url, options);
     this.#amqp.onBreak(() => this.#onBreak());
-    this.control = new AmqpControl(this.#amqp);
-    const store = new AmqpRevokedStore(this.#amqp);
-    this.revoked = new RevokedTasks(this.control, { now: Date.now, store });
+    const control = new AmqpControl(this.#amqp);
+    this.control = control;
+    const store = new AmqpRevokedStore(this.#amqp, control);
+    this.revoked = new RevokedTasks(control, { now: Date.now, store });
     this.revoked.onChange(() => this.#changes.announce());
     this.deadLetters = new AmqpDeadLetters({
       bounds,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Amqp, AmqpPublication, AmqpSession } from "../../amqp/index.ts";
 import { AmqpUnavailable, isAmqpRefusal } from "../../amqp/index.ts";
 import { isRecord } from "../../core/is-record.ts";
+import type { AmqpControl } from "../control/amqp.ts";
 import { MAX_REVOKED, type RevokedStore } from "../control/revoked-tasks.ts";
 
 const STREAM = "tidings.revoked";
@@ -22,11 +23,13 @@ const PATIENCE_MS = 3_000;
  */
 export class AmqpRevokedStore implements RevokedStore {
   readonly #amqp: Amqp;
+  readonly #control: AmqpControl;
   /** The connection over which the stream was declared last. */
   #declared: AmqpSession | undefined;
 
-  constructor(amqp: Amqp) {
+  constructor(amqp: Amqp, control: AmqpControl) {
     this.#amqp = amqp;
+    this.#control = control;
   }
 
   async load(now: number): Promise<readonly string[]> {
@@ -61,7 +64,7 @@ export class AmqpRevokedStore implements RevokedStore {
   }
 
   onGap(listener: () => void): () => void {
-    return this.#amqp.onBreak(listener);
+    return this.#control.onGap(listener);
   }
 
   /** Does nothing where there is no stream; returns whether it is of no use to try again. */

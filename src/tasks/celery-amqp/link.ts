@@ -42,7 +42,7 @@ export class Link {
     this.#delayed = new DelayedDelivery(this.topology);
     this.longRuns = new LongRuns({
       topology: this.topology,
-      openChannel: () => session.openChannel(),
+      openChannel: (onClose) => session.openChannel(onClose),
       send: (publication) => this.send(publication),
       holdMs,
     });

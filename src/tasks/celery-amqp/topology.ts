@@ -34,6 +34,11 @@ export class Topology {
     this.#settings = settings;
   }
 
+  /** The type of those that it declares. */
+  get queueType(): QueueSettings["type"] {
+    return this.#settings.type;
+  }
+
   /** Makes sure that a queue is there. */
   async ensureQueue(name: string): Promise<void> {
     const ensuring = this.#queues.get(name) ?? this.#ensureQueue(name);

@@ -37,6 +37,7 @@ const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 export class AmqpControl implements ControlChannel {
   readonly #amqp: Amqp;
   readonly #requests = new Notifier<ControlRequest>();
+  readonly #gaps = new Notifier<void>();
   #hearing: Promise<AmqpChannel> | undefined;
 
   constructor(amqp: Amqp) {
@@ -59,6 +60,11 @@ export class AmqpControl implements ControlChannel {
       leave();
       if (this.#requests.size === 0) void this.#leave();
     };
+  }
+
+  /** Calls the listener when it is heard again, and something may have been missed meanwhile. */
+  onGap(listener: () => void): () => void {
+    return this.#gaps.subscribe(listener);
   }
 
   async send(request: ControlRequest): Promise<void> {
@@ -111,6 +117,7 @@ export class AmqpControl implements ControlChannel {
     for (let failures = 0; this.#requests.size > 0 && !this.#amqp.isClosed; failures++) {
       try {
         await this.#hear();
+        this.#gaps.announce();
         return;
       } catch {
         await delay(backoffMs(failures, BACKOFF), undefined, { ref: false });

@@ -63,6 +63,8 @@ export class Crew {
     member.kill("SIGSTOP");
     await delay(suspendMs);
     member.kill("SIGCONT");
+    // That it was late so far is written down already.
+    this.#beats.set(member, now());
   }
 
   /** Asks one to stop, as a deployment does, and puts another into its place. */

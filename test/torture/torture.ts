@@ -50,6 +50,8 @@ const { values } = parseArgs({
 
 /** After the last fault, and the last task that ended: long enough for leases, retries, countdowns, and the slowest task. */
 const DRAIN_MS = 120_000;
+/** However slowly one ends after another. */
+const MAX_DRAIN_MS = 600_000;
 /** How much is said of troubles, and of broken promises. */
 const MAX_LINES = 5;
 const WORKERS = 3;
@@ -166,7 +168,7 @@ async function torture(place: Place, seed: number, tortureMs: number): Promise<R
       seed,
       accepted: countOf(events, "accepted"),
       runs: countOf(events, "started"),
-      faults: Object.fromEntries(faults),
+      faults: { ...Object.fromEntries(faults), "worker stood still": countStalls(events) },
       troubles: Object.fromEntries(troubles),
       violations,
       folder,
@@ -190,6 +192,7 @@ async function recordOutcomes(
     .filter((event) => event.kind === "accepted")
     .map(({ id }) => id);
   const open = new Set(ids);
+  const lastLimit = now() + MAX_DRAIN_MS;
   let limit = now() + DRAIN_MS;
   const last = new Map<string, TaskRecord>();
   while (open.size > 0 && now() < limit) {
@@ -199,7 +202,7 @@ async function recordOutcomes(
         last.set(id, record);
         if (!isFinal(record.state)) continue;
         open.delete(id);
-        limit = now() + DRAIN_MS;
+        limit = Math.min(now() + DRAIN_MS, lastLimit);
       }
     } catch (error) {
       // It has just been restarted, or the machine is busy.
@@ -215,6 +218,11 @@ async function recordOutcomes(
 
 function countOf(events: readonly HistoryEvent[], kind: HistoryEvent["kind"]): number {
   return events.filter((event) => event.kind === kind).length;
+}
+
+/** What excuses a worker although nobody has tormented it: more than a few, and a quieter machine is wanted. */
+function countStalls(events: readonly HistoryEvent[]): number {
+  return events.filter((event) => event.kind === "harmed" && event.how === "stalled").length;
 }
 
 function tell(place: Place, folder: string): void {

@@ -473,6 +473,17 @@ test("a task that was cancelled while there was no worker never runs, though no 
   expect(ran).toEqual([last.id]);
 });
 
+test("a RabbitMQ that was upgraded, and may have no streams yet, serves as well", async () => {
+  await using upgraded = await RabbitServer.start({ featureFlags: "quorum_queue" });
+  await using broker = new AmqpBroker(upgraded.url);
+  await broker.publish("upgraded", message("one"));
+  const held = await takeOne(broker, "upgraded");
+  await broker.cancel("two");
+  expect(broker.revoked.has("two")).toBe(true);
+  expect(await broker.renew([held])).toEqual([]);
+  expect(await broker.acknowledge(held)).toBe(true);
+});
+
 test("tasks go on when RabbitMQ was killed and comes back, and none that it had is lost", async () => {
   await using tasks = createTasks({ broker: server.url, results: redis.url });
   const echo = tasks.task(

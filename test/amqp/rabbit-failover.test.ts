@@ -15,7 +15,7 @@ let redis: RedisServer;
 
 beforeAll(async () => {
   certificate = resources.use(new Certificate());
-  const started = [RabbitServer.start(certificate), RabbitServer.start()] as const;
+  const started = [RabbitServer.start({ certificate }), RabbitServer.start()] as const;
   [first, second, redis] = await Promise.all([...started, RedisServer.start()]);
   for (const server of [first, second, redis]) resources.use(server);
 });

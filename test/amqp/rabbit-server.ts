@@ -9,6 +9,13 @@ import { promisify } from "node:util";
 import { freePort } from "../free-port.ts";
 import type { Certificate } from "../redis/certificate.ts";
 
+/** What a {@link RabbitServer} is to be. */
+export interface RabbitOptions {
+  readonly certificate?: Certificate | undefined;
+  /** Those that are enabled, separated by commas; all but for one that has been upgraded. */
+  readonly featureFlags?: string | undefined;
+}
+
 /** A queue, as RabbitMQ's own tool lists it. */
 export interface ListedQueue {
   readonly name: string;
@@ -25,25 +32,27 @@ export class RabbitServer implements AsyncDisposable {
   readonly tlsUrl: string;
   readonly #ports: RabbitPorts;
   readonly #certificate: Certificate | undefined;
+  readonly #featureFlags: string | undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), "tidings-rabbit-"));
   #process: ChildProcess | undefined;
 
-  private constructor(ports: RabbitPorts, certificate: Certificate | undefined) {
+  private constructor(ports: RabbitPorts, { certificate, featureFlags }: RabbitOptions) {
     this.port = ports.plain;
     this.#ports = ports;
     this.#certificate = certificate;
+    this.#featureFlags = featureFlags;
     this.url = `amqp://127.0.0.1:${ports.plain}`;
     this.tlsUrl = `amqps://127.0.0.1:${ports.tls}`;
   }
 
   /** Starts one; with a certificate it speaks TLS too. */
-  static async start(certificate?: Certificate): Promise<RabbitServer> {
+  static async start(options: RabbitOptions = {}): Promise<RabbitServer> {
     const ports = {
       plain: await freePort(),
       tls: await freePort(),
       distribution: await freePort(),
     };
-    const server = new RabbitServer(ports, certificate);
+    const server = new RabbitServer(ports, options);
     try {
       await server.start();
       return server;
@@ -85,6 +94,7 @@ export class RabbitServer implements AsyncDisposable {
       cwd: this.#folder,
       env: {
         ...this.#identity,
+        ...(this.#featureFlags !== undefined && { RABBITMQ_FEATURE_FLAGS: this.#featureFlags }),
         RABBITMQ_CONFIG_FILE: config,
         RABBITMQ_ADVANCED_CONFIG_FILE: advanced,
         RABBITMQ_ENABLED_PLUGINS_FILE: plugins,

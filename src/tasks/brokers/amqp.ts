@@ -81,7 +81,11 @@ export class AmqpBroker implements Broker {
     this.#amqp.onBreak(() => this.#onBreak());
     const control = new AmqpControl(this.#amqp);
     this.control = control;
-    const store = new AmqpRevokedStore(this.#amqp, control);
+    const store = new AmqpRevokedStore({
+      amqp: this.#amqp,
+      control,
+      openOther: () => new Amqp(url, options),
+    });
     this.revoked = new RevokedTasks(control, { now: Date.now, store });
     this.revoked.onChange(() => this.#changes.announce());
     this.deadLetters = new AmqpDeadLetters({

@@ -15,21 +15,31 @@ const SEGMENT_BYTES = 1_048_576;
 /** A stream that does not answer by then is left alone: workers and callers go on without it. */
 const PATIENCE_MS = 3_000;
 
+/** What an {@link AmqpRevokedStore} needs. */
+export interface AmqpRevokedStoreOptions {
+  readonly amqp: Amqp;
+  readonly control: AmqpControl;
+  /** Opens one more connection, which may break. */
+  readonly openOther: () => Amqp;
+}
+
 /**
  * Revoked ids in RabbitMQ: a stream, which whoever starts reads from its beginning.
  *
- * Where RabbitMQ has no streams (before 3.9), the account may not declare one, or it does not answer,
- * nothing is written down.
+ * Where RabbitMQ has no streams (before 3.9, or with the feature flag `stream_queue` not enabled since), the
+ * account may not declare one, or it does not answer, nothing is written down. It is asked again after a gap.
  */
 export class AmqpRevokedStore implements RevokedStore {
   readonly #amqp: Amqp;
   readonly #control: AmqpControl;
-  /** The connection over which the stream was declared last. */
-  #declared: AmqpSession | undefined;
+  readonly #openOther: () => Amqp;
+  /** Whether there is a stream. */
+  #declaring: Promise<boolean> | undefined;
 
-  constructor(amqp: Amqp, control: AmqpControl) {
+  constructor({ amqp, control, openOther }: AmqpRevokedStoreOptions) {
     this.#amqp = amqp;
     this.#control = control;
+    this.#openOther = openOther;
   }
 
   async load(now: number): Promise<readonly string[]> {
@@ -64,7 +74,10 @@ export class AmqpRevokedStore implements RevokedStore {
   }
 
   onGap(listener: () => void): () => void {
-    return this.#control.onGap(listener);
+    return this.#control.onGap(() => {
+      this.#declaring = undefined;
+      listener();
+    });
   }
 
   /** Does nothing where there is no stream; returns whether it is of no use to try again. */
@@ -73,31 +86,36 @@ export class AmqpRevokedStore implements RevokedStore {
     try {
       await Promise.race([this.#use(session, use), delay(PATIENCE_MS, null, { ref: false })]);
     } catch (error) {
-      this.#declared = undefined;
       if (error instanceof AmqpUnavailable) throw error;
+      this.#declaring = undefined;
       return !isAmqpRefusal(error, "NOT_FOUND");
     }
     return true;
   }
 
   async #use(session: AmqpSession, use: (session: AmqpSession) => Promise<void>): Promise<void> {
-    if (this.#declared !== session) await declare(session);
-    this.#declared = session;
-    await use(session);
+    if (await (this.#declaring ??= this.#declare())) await use(session);
   }
-}
 
-async function declare(session: AmqpSession): Promise<void> {
-  await using channel = await session.openChannel();
-  await channel.declareQueue(STREAM, {
-    durable: true,
-    arguments: {
-      "x-queue-type": "stream",
-      "x-max-age": "3h",
-      "x-max-length-bytes": MAX_BYTES,
-      "x-stream-max-segment-size-bytes": SEGMENT_BYTES,
-    },
-  });
+  /** Over another connection: where there are no streams yet, RabbitMQ ends that of who declares one. */
+  async #declare(): Promise<boolean> {
+    await using amqp = this.#openOther();
+    try {
+      await using channel = await (await amqp.session()).openChannel();
+      await channel.declareQueue(STREAM, {
+        durable: true,
+        arguments: {
+          "x-queue-type": "stream",
+          "x-max-age": "3h",
+          "x-max-length-bytes": MAX_BYTES,
+          "x-stream-max-segment-size-bytes": SEGMENT_BYTES,
+        },
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
 }
 
 async function write(session: AmqpSession, revoked: { id: string; until: number }): Promise<void> {

@@ -42,6 +42,17 @@ test("what an app makes and sends does so, too", async () => {
   await expect(send).rejects.toThrow('a message to a group has no option "histroy"');
 });
 
+test.each([false, true, null, "no", {}])(
+  "a presence feed does not take %j for who may follow",
+  async (given) => {
+    await using app = createApp(common);
+    const options = { authorize: Object({ given }).given };
+    expect(() => presenceFeed(app, { path: "/p", group: "g", ...options })).toThrow(
+      "expected `authorize` to be a function, got",
+    );
+  },
+);
+
 test("presence is where all processes of the layer see it, or an error", async () => {
   const layer = "redis://127.0.0.1:1";
   for (const presence of ["memory:", { url: "memory:", graceMs: 5 }]) {

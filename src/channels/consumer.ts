@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
-import { assertKnownOptions, optionNames } from "../core/options.ts";
+import { assertFunctions, assertKnownOptions, optionNames } from "../core/options.ts";
 import { toHistoryBounds, type HistoryBounds } from "../history/index.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Connection, Disconnect } from "./connection.ts";
@@ -61,6 +61,7 @@ export interface ConsumerHandlers {
   readonly on: ReadonlyMap<string, EventHandler<Connection, LayerMessage>>;
 }
 
+const FUNCTIONS = ["state", "connect", "receiveText", "receiveBytes", "disconnect"];
 const NAMES = optionNames<ConsumerOptions<string, NoMessages, undefined, SchemasByType, unknown>>({
   path: true,
   layer: true,
@@ -98,6 +99,8 @@ export function consumer<
 ): ConsumerDefinition<MessageInput<TReceives>, EventOf<TEvents>, Replies<TReplies>> {
   const path = compilePath(options.path);
   assertKnownOptions(`consumer \`${options.path}\``, options, NAMES);
+  const functions = isOneSchema(options.receives) ? [...FUNCTIONS, "receive"] : FUNCTIONS;
+  assertFunctions(`consumer \`${options.path}\``, options, functions);
   for (const type of Object.keys(options.on ?? {})) {
     if (options.events && Object.hasOwn(options.events, type)) continue;
     throw invalid(path, `handles \`${type}\`, which its \`events\` do not declare`);
@@ -190,6 +193,10 @@ function toMessageKinds(
 function toHandler(value: unknown): MessageKind["handle"] | undefined {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `consumer` has checked its type
   return typeof value === "function" ? (value as MessageKind["handle"]) : undefined;
+}
+
+function isOneSchema(receives: unknown): boolean {
+  return typeof receives === "object" && receives !== null && "~standard" in receives;
 }
 
 function isSchema(schemas: MessageSchemas): schemas is StandardSchemaV1 {

@@ -1,5 +1,11 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
+import {
+  assertFunctions,
+  assertKnownOptions,
+  assertPositiveInteger,
+  optionNames,
+  showValue,
+} from "../core/options.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import type { Forward } from "./forward.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
@@ -53,7 +59,10 @@ export interface FeedOptions<TPath extends string, TData> {
   readonly events?:
     | ((context: FeedContext<PathParams<TPath>>) => AsyncIterable<YieldedEvent<TData>>)
     | undefined;
-  /** Whether somebody may follow; asked at every request, also when they come back. */
+  /**
+   * Whether somebody may follow; asked at every request, also when they come back. What is neither true
+   * nor false lets nobody in: it is logged, and answered with 500.
+   */
   readonly authorize?:
     | ((request: FeedRequest<PathParams<TPath>>) => boolean | Promise<boolean>)
     | undefined;
@@ -94,16 +103,21 @@ const NAMES = optionNames<FeedOptions<string, unknown>>({
  * WebSocket, and hear the same events with the same cursors.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when it has neither a
- *   snapshot nor events, or both, OPTION_INVALID for an option that nobody knows.
+ *   snapshot nor events, or both, OPTION_INVALID for an option that nobody knows, or that is no function
+ *   where one is expected.
  */
 export function feed<const TPath extends string, TData>(
   options: FeedOptions<TPath, TData>,
 ): FeedDefinition<TData> {
   const path = compilePath(options.path);
   assertKnownOptions(`feed \`${options.path}\``, options, NAMES);
+  assertFunctions(`feed \`${options.path}\``, options, ["snapshot", "events", "authorize"]);
   const fail = (what: string): never => {
     throw new TidingsError("APP_INVALID_DEFINITION", `feed \`${options.path}\` ${what}`);
   };
+  const group: unknown = options.group;
+  if (group !== undefined && typeof group !== "string" && typeof group !== "function")
+    fail(`has a \`group\` that is neither a string nor a function: ${showValue(group)}`);
   if (!options.snapshot === !options.events) fail("needs either `snapshot` or `events`");
   if (options.events && (options.group ?? options.on))
     fail("has `events`, so it can have no `group`");

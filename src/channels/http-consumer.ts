@@ -1,4 +1,10 @@
-import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
+import {
+  assertFunctions,
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../core/options.ts";
 import type { ChannelLayer } from "../layers/index.ts";
 import type { ChannelInbox } from "./channel-inbox.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
@@ -61,6 +67,8 @@ export function httpConsumer<const TPath extends string>(
   options: HttpConsumerOptions<TPath>,
 ): HttpConsumerDefinition {
   assertKnownOptions(`HTTP consumer \`${options.path}\``, options, NAMES);
+  assertFunctions(`HTTP consumer \`${options.path}\``, options, ["handle"]);
+  if (!options.handle) throw invalidOption("handle", "a function", undefined);
   const { maxBodyBytes } = options;
   return {
     kind: "http",

@@ -81,6 +81,7 @@ export {
   type HttpContext,
 } from "./http-consumer.ts";
 export { toJsonValue } from "./json-value.ts";
+export { isAllowed } from "./is-allowed.ts";
 export { KeptRequest } from "./kept-request.ts";
 export { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 export { refresh, type Refresh } from "./refresh.ts";

@@ -14,6 +14,9 @@ async function ask(middleware: Middleware, user: User | null): Promise<unknown> 
   return { status: refusal.status, ...body.error };
 }
 
+/** As a program without types has it. */
+const untyped = (value: unknown) => Object({ value }).value;
+
 const ada = { name: "ada" };
 const eve = { name: "eve" };
 const unauthenticated = { status: 401, code: "REQUEST_UNAUTHENTICATED", message: "sign in first" };
@@ -43,4 +46,27 @@ test("authorize asks its check, which knows the user and the parameters", async 
       ada,
     ),
   ).toMatchObject({ message: "you may not do this" });
+});
+
+test.each([
+  ["a Response", () => new Response("no", { status: 403 })],
+  ["a string", async () => "no"],
+  ["somebody", () => ada],
+  ["nothing", () => undefined],
+  ["null", () => null],
+])("authorize lets nobody pass when its check returns %s", async (_, check) => {
+  await expect(ask(authorize(untyped(check)), ada)).rejects.toThrow(
+    "the check of `authorize(check)` must return true or false",
+  );
+});
+
+test("authorize says where it is called that its check is no function", () => {
+  for (const check of [false, true, null, "no", {}]) {
+    expect(() => authorize(untyped(check)), JSON.stringify(check)).toThrow(
+      expect.objectContaining({
+        code: "OPTION_INVALID",
+        message: expect.stringContaining("expected `check` to be a function, got"),
+      }),
+    );
+  }
 });

@@ -1,4 +1,5 @@
-import { deny, type Middleware, type RouteContext } from "../channels/index.ts";
+import { deny, isAllowed, type Middleware, type RouteContext } from "../channels/index.ts";
+import { assertFunctions } from "../core/options.ts";
 
 /** What who is refused gets to read. */
 export interface AuthorizeOptions {
@@ -12,7 +13,9 @@ export interface AuthorizeOptions {
  * Otherwise nobody is 401 REQUEST_UNAUTHENTICATED, and somebody is 403 REQUEST_FORBIDDEN. It runs again
  * with the rest of the route's middleware while a connection is open, and closes it with 3000 when it
  * refuses then. The 401 names `Bearer` in `WWW-Authenticate` after a `tokenAuth`, and no scheme otherwise:
- * a cookie is none.
+ * a cookie is none. What is neither true nor false lets nobody pass: it is logged, and answered with 500.
+ *
+ * @throws {TidingsError} OPTION_INVALID when `check` is no function.
  *
  * @example
  * import { authorize } from "tidings";
@@ -23,8 +26,9 @@ export function authorize(
   check: (context: RouteContext) => boolean | Promise<boolean>,
   { message }: AuthorizeOptions = {},
 ): Middleware {
+  assertFunctions("`authorize(check)`", { check }, ["check"]);
   return async (context) => {
-    if (await check(context)) return undefined;
+    if (isAllowed("the check of `authorize(check)`", await check(context))) return undefined;
     return deny(context, {
       stranger: message ?? "sign in first",
       user: message ?? "you may not do this",

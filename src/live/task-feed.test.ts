@@ -13,3 +13,19 @@ test("a slip of the pen opens no task feed to everybody", async () => {
     }),
   );
 });
+
+test.each([
+  { authorize: false },
+  { authorize: null },
+  { authorize: true },
+  { authorize: "no" },
+  () => false,
+  null,
+  false,
+])("what was to keep strangers out opens no task feed to everybody: %j", async (given) => {
+  await using tasks = createTasks({ broker: "memory:", results: "memory:" });
+  const options = Object({ given }).given;
+  expect(() => taskFeed(tasks, options)).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID" }),
+  );
+});

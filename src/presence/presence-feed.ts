@@ -6,7 +6,7 @@ import {
   type FeedRequest,
   type PathParams,
 } from "../channels/index.ts";
-import { assertKnownOptions, optionNames } from "../core/options.ts";
+import { assertKnownOptions, invalidOption, optionNames } from "../core/options.ts";
 import type { LayerMessage } from "../layers/index.ts";
 import { MAX_LISTED, type Attendance, type Member } from "./presence-store.ts";
 import { toPresenceGroup, type Presence } from "./presence.ts";
@@ -49,6 +49,8 @@ export function presenceFeed<const TPath extends string>(
 ): FeedDefinition<PresenceEvent> {
   assertKnownOptions("a presence feed", options, NAMES);
   const { path, group, authorize } = options;
+  if (typeof group !== "string" && typeof group !== "function")
+    throw invalidOption("group", "a string or a function", group);
   const groupOf = (params: PathParams<TPath>): string =>
     typeof group === "string" ? group : group(params);
   return feed<TPath, PresenceEvent>({

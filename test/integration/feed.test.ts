@@ -1,4 +1,4 @@
-import { feed, forward, refresh } from "tidings";
+import { feed, feedConnection, forward, refresh, use } from "tidings";
 import { follow, TRANSPORTS } from "tidings/client";
 import { describe, expect, test } from "vitest";
 
@@ -408,6 +408,35 @@ test("a feed asks at every request whether this client may follow it (PROTOCOL.m
   expect(response.status).toBe(401);
   expect(await response.json()).toMatchObject({ error: { code: "REQUEST_UNAUTHENTICATED" } });
   await expect(Socket.open(`${server.webSocketUrl}/closed`)).rejects.toThrow("401");
+});
+
+test("nobody is let in by what is no answer, over any delivery", async () => {
+  const said = { said: new Response("no", { status: 403 }) };
+  const asks = feed({
+    path: "/asks",
+    snapshot: () => "secret",
+    authorize: () => Object(said).said,
+  });
+  const guarded = feed({ path: "/guarded", snapshot: () => "secret" });
+  const guard = use([() => Object({ said: false }).said], [guarded]);
+  await using server = await serve(() => ({ routes: [asks, guard, feedConnection()] }));
+  const named = {
+    asks: "`authorize` of feed `/asks` must return true or false",
+    guarded: "middleware 1 (`unnamed`) of `/guarded` must return a Response or undefined",
+  };
+  for (const [name, message] of Object.entries(named)) {
+    const url = `${server.url}/${name}`;
+    for (const accept of ["application/json", "text/event-stream", "application/x-ndjson"]) {
+      const response = await fetch(url, { headers: { accept } });
+      expect(response.status, accept).toBe(500);
+      expect(await response.json()).toMatchObject({ error: { code: "REQUEST_FAILED" } });
+    }
+    await expect(Socket.open(`${server.webSocketUrl}/${name}`)).rejects.toThrow("500");
+    await using page = await Socket.open(`${server.webSocketUrl}/feeds?follow=/${name}`);
+    expect(await page.next()).toMatchObject({ error: { code: "REQUEST_FAILED" } });
+    const lines = server.log.filter(({ fields }) => String(fields["err"]).includes(message));
+    expect(lines).toHaveLength(5);
+  }
 });
 
 test("a feed is defined wrongly with a clear error", () => {

@@ -22,6 +22,7 @@ import {
 } from "../layers/index.ts";
 import { openPresence, Presence, type PresenceSettings } from "../presence/index.ts";
 import { createTasks, type Tasks, type TaskSettings } from "../tasks/index.ts";
+import { assertAppOptions } from "./assert-app-options.ts";
 import { assertShared } from "./assert-shared.ts";
 import { describeDrivers, type AppDrivers } from "./describe-drivers.ts";
 import { toHistorySource, type HistorySource } from "./history-source.ts";
@@ -118,18 +119,6 @@ export interface App extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const NAMES = optionNames<AppOptions>({
-  name: true,
-  layer: true,
-  layers: true,
-  history: true,
-  presence: true,
-  broker: true,
-  results: true,
-  taskSettings: true,
-  cache: true,
-  logger: true,
-});
 const SEND_NAMES = optionNames<GroupSendOptions>({ history: true, layer: true });
 
 const DEFAULT_BROKER = "sqlite:./data/tasks.db";
@@ -142,7 +131,7 @@ const DEFAULT_BROKER = "sqlite:./data/tasks.db";
  *   or presence in memory beside a layer in Redis.
  */
 export function createApp(options: AppOptions): App {
-  assertKnownOptions("an app", options, NAMES);
+  assertAppOptions(options);
   const {
     name,
     layer: layerSource = "memory:",

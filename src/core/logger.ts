@@ -1,3 +1,5 @@
+import { invalidOption } from "./options.ts";
+
 /** The part of a logger that Tidings calls. A pino logger has it. */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -13,3 +15,12 @@ export const silentLogger: Logger = {
   warn() {},
   error() {},
 };
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** Throws OPTION_INVALID unless it has the four functions of a {@link Logger}, or is not given. */
+export function assertLogger(logger: Logger | undefined): void {
+  if (logger === undefined) return;
+  if (LEVELS.every((level) => typeof logger?.[level] === "function")) return;
+  throw invalidOption("logger", `a logger with ${LEVELS.join(", ")}`, logger);
+}

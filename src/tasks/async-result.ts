@@ -1,5 +1,5 @@
 import { TidingsError } from "../core/errors.ts";
-import { assertDuration } from "../core/options.ts";
+import { assertDuration, assertKnownOptions, optionNames } from "../core/options.ts";
 import type { PreparedCall } from "./prepare-call.ts";
 import type { Results } from "./results/results.ts";
 import type { TaskChild, TaskRecord } from "./results/task-record.ts";
@@ -12,6 +12,8 @@ export interface GetOptions {
   /** Gives up when it fires; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const GET_NAMES = optionNames<GetOptions>({ timeoutMs: true, signal: true });
 
 /** What an {@link AsyncResult} asks. */
 export interface ResultSource {
@@ -48,7 +50,9 @@ export class AsyncResult<T = unknown> {
    * @throws {TidingsError} TASK_RESULT_IGNORED when it was sent with `ignoreResult`.
    * @throws {TidingsError} STORAGE_UNAVAILABLE when the tasks are closed meanwhile.
    */
-  async get({ timeoutMs, signal }: GetOptions = {}): Promise<T> {
+  async get(options: GetOptions = {}): Promise<T> {
+    assertKnownOptions("the wait for a result", options, GET_NAMES);
+    const { timeoutMs, signal } = options;
     signal?.throwIfAborted();
     if (this.isIgnored) throw ignored(this.id);
     const patience = new AbortController();

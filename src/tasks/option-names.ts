@@ -1,7 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
+import type { BackoffOptions } from "../core/backoff.ts";
 import { optionNames } from "../core/options.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { PublishRetryOptions } from "./publish-retry.ts";
 import type { InputTaskOptions, SendOptions, TaskOptions } from "./task.ts";
 import type { TasksOptions } from "./tasks.ts";
 
@@ -56,6 +58,9 @@ const OF_TASKS = {
   input: true,
 } satisfies Record<keyof TaskOptions | keyof InputTaskOptions<StandardSchemaV1>, true>;
 
+/** The options that a route can have beside its tasks. */
+export const CALL_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_CALLS));
+
 /** The options that one call can have. */
 export const SEND_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_ONE_CALL));
 
@@ -86,4 +91,20 @@ export const TASKS_OPTIONS: ReadonlySet<string> = optionNames<TasksOptions>({
   queueType: true,
   maxPriority: true,
   deadLetters: true,
+});
+
+const OF_BACKOFF = {
+  baseMs: true,
+  maxMs: true,
+  jitter: true,
+  random: true,
+} satisfies Record<keyof BackoffOptions, true>;
+
+/** The options that the waits between retries can have. */
+export const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(Object.keys(OF_BACKOFF));
+
+/** The options that another try of a broker can have. */
+export const PUBLISH_RETRY_OPTIONS: ReadonlySet<string> = optionNames<PublishRetryOptions>({
+  ...OF_BACKOFF,
+  maxRetries: true,
 });

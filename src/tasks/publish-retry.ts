@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { assertBackoff, backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption } from "../core/options.ts";
+import { PUBLISH_RETRY_OPTIONS } from "./option-names.ts";
 
 /** How a call is sent again when the broker could not keep it. */
 export interface PublishRetryOptions extends BackoffOptions {
@@ -64,6 +65,7 @@ export function assertPublishRetry({ publishRetry }: PublishRetry): void {
   if (typeof publishRetry !== "object" || publishRetry === null) {
     throw invalidOption("publishRetry", "a boolean or how often and when", publishRetry);
   }
+  assertKnownOptions("`publishRetry`", publishRetry, PUBLISH_RETRY_OPTIONS);
   const { maxRetries, ...backoff } = publishRetry;
   if (maxRetries !== undefined && !(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
     throw invalidOption("publishRetry.maxRetries", "an integer of 0 or more", maxRetries);

@@ -1,10 +1,11 @@
 import { assertBackoff, backoffMs, type BackoffOptions } from "../core/backoff.ts";
 import { isTidingsError } from "../core/errors.ts";
 import { isRecord } from "../core/is-record.ts";
-import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertDuration, assertKnownOptions, invalidOption, optionNames } from "../core/options.ts";
 import { assertText } from "./call-options.ts";
 import { assertErrorMatches, matchesError, type ErrorMatch } from "./error-match.ts";
 import { JsonRefusal } from "./message/json-text.ts";
+import { BACKOFF_OPTIONS } from "./option-names.ts";
 
 /** How a task is tried again after an error. */
 export interface RetryOptions {
@@ -40,6 +41,14 @@ export interface RetryRequest {
   readonly cause?: unknown;
 }
 
+const REQUEST_NAMES = optionNames<RetryRequest>({
+  countdownMs: true,
+  args: true,
+  kwargs: true,
+  queue: true,
+  cause: true,
+});
+
 /**
  * Thrown by a task that wants to be tried again.
  *
@@ -59,8 +68,10 @@ export class Retry extends Error {
   readonly kwargs: Readonly<Record<string, unknown>> | undefined;
   readonly queue: string | undefined;
 
-  constructor({ countdownMs, args, kwargs, queue, cause }: RetryRequest = {}) {
+  constructor(request: RetryRequest = {}) {
+    const { countdownMs, args, kwargs, queue, cause } = request;
     super(Error.isError(cause) ? cause.message : "asked to be tried again", { cause });
+    assertKnownOptions("a retry", request, REQUEST_NAMES);
     if (countdownMs !== undefined) assertDuration("countdownMs", countdownMs);
     if (queue !== undefined) assertText("queue", queue);
     if (args !== undefined && !Array.isArray(args)) throw invalidOption("args", "a list", args);
@@ -118,7 +129,9 @@ export function assertRetryOptions(options: RetryOptions): void {
   assertErrorMatches("autoRetryFor", options.autoRetryFor);
   assertErrorMatches("dontAutoRetryFor", options.dontAutoRetryFor);
   if (retryDelayMs !== undefined) assertDuration("retryDelayMs", retryDelayMs);
-  if (typeof retryBackoff === "object") assertBackoff(retryBackoff);
+  if (retryBackoff === undefined || typeof retryBackoff === "boolean") return;
+  assertKnownOptions("`retryBackoff`", retryBackoff, BACKOFF_OPTIONS);
+  assertBackoff(retryBackoff);
 }
 
 function isCount(value: number): boolean {

@@ -1,5 +1,6 @@
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption } from "../core/options.ts";
 import { assertCallOptions, type CallOptions } from "./call-options.ts";
+import { CALL_OPTIONS, SEND_OPTIONS } from "./option-names.ts";
 import { NO_OPTIONS, type SendOptions } from "./task.ts";
 
 /** How calls of some tasks are sent, unless the call or its task say otherwise. */
@@ -29,6 +30,7 @@ export type FindRoute = (call: RoutedCall) => CallOptions;
  * @throws {TidingsError} OPTION_INVALID when a route makes no sense; for what a function returns, at the call.
  */
 export function createRouter(routes: readonly (Route | RouteFunction)[]): FindRoute {
+  if (!Array.isArray(routes)) throw invalidOption("routes", "a list", routes);
   const finders = routes.map((route) =>
     typeof route === "function" ? toChecked(route) : toFinder(route),
   );
@@ -42,6 +44,7 @@ export function createRouter(routes: readonly (Route | RouteFunction)[]): FindRo
 }
 
 function toFinder({ task, ...options }: Route): RouteFunction {
+  assertKnownOptions("a route", options, CALL_OPTIONS);
   assertCallOptions(options);
   const fits = toPredicate(task);
   return (call) => (fits(call.task) ? options : undefined);
@@ -50,7 +53,9 @@ function toFinder({ task, ...options }: Route): RouteFunction {
 function toChecked(route: RouteFunction): RouteFunction {
   return (call) => {
     const options = route(call);
-    if (options !== undefined) assertCallOptions(options);
+    if (options === undefined) return undefined;
+    assertKnownOptions("what a route returns", options, SEND_OPTIONS);
+    assertCallOptions(options);
     return options;
   };
 }

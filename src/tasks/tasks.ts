@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
-import { silentLogger, type Logger } from "../core/logger.ts";
+import { assertLogger, silentLogger, type Logger } from "../core/logger.ts";
 import { assertKnownOptions, assertPositiveInteger, invalidOption } from "../core/options.ts";
 import { withoutCredentials } from "../core/without-credentials.ts";
 import { AsyncResult } from "./async-result.ts";
@@ -117,6 +117,9 @@ export class Tasks implements AsyncDisposable {
     const { broker, results, logger = silentLogger, defaultQueue = "celery" } = options;
     const { defaultPriority, inheritPriority = false, routes = [] } = options;
     const { maxMessageBytes = 1_048_576, resultExpiresMs = 86_400_000, worker = {} } = options;
+    assertPlace("broker", broker);
+    assertPlace("results", results);
+    assertLogger(logger);
     assertName("`defaultQueue`", defaultQueue);
     if (defaultPriority !== undefined) assertPriority("defaultPriority", defaultPriority);
     assertPositiveInteger("maxMessageBytes", maxMessageBytes);
@@ -265,6 +268,7 @@ export class Tasks implements AsyncDisposable {
 
   /** Makes a worker that runs the registered tasks. */
   createWorker({ logger = this.#runtime.logger, ...options }: WorkerOptions = {}): Worker {
+    assertLogger(logger);
     return new Worker({ ...this.#runtime, logger }, withWorkerDefaults(options, this.#worker));
   }
 
@@ -362,6 +366,11 @@ export class Tasks implements AsyncDisposable {
  */
 export function createTasks(options: TasksOptions): Tasks {
   return new Tasks(options);
+}
+
+function assertPlace(name: string, place: unknown): void {
+  if (typeof place === "string" || (typeof place === "object" && place !== null)) return;
+  throw invalidOption(name, "a URL or what it opens", place);
 }
 
 function toPlace(source: string | object): string {

@@ -1,4 +1,9 @@
-import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import { assertKey, toStoredKey, type CallArguments, type LimitKey } from "./limit-key.ts";
 import type { Limit } from "./limit-store.ts";
 import { toUniqueRule, type UniqueOptions, type UniqueRule } from "./unique-options.ts";
@@ -30,6 +35,14 @@ export interface ConcurrencyOptions {
   /** Calls with different keys do not count together. @default all do */
   readonly key?: LimitKey | undefined;
 }
+
+const RATE_NAMES = optionNames<RateLimitOptions>({
+  count: true,
+  perMs: true,
+  scope: true,
+  key: true,
+});
+const SLOT_NAMES = optionNames<ConcurrencyOptions>({ limit: true, key: true });
 
 /** One limit of a task. */
 export interface LimitRule {
@@ -77,7 +90,9 @@ export function toRateRule(task: string, rateLimit: string | RateLimitOptions): 
   };
 }
 
-function toSlotRule(task: string, { limit, key = allTogether }: ConcurrencyOptions): LimitRule {
+function toSlotRule(task: string, options: ConcurrencyOptions): LimitRule {
+  assertKnownOptions("`concurrency`", options, SLOT_NAMES);
+  const { limit, key = allTogether } = options;
   const slots = assertPositiveInteger("concurrency.limit", limit);
   assertKey("concurrency.key", key);
   const owner = { task, purpose: "concurrency" };
@@ -112,6 +127,7 @@ function parseRate(text: string): RateLimitOptions {
 }
 
 function checkRate(options: RateLimitOptions): RateLimitOptions {
+  assertKnownOptions("`rateLimit`", options, RATE_NAMES);
   const { count, perMs, scope, key } = options;
   assertPositiveInteger("rateLimit.count", count);
   assertPositiveInteger("rateLimit.perMs", perMs);

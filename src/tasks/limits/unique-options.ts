@@ -1,5 +1,10 @@
 import { TidingsError } from "../../core/errors.ts";
-import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import { JsonRefusal } from "../message/json-text.ts";
 import { writeTypedJson } from "../message/typed-json.ts";
 import { assertKey, toStoredKey, type CallArguments, type LimitKey } from "./limit-key.ts";
@@ -42,6 +47,8 @@ export interface UniqueRule {
   toUnique(call: CallArguments): UniqueCall;
 }
 
+const NAMES = optionNames<UniqueDetails>({ key: true, ttlMs: true, while: true });
+
 const DAY_MS = 86_400_000;
 
 /** The messages of calls that have a key say so, for who runs them. */
@@ -73,7 +80,9 @@ export function toUniqueRule(task: string, options: UniqueOptions): UniqueRule |
     return toRule("throttle", assertPositiveInteger("throttleMs", throttleMs), callKey);
   }
   if (unique === undefined || unique === false) return undefined;
-  const { key, ttlMs = DAY_MS, while: mode = "both" } = unique === true ? {} : unique;
+  const details = unique === true ? {} : unique;
+  assertKnownOptions("`unique`", details, NAMES);
+  const { key, ttlMs = DAY_MS, while: mode = "both" } = details;
   if (key !== undefined) assertKey("unique.key", key);
   if (!["queued", "running", "both"].includes(mode)) {
     throw invalidOption("unique.while", '"queued", "running" or "both"', mode);

@@ -2,7 +2,12 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { backoffMs } from "../../core/backoff.ts";
 import { isTidingsError } from "../../core/errors.ts";
-import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import type { Service, ServiceState } from "../../core/service.ts";
 import { Wakeup } from "../wakeup.ts";
 import { publishCall } from "./outbox-call.ts";
@@ -14,6 +19,8 @@ export interface OutboxOptions {
   /** How often the table is looked at when nothing tells of a commit. At least 50. @default 200 */
   readonly pollMs?: number | undefined;
 }
+
+const NAMES = optionNames<OutboxOptions>({ pollMs: true });
 
 /** So many are claimed and sent at once. */
 const BATCH = 100;
@@ -37,11 +44,9 @@ export class Outbox<TTransaction> implements Service {
   #relaying: Promise<void> = Promise.resolve();
 
   /** @internal Use `tasks.createOutbox`. */
-  constructor(
-    store: OutboxStore<TTransaction>,
-    tasks: OutboxTasks,
-    { pollMs = 200 }: OutboxOptions = {},
-  ) {
+  constructor(store: OutboxStore<TTransaction>, tasks: OutboxTasks, options: OutboxOptions = {}) {
+    assertKnownOptions("an outbox", options, NAMES);
+    const { pollMs = 200 } = options;
     if (assertPositiveInteger("pollMs", pollMs) < MIN_POLL_MS) {
       throw invalidOption("pollMs", `at least ${MIN_POLL_MS}`, pollMs);
     }

@@ -4,7 +4,12 @@ import { pathToFileURL } from "node:url";
 
 import { TidingsError } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
-import { assertPositiveInteger, invalidOption } from "../../../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../../../core/options.ts";
 import type { Broker } from "../../brokers/broker.ts";
 import { MemoryBroker } from "../../brokers/memory.ts";
 import { AsyncPool } from "./async.ts";
@@ -33,6 +38,14 @@ export interface ChildrenOptions {
   readonly startTimeoutMs?: number | undefined;
 }
 
+const NAMES = optionNames<ChildrenOptions>({
+  kind: true,
+  module: true,
+  maxTasksPerChild: true,
+  maxMemoryPerChildBytes: true,
+  startTimeoutMs: true,
+});
+
 /** What a pool needs of its worker. */
 export interface PoolContext {
   readonly broker: Broker;
@@ -56,6 +69,10 @@ export function openPool(
 ): TaskPool {
   if (concurrency !== undefined) assertPositiveInteger("concurrency", concurrency);
   if (options === "async") return new AsyncPool(concurrency ?? DEFAULT_CONCURRENCY);
+  if (typeof options === "string") {
+    throw invalidOption("pool", '"async", or a kind and a module', options);
+  }
+  assertKnownOptions("`pool`", options, NAMES);
   const {
     kind,
     module,

@@ -42,7 +42,7 @@ interface CallOptions extends TaskSourceOptions {
 export function callCommand(): Command {
   return new Command("call")
     .description("Send a task, and print its id.")
-    .usage("[options] <module> <name>")
+    .usage("[options] (<module> | -b <url>) <name>")
     .argument("[module]", "the file that exports the application")
     .argument("[name]", "the name of the task, registered here or elsewhere")
     .option("-a, --args <json>", "positional arguments, a JSON array", toArray)

@@ -29,7 +29,7 @@ interface Cancelled {
 export function cancelCommand(): Command {
   return new Command("cancel")
     .description("Cancel tasks: those that wait never run, those that run are told to end.")
-    .usage("[options] <module> <ids...>")
+    .usage("[options] (<module> | -b <url>) <ids...>")
     .argument("[module]", "the file that exports the application")
     .argument("[ids...]", "the ids of the tasks")
     .addOption(jsonOption())

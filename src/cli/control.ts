@@ -28,7 +28,7 @@ const COMMANDS: readonly string[] = [...CONTROL_ARGUMENTS.keys()]
 export function controlCommand(): Command {
   return new Command("control")
     .description("Tell workers what to do, or ask them something: as Celery's control and inspect.")
-    .usage("[options] <module> <command> [name=value...]")
+    .usage("[options] (<module> | -b <url>) <command> [name=value...]")
     .argument("[module]", "the file that exports the application")
     .argument("[words...]", "the command, and its arguments by name")
     .option("-d, --destination <names>", "the workers, separated by commas (default: all)", names)

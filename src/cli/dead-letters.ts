@@ -39,6 +39,7 @@ export function deadLettersCommand(): Command {
     .description("List messages that workers gave up, send them again, or discard them.")
     .addCommand(
       withFilter("list", "Print those that fit, the oldest first.")
+        .usage("[options] (<module> | -b <url>)")
         .argument("[module]", "the file that exports the application")
         .addOption(
           new Option("--limit <count>", "at most so many")
@@ -50,7 +51,7 @@ export function deadLettersCommand(): Command {
     )
     .addCommand(
       withSource("show", "Print one with its whole message, as JSON.")
-        .usage("[options] <module> <id>")
+        .usage("[options] (<module> | -b <url>) <id>")
         .argument("[module]", "the file that exports the application")
         .argument("[id]", "the id of its task, or how it begins")
         .action(show),
@@ -76,7 +77,7 @@ function withFilter(name: string, description: string): Command {
 
 function actCommand(name: "redrive" | "discard", description: string): Command {
   return withFilter(name, description)
-    .usage("[options] <module> <id>")
+    .usage("[options] (<module> | -b <url>) (<id> | --all)")
     .argument("[module]", "the file that exports the application")
     .argument("[id]", "the id of its task, or how it begins; or --all")
     .option("--all", "all that fit, instead of an id")
@@ -103,7 +104,7 @@ async function list(module: string | undefined, options: ListOptions): Promise<v
   await printTable(
     ["DIED", "ID", "TASK", "QUEUE", "REASON", "ERROR"],
     letters.map((letter) => [
-      new Date(letter.diedAt).toISOString().slice(0, 19),
+      `${new Date(letter.diedAt).toISOString().slice(0, 19)}Z`,
       letter.id,
       letter.task ?? "-",
       letter.queue,
@@ -140,7 +141,7 @@ async function act(
   if (!all && (queue ?? task ?? reason) !== undefined) {
     throw new TidingsError("OPTION_INVALID", "expected --all beside --queue, --task or --reason");
   }
-  const [path, id = ""] = splitModule(options, words, all ? [] : ["ID, or --all,"]);
+  const [path, id = ""] = splitModule(options, words, all ? [] : ["ID (or --all)"]);
   await using source = await openTaskSource(path, options);
   const { deadLetters } = source.tasks;
   const found = all ? null : await findLetter(deadLetters, id);

@@ -24,7 +24,7 @@ interface ListOptions extends TaskSourceOptions {
 export function listCommand(): Command {
   return new Command("list")
     .description("List tasks, queues with their messages, or workers that answer.")
-    .usage("[options] <module> tasks|queues|workers")
+    .usage("[options] (<module> | -b <url>) tasks|queues|workers")
     .argument("[module]", "the file that exports the application")
     .argument("[what]", "tasks (with --broker those of the workers), queues or workers")
     .addOption(queuesOption("queues to count (default: all)"))

@@ -13,10 +13,11 @@ import { TidingsError } from "../core/errors.ts";
  */
 export async function loadApplication(path: string): Promise<Application> {
   const file = resolve(path);
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found?.isFile()) {
     throw new TidingsError(
       "APP_LOAD_FAILED",
-      `there is no file ${file}; expected a MODULE, whose default export is \`application({ … })\``,
+      `${found ? `${file} is no file` : `there is no file ${file}`}; expected a MODULE, whose default export is \`application({ … })\``,
     );
   }
   const url = pathToFileURL(file).href;

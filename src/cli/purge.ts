@@ -32,7 +32,7 @@ interface PurgedQueue {
 export function purgeCommand(): Command {
   return new Command("purge")
     .description("Remove all messages that wait in queues. What workers have goes on.")
-    .usage("[options] <module>")
+    .usage("[options] (<module> | -b <url>)")
     .argument("[module]", "the file that exports the application")
     .addOption(queuesOption("queues to empty, separated by commas (default: those of the tasks)"))
     .option("-f, --force", "do not ask")

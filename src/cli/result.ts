@@ -21,7 +21,7 @@ interface ResultOptions extends TaskSourceOptions {
 export function resultCommand(): Command {
   return new Command("result")
     .description("Print the result of a task, or what is known of it so far.")
-    .usage("[options] <module> <id>")
+    .usage("[options] (<module> | -b <url>) <id>")
     .argument("[module]", "the file that exports the application")
     .argument("[id]", "the id of the task")
     .addOption(waitOption())

@@ -22,7 +22,7 @@ interface StatusOptions extends TaskSourceOptions {
 export function statusCommand(): Command {
   return new Command("status")
     .description("Show which workers answer, and what waits in the queues.")
-    .usage("[options] <module>")
+    .usage("[options] (<module> | -b <url>)")
     .argument("[module]", "the file that exports the application")
     .addOption(timeoutOption())
     .addOption(jsonOption())

@@ -47,7 +47,9 @@ describe("tidings dead-letters", () => {
     const { broker, run } = opened;
     const { code, output } = await run("list", FIXTURE, "--task", "fixture.nope");
     expect(code).toBe(0);
-    expect(output).toMatch(/^DIED +ID +TASK +QUEUE +REASON +ERROR\n.* one +fixture.nope +celery/);
+    expect(output).toMatch(
+      /^DIED +ID +TASK +QUEUE +REASON +ERROR\n\S+:\d\dZ +one +fixture.nope +celery/,
+    );
     expect(output.split("\n")).toHaveLength(3);
     // Nothing is cut where nobody has a narrow terminal.
     expect(output).toContain("this worker knows none");
@@ -86,7 +88,7 @@ describe("tidings dead-letters", () => {
     expect(unknown).toEqual({ code: 1, output: "there is no dead letter of unknown" });
     expect(noAll.output).toContain("expected --all beside --queue");
     expect(noPlace.output).toContain("expected `after` to be `next` of the list before");
-    expect(neither.output).toContain("expected MODULE ID, or --all,");
+    expect(neither.output).toContain("expected MODULE ID (or --all); --broker <url>");
     expect(none).toMatchObject({ code: 0, output: expect.stringContaining("There are none.") });
     expect(noReason.output).toContain("Allowed choices");
   });

@@ -48,16 +48,19 @@ export function optionNames<TOptions>(
 /**
  * Throws `OPTION_INVALID` for an option that nobody knows, so that a slip of the pen is no silence.
  *
- * `what` says whose options they are. One that is `undefined` is not given.
+ * `what` says whose options they are. One that is `undefined` is not given. What is no object is refused
+ * without being shown: it may be a secret that was to be an option.
  */
 export function assertKnownOptions(
   what: string,
-  options: object,
+  options: unknown,
   known: ReadonlySet<string>,
 ): void {
   if (!isRecord(options)) {
-    const got = options === null ? "null" : typeof options;
-    throw new TidingsError("OPTION_INVALID", `${what} takes an object of options, got ${got}`);
+    throw new TidingsError(
+      "OPTION_INVALID",
+      `${what} takes an object of options, got ${kindOf(options)}`,
+    );
   }
   for (const [name, value] of Object.entries(options)) {
     if (known.has(name) || value === undefined) continue;
@@ -65,4 +68,37 @@ export function assertKnownOptions(
     const shown = JSON.stringify(name.slice(0, 64));
     throw new TidingsError("OPTION_INVALID", `${what} has no option ${shown}${hint}`);
   }
+}
+
+/** Throws `OPTION_INVALID` for what is no function. */
+export function assertFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw wrongKind(name, "a function", value);
+}
+
+/** Throws `OPTION_INVALID` for what is no object with these methods. */
+export function assertMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const isObject = typeof value === "object" && value !== null;
+  if (isObject && methods.every((method) => typeof Reflect.get(value, method) === "function")) {
+    return;
+  }
+  const list = methods.map((method) => `\`${method}\``).join(", ");
+  throw wrongKind(name, `an object with ${list}`, value);
+}
+
+/** Throws `OPTION_INVALID` for what is no list of texts: one text is none, though it has letters. */
+export function assertTexts(name: string, value: unknown): void {
+  if (Array.isArray(value) && value.every((text) => typeof text === "string")) return;
+  throw wrongKind(name, "a list of texts", value);
+}
+
+/** The error of an option of another kind. It does not show the value, which may be a secret. */
+export function wrongKind(name: string, expected: string, value: unknown): TidingsError {
+  const message = `expected \`${name}\` to be ${expected}, got ${kindOf(value)}`;
+  return new TidingsError("OPTION_INVALID", message);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -1,4 +1,5 @@
 import { toErrorResponse, type Middleware, type RouteContext } from "../channels/index.ts";
+import { assertTexts } from "../core/options.ts";
 import { parseOriginRule, type OriginRule } from "./origin-rule.ts";
 import { defaultPort, parseOrigin, type Origin } from "./origin.ts";
 
@@ -28,11 +29,12 @@ const decided = new WeakSet<RouteContext>();
  * Refused requests get 403 REQUEST_FORBIDDEN_ORIGIN. What others are answered their page may read, also
  * when it has sent cookies; what a browser asks for before that (a preflight) is answered here.
  *
- * @throws {TidingsError} OPTION_INVALID for a rule that is none.
+ * @throws {TidingsError} OPTION_INVALID for a rule that is none, or for no list.
  * @see https://datatracker.ietf.org/doc/html/rfc6455#section-10.2
  * @see https://fetch.spec.whatwg.org/#http-cors-protocol
  */
 export function allowedOrigins(rules: readonly string[] = []): Middleware {
+  assertTexts("rules", rules);
   const isAny = rules.includes("*");
   const isSameAllowed = rules.length === 0 || rules.includes("same-origin");
   const parsed = rules

@@ -1,11 +1,15 @@
 import { deny, isAllowed, type Middleware, type RouteContext } from "../channels/index.ts";
-import { assertFunctions } from "../core/options.ts";
+import { assertFunction, assertKnownOptions, optionNames } from "../core/options.ts";
 
 /** What who is refused gets to read. */
 export interface AuthorizeOptions {
   /** A sentence for a person. */
   readonly message?: string | undefined;
 }
+
+const NAMES = optionNames<AuthorizeOptions>({
+  message: true,
+});
 
 /**
  * Lets pass whom the check lets pass. Put it after what recognises users.
@@ -15,7 +19,7 @@ export interface AuthorizeOptions {
  * refuses then. The 401 names `Bearer` in `WWW-Authenticate` after a `tokenAuth`, and no scheme otherwise:
  * a cookie is none. What is neither true nor false lets nobody pass: it is logged, and answered with 500.
  *
- * @throws {TidingsError} OPTION_INVALID when `check` is no function.
+ * @throws {TidingsError} OPTION_INVALID for a check that is no function, or an option that nobody knows.
  *
  * @example
  * import { authorize } from "tidings";
@@ -24,9 +28,11 @@ export interface AuthorizeOptions {
  */
 export function authorize(
   check: (context: RouteContext) => boolean | Promise<boolean>,
-  { message }: AuthorizeOptions = {},
+  options: AuthorizeOptions = {},
 ): Middleware {
-  assertFunctions("`authorize(check)`", { check }, ["check"]);
+  assertFunction("check", check);
+  assertKnownOptions("`authorize`", options, NAMES);
+  const { message } = options;
   return async (context) => {
     if (isAllowed("the check of `authorize(check)`", await check(context))) return undefined;
     return deny(context, {

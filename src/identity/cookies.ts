@@ -1,4 +1,4 @@
-import { invalidOption } from "../core/options.ts";
+import { assertKnownOptions, invalidOption, optionNames } from "../core/options.ts";
 
 /** What a browser is told about a cookie (RFC 6265 §4.1.2). */
 export interface CookieAttributes {
@@ -22,6 +22,16 @@ export const MAX_COOKIE_BYTES = 4_096;
 /** A longer `Cookie` header is not read; Node refuses one before it comes here. */
 const MAX_HEADER_LENGTH = 16_384;
 
+const NAMES = optionNames<CookieAttributes>({
+  domain: true,
+  path: true,
+  maxAgeMs: true,
+  httpOnly: true,
+  secure: true,
+  sameSite: true,
+  partitioned: true,
+});
+const SAME_SITE: readonly unknown[] = ["Strict", "Lax", "None", undefined];
 const COOKIE_NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 /** `cookie-octet` of RFC 6265 §4.1.1. */
 const COOKIE_VALUE = /^[!#-+\--:<-[\]-~]*$/;
@@ -72,6 +82,7 @@ export function serializeCookie(
   value: string,
   attributes: CookieAttributes = {},
 ): string {
+  assertKnownOptions("`serializeCookie`", attributes, NAMES);
   assertCookie(name, attributes);
   if (!COOKIE_VALUE.test(value)) {
     throw invalidOption("value", "one without spaces, quotes, commas and semicolons", "another");
@@ -90,6 +101,9 @@ export function assertCookie(name: string, attributes: CookieAttributes): void {
   }
   if (path !== undefined && !(path.startsWith("/") && ATTRIBUTE.test(path))) {
     throw invalidOption("path", "a path that starts with a slash", path);
+  }
+  if (!SAME_SITE.includes(sameSite)) {
+    throw invalidOption("sameSite", "one of Strict, Lax, None", sameSite);
   }
   if (!secure && (sameSite === "None" || partitioned || /^__(Secure|Host)-/i.test(name))) {
     const why = "true for SameSite=None, Partitioned and the prefixes __Secure- and __Host-";

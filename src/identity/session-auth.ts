@@ -1,5 +1,11 @@
 import type { Middleware, RouteContext, User } from "../channels/index.ts";
-import { assertPositiveInteger } from "../core/options.ts";
+import {
+  assertFunction,
+  assertKnownOptions,
+  assertMethods,
+  assertPositiveInteger,
+  optionNames,
+} from "../core/options.ts";
 import { guardCookies } from "./allowed-origins.ts";
 import type { Session, Sessions } from "./sessions/session.ts";
 
@@ -21,6 +27,9 @@ export interface SessionUserOptions<TData> extends RecheckOptions {
   ) => User | null | undefined | Promise<User | null | undefined>;
 }
 
+const RECHECK_NAMES = optionNames<RecheckOptions>({ recheckMs: true });
+const NAMES = optionNames<SessionUserOptions<unknown>>({ recheckMs: true, user: true });
+
 /**
  * Recognises the user of a request by its session, for `connection.user` and `authorize`.
  *
@@ -31,6 +40,8 @@ export interface SessionUserOptions<TData> extends RecheckOptions {
  *
  * A browser sends its cookies from any page, hence requests from other origins are refused with 403
  * REQUEST_FORBIDDEN_ORIGIN, unless `allowedOrigins` has let them pass before.
+ *
+ * @throws {TidingsError} OPTION_INVALID for an option that is wrong, missing, or that nobody knows.
  *
  * @example
  * import { sessionAuth, storedSessions } from "tidings";
@@ -53,6 +64,10 @@ export function sessionAuth<TData>(
   source: FindUser | Pick<Sessions<TData>, "load">,
   options: RecheckOptions | SessionUserOptions<TData> = {},
 ): Middleware {
+  const isFunction = typeof source === "function";
+  if (!isFunction) assertMethods("sessions", source, ["load"]);
+  assertKnownOptions("`sessionAuth`", options, isFunction ? RECHECK_NAMES : NAMES);
+  if (!isFunction) assertFunction("user", "user" in options ? options.user : undefined);
   const { recheckMs = 60_000 } = options;
   assertPositiveInteger("recheckMs", recheckMs);
   const find = toFind(source, options);

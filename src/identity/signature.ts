@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 import { TidingsError } from "../core/errors.ts";
-import { invalidOption } from "../core/options.ts";
+import { invalidOption, wrongKind } from "../core/options.ts";
 
 /** One secret, or several: the first signs, all of them verify. So one is replaced by another. */
 export type Secret = string | readonly string[];
@@ -14,6 +14,11 @@ const MIN_SECRET_LENGTH = 32;
  * @throws {TidingsError} OPTION_INVALID for none, or one of fewer than 32 characters.
  */
 export function toSecrets(secret: Secret): readonly [string, ...string[]] {
+  const isText = typeof secret === "string";
+  if (!isText && !(Array.isArray(secret) && secret.every((each) => typeof each === "string"))) {
+    const expected = `a text of at least ${MIN_SECRET_LENGTH} characters, or a list of them`;
+    throw wrongKind("secret", expected, secret);
+  }
   const [first, ...others] = typeof secret === "string" ? [secret] : secret;
   if (first === undefined) throw invalidOption("secret", "at least one secret", "none");
   for (const { length } of [first, ...others]) {

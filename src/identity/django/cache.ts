@@ -1,4 +1,10 @@
-import { invalidOption } from "../../core/options.ts";
+import {
+  assertFunction,
+  assertKnownOptions,
+  assertMethods,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import type { Redis } from "../../redis/index.ts";
 import { SESSION_KEY, type DjangoSessionEngine } from "./session-engine.ts";
 import { toStorageError } from "./storage-error.ts";
@@ -28,6 +34,13 @@ export interface DjangoOtherCache extends DjangoCacheKeys {
 
 export type DjangoCacheOptions = DjangoRedisCache | DjangoOtherCache;
 
+const NAMES = optionNames<DjangoRedisCache & DjangoOtherCache>({
+  prefix: true,
+  version: true,
+  redis: true,
+  get: true,
+});
+
 /**
  * Sessions in Django's cache: `django.contrib.sessions.backends.cache`.
  *
@@ -35,13 +48,15 @@ export type DjangoCacheOptions = DjangoRedisCache | DjangoOtherCache;
  * more than plain data (a date, a model) counts as nobody's. So does one that the cache has dropped,
  * as it does for Django. For `cached_db`, give {@link djangoDatabase}.
  *
- * @throws {TidingsError} OPTION_INVALID for a bad `version`; from its method STORAGE_UNAVAILABLE when
+ * @throws {TidingsError} OPTION_INVALID for an option that is bad, missing, or that nobody knows; from its method STORAGE_UNAVAILABLE when
  *   the cache cannot be asked.
  */
 export function djangoCache(options: DjangoCacheOptions): DjangoSessionEngine {
+  assertKnownOptions("`djangoCache`", options, NAMES);
   const { prefix = "", version = 1 } = options;
   if (!Number.isSafeInteger(version)) throw invalidOption("version", "an integer", version);
   const get = "get" in options ? options.get : getFromRedis(options.redis);
+  assertFunction("get", get);
   return {
     async load(cookie) {
       if (!SESSION_KEY.test(cookie)) return null;
@@ -56,6 +71,7 @@ export function djangoCache(options: DjangoCacheOptions): DjangoSessionEngine {
 }
 
 function getFromRedis(redis: Pick<Redis, "command">): GetFromCache {
+  assertMethods("redis", redis, ["command"]);
   return async (key) => {
     const reply = await redis.command(["GET", key]);
     return Buffer.isBuffer(reply) ? reply : null;

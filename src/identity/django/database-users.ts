@@ -1,3 +1,4 @@
+import { assertKnownOptions, optionNames } from "../../core/options.ts";
 import { assertSqlName, cell, selectBy, type DjangoDialect, type DjangoRow } from "./query.ts";
 
 /** The columns of the user model that are looked at. */
@@ -27,6 +28,11 @@ interface UserTable {
   readonly dialect: DjangoDialect;
 }
 
+const NAMES = optionNames<DjangoUserColumns>({
+  id: true,
+  password: true,
+  isActive: true,
+});
 const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i;
 
 /** Makes what looks up the active user with a primary key. */
@@ -34,6 +40,7 @@ export function userFinder(
   find: FindRow,
   { table, columns = {}, dialect }: UserTable,
 ): (id: string) => Promise<DjangoUser | null> {
+  assertKnownOptions("`userColumns`", columns, NAMES);
   const { id: idColumn = "id", password: passwordColumn = "password" } = columns;
   const { isActive: activeColumn = "is_active" } = columns;
   assertSqlName("userColumns.password", passwordColumn);

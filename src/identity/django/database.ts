@@ -1,4 +1,10 @@
-import { invalidOption } from "../../core/options.ts";
+import {
+  assertFunction,
+  assertKnownOptions,
+  invalidOption,
+  optionNames,
+  wrongKind,
+} from "../../core/options.ts";
 import { userFinder, type DjangoUser, type DjangoUserColumns } from "./database-users.ts";
 import { isTimeZone, toInstant } from "./expire-date.ts";
 import {
@@ -51,16 +57,28 @@ export interface DjangoDatabase extends DjangoSessionEngine, Disposable {
   close(): void;
 }
 
+const NAMES = optionNames<DjangoTables & DjangoSqlite & DjangoDriver>({
+  sessionTable: true,
+  userTable: true,
+  userColumns: true,
+  timeZone: true,
+  sqlite: true,
+  query: true,
+  dialect: true,
+});
+const DIALECTS: readonly unknown[] = ["postgresql", "mysql", "sqlite"];
+
 /**
  * The database of a Django site, for its users and for sessions of the `db` and `cached_db` engines.
  *
  * It is only read: one row for the session and one for the user. `cached_db` writes each session here
  * as well as to its cache, so that the cache need not be asked.
  *
- * @throws {TidingsError} OPTION_INVALID for a name that cannot be one, or an unknown time zone; from
+ * @throws {TidingsError} OPTION_INVALID for an option that is bad, missing, or that nobody knows; from
  *   its methods, for a column that is not there. STORAGE_UNAVAILABLE when the database cannot be asked.
  */
 export function djangoDatabase(options: DjangoDatabaseOptions): DjangoDatabase {
+  assertKnownOptions("`djangoDatabase`", options, NAMES);
   const { sessionTable = "django_session", userTable = "auth_user", timeZone = "UTC" } = options;
   if (!isTimeZone(timeZone)) throw invalidOption("timeZone", "a time zone", timeZone);
   const { query, dialect, close } = openDriver(options);
@@ -95,8 +113,15 @@ interface OpenDriver extends DjangoDriver {
 }
 
 function openDriver(options: DjangoSqlite | DjangoDriver): OpenDriver {
-  if ("sqlite" in options) return { ...openSqliteQuery(options.sqlite), dialect: "sqlite" };
+  if ("sqlite" in options) {
+    const { sqlite } = options;
+    if (typeof sqlite !== "string") throw wrongKind("sqlite", "the path of a file", sqlite);
+    return { ...openSqliteQuery(sqlite), dialect: "sqlite" };
+  }
   const { query, dialect } = options;
+  assertFunction("query", query);
+  if (!DIALECTS.includes(dialect))
+    throw invalidOption("dialect", `one of ${DIALECTS.join(", ")}`, dialect);
   return { query, dialect, close: () => undefined };
 }
 

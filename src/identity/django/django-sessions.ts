@@ -1,5 +1,13 @@
 import type { Middleware, User } from "../../channels/index.ts";
-import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertFunction,
+  assertKnownOptions,
+  assertMethods,
+  assertPositiveInteger,
+  assertTexts,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import { guardCookies } from "../allowed-origins.ts";
 import { readCookie } from "../cookies.ts";
 import type { DjangoDatabase } from "./database.ts";
@@ -33,6 +41,18 @@ export interface DjangoSessionsOptions {
 
 const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
 
+const NAMES = optionNames<DjangoSessionsOptions>({
+  secretKey: true,
+  secretKeyFallbacks: true,
+  database: true,
+  engine: true,
+  user: true,
+  cookieName: true,
+  backends: true,
+  recheckMs: true,
+  allowSha1: true,
+});
+
 /**
  * Recognises the user who signed in at a Django site, by the site's own session cookie.
  *
@@ -48,11 +68,16 @@ const MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend";
  * A browser sends its cookies from any page, hence requests from other origins are refused with 403
  * REQUEST_FORBIDDEN_ORIGIN, unless `allowedOrigins` has let them pass before.
  *
- * @throws {TidingsError} OPTION_INVALID for an empty key or a bad option.
+ * @throws {TidingsError} OPTION_INVALID for an empty key, or an option that is bad, missing, or that nobody knows.
  */
 export function djangoSessions(options: DjangoSessionsOptions): Middleware {
+  assertKnownOptions("`djangoSessions`", options, NAMES);
   const { database, engine = database, cookieName = "sessionid", recheckMs = 60_000 } = options;
   const { backends = [MODEL_BACKEND] } = options;
+  assertMethods("database", database, ["load", "findUser"]);
+  assertMethods("engine", engine, ["load"]);
+  assertFunction("user", options.user);
+  assertTexts("backends", backends);
   assertPositiveInteger("recheckMs", recheckMs);
   const keys = toKeys(options);
   return async (context) => {
@@ -78,6 +103,7 @@ function toKeys({
   secretKeyFallbacks = [],
   allowSha1 = false,
 }: DjangoSessionsOptions): DjangoKeys {
+  assertTexts("secretKeyFallbacks", secretKeyFallbacks);
   const secrets = [secretKey, ...secretKeyFallbacks];
   if (secrets.some((secret) => typeof secret !== "string" || secret === "")) {
     throw invalidOption("secretKey", "a text that is not empty", "an empty one");

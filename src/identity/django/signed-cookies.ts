@@ -1,4 +1,4 @@
-import { assertDuration } from "../../core/options.ts";
+import { assertDuration, assertKnownOptions, optionNames } from "../../core/options.ts";
 import type { DjangoSessionEngine } from "./session-engine.ts";
 import { unsign } from "./signing.ts";
 
@@ -7,6 +7,9 @@ export interface DjangoSignedCookiesOptions {
   readonly cookieAgeMs?: number | undefined;
 }
 
+const NAMES = optionNames<DjangoSignedCookiesOptions>({
+  cookieAgeMs: true,
+});
 const SALT = "django.contrib.sessions.backends.signed_cookies";
 
 /**
@@ -18,9 +21,9 @@ const SALT = "django.contrib.sessions.backends.signed_cookies";
  *
  * @throws {TidingsError} OPTION_INVALID for a bad `cookieAgeMs`.
  */
-export function djangoSignedCookies({
-  cookieAgeMs = 14 * 86_400_000,
-}: DjangoSignedCookiesOptions = {}): DjangoSessionEngine {
+export function djangoSignedCookies(options: DjangoSignedCookiesOptions = {}): DjangoSessionEngine {
+  assertKnownOptions("`djangoSignedCookies`", options, NAMES);
+  const { cookieAgeMs = 14 * 86_400_000 } = options;
   assertDuration("cookieAgeMs", cookieAgeMs);
   return {
     async load(cookie, keys) {

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 
 import { TidingsError } from "../../core/errors.ts";
+import { assertKnownOptions, optionNames } from "../../core/options.ts";
 import { MAX_COOKIE_BYTES } from "../cookies.ts";
 import type { Secret } from "../signature.ts";
 import { SessionCookie, type SessionCookieOptions } from "./session-cookie.ts";
 import {
+  assertSchema,
   decodeSession,
   encodeSession,
   type SessionDataSchema,
@@ -22,6 +24,15 @@ export interface CookieSessionsOptions<TData> extends SessionLifetimeOptions {
   readonly cookie?: SessionCookieOptions | undefined;
 }
 
+const NAMES = optionNames<CookieSessionsOptions<unknown>>({
+  secret: true,
+  data: true,
+  cookie: true,
+  idleMs: true,
+  absoluteMs: true,
+  now: true,
+});
+
 /**
  * Sessions that are kept in the browser's cookie: signed, so that nobody can change them.
  *
@@ -30,7 +41,7 @@ export interface CookieSessionsOptions<TData> extends SessionLifetimeOptions {
  * issued once holds until its end, hence after `destroy` and `rotate` a copy of the old cookie still
  * opens the session. Where a sign-out must hold, take {@link storedSessions}.
  *
- * @throws {TidingsError} OPTION_INVALID for a bad option. From `create`, `save` and `rotate`:
+ * @throws {TidingsError} OPTION_INVALID for an option that is bad, missing, or that nobody knows. From `create`, `save` and `rotate`:
  *   MESSAGE_INVALID for data that does not fit, SESSION_TOO_LARGE.
  */
 export function cookieSessions<TData>(options: CookieSessionsOptions<TData>): Sessions<TData> {
@@ -43,7 +54,8 @@ class CookieSessions<TData> implements Sessions<TData> {
   readonly #lifetime: SessionLifetime;
 
   constructor(options: CookieSessionsOptions<TData>) {
-    this.#schema = options.data;
+    assertKnownOptions("`cookieSessions`", options, NAMES);
+    this.#schema = assertSchema(options.data);
     this.#cookie = new SessionCookie(options.cookie ?? {}, options.secret);
     this.#lifetime = new SessionLifetime(options);
   }

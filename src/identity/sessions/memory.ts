@@ -1,4 +1,4 @@
-import { assertPositiveInteger } from "../../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, optionNames } from "../../core/options.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 
 /** Options of the {@link MemorySessionStore}. */
@@ -8,6 +8,11 @@ export interface MemorySessionStoreOptions {
   /** The time in milliseconds, for tests. @default Date.now */
   readonly now?: (() => number) | undefined;
 }
+
+const NAMES = optionNames<MemorySessionStoreOptions>({
+  maxSessions: true,
+  now: true,
+});
 
 /**
  * Sessions in this process's memory.
@@ -20,7 +25,9 @@ export class MemorySessionStore implements SessionStore {
   /** In the order of their last use. */
   readonly #sessions = new Map<string, StoredSession>();
 
-  constructor({ maxSessions = 100_000, now = Date.now }: MemorySessionStoreOptions = {}) {
+  constructor(options: MemorySessionStoreOptions = {}) {
+    assertKnownOptions("`MemorySessionStore`", options, NAMES);
+    const { maxSessions = 100_000, now = Date.now } = options;
     this.#maxSessions = assertPositiveInteger("maxSessions", maxSessions);
     this.#now = now;
   }

@@ -1,4 +1,5 @@
 import { TidingsError } from "../../core/errors.ts";
+import { assertMethods } from "../../core/options.ts";
 import { openRedis } from "../../redis/index.ts";
 import { MemorySessionStore } from "./memory.ts";
 import { RedisSessionStore } from "./redis.ts";
@@ -13,11 +14,14 @@ import { SqliteSessionStore } from "./sqlite.ts";
  * - `redis://host:6379/0` is a Redis; `rediss:`, `redis+sentinel:` and `redis+cluster:` as for layers.
  * - `memory:` is in this process, and gone with it.
  *
- * @throws {TidingsError} APP_INVALID_URL when the URL is wrong, STORAGE_UNAVAILABLE when the file cannot
- *   be opened. Redis is not connected yet.
+ * @throws {TidingsError} APP_INVALID_URL when the URL is wrong, OPTION_INVALID for what is neither URL nor
+ *   store, STORAGE_UNAVAILABLE when the file cannot be opened. Redis is not connected yet.
  */
 export function openSessionStore(target: string | SessionStore): SessionStore {
-  if (typeof target !== "string") return target;
+  if (typeof target !== "string") {
+    assertMethods("store", target, ["get", "set", "update", "delete", "close"]);
+    return target;
+  }
   if (target === "memory:") return new MemorySessionStore();
   if (target.startsWith("sqlite:")) return new SqliteSessionStore(toPath(target));
   if (/^rediss?[:+]/.test(target)) return new RedisSessionStore(openRedis(target));

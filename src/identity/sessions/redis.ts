@@ -1,3 +1,4 @@
+import { assertKnownOptions, assertMethods, optionNames } from "../../core/options.ts";
 import type { Redis } from "../../redis/index.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 
@@ -6,6 +7,10 @@ export interface RedisSessionStoreOptions {
   /** Stands before every key. @default "tidings:session:" */
   readonly prefix?: string | undefined;
 }
+
+const NAMES = optionNames<RedisSessionStoreOptions>({
+  prefix: true,
+});
 
 /**
  * Sessions in Redis, one key each, which Redis removes when its time is over.
@@ -18,7 +23,10 @@ export class RedisSessionStore implements SessionStore {
   readonly #prefix: string;
 
   /** The Redis is closed together with the store. */
-  constructor(redis: Redis, { prefix = "tidings:session:" }: RedisSessionStoreOptions = {}) {
+  constructor(redis: Redis, options: RedisSessionStoreOptions = {}) {
+    assertMethods("redis", redis, ["command"]);
+    assertKnownOptions("`RedisSessionStore`", options, NAMES);
+    const { prefix = "tidings:session:" } = options;
     this.#redis = redis;
     this.#prefix = prefix;
   }

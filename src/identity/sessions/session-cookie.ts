@@ -1,3 +1,4 @@
+import { assertKnownOptions, optionNames } from "../../core/options.ts";
 import { assertCookie, readCookie, serializeCookie, type CookieAttributes } from "../cookies.ts";
 import { Signature, type Secret } from "../signature.ts";
 
@@ -20,6 +21,15 @@ export interface SessionCookieOptions {
 /** At most this many cookies of the name are looked at; a browser has one. */
 const MAX_VALUES = 4;
 
+const NAMES = optionNames<SessionCookieOptions>({
+  name: true,
+  domain: true,
+  path: true,
+  secure: true,
+  sameSite: true,
+  partitioned: true,
+});
+
 /** Issues and reads the signed cookie of a session. */
 export class SessionCookie {
   readonly name: string;
@@ -27,6 +37,7 @@ export class SessionCookie {
   readonly #signature: Signature;
 
   constructor(options: SessionCookieOptions, secret: Secret) {
+    assertKnownOptions("`cookie`", options, NAMES);
     const { domain, path = "/", secure = true, sameSite = "Lax", partitioned = false } = options;
     const isHost = secure && path === "/" && domain === undefined;
     this.name = options.name ?? (isHost ? "__Host-session" : "session");

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../../core/errors.ts";
+import { wrongKind } from "../../core/options.ts";
 import { validate } from "../../core/schema.ts";
 
 /** What a session holds, as any Standard Schema library describes it: JSON that it leaves as it is. */
@@ -10,6 +11,14 @@ export type SessionDataSchema<TData> = StandardSchemaV1<TData, TData>;
 export interface SessionRecord<TData> {
   readonly data: TData;
   readonly createdAt: number;
+}
+
+/** Returns a schema, or throws OPTION_INVALID for what is none. */
+export function assertSchema<TData>(data: SessionDataSchema<TData>): SessionDataSchema<TData> {
+  const value: unknown = data;
+  const canBe = (typeof value === "object" && value !== null) || typeof value === "function";
+  if (canBe && "~standard" in value) return data;
+  throw wrongKind("data", "a schema", value);
 }
 
 /**

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { backoffMs } from "../../core/backoff.ts";
 import { TidingsError } from "../../core/errors.ts";
+import { assertKnownOptions, optionNames, wrongKind } from "../../core/options.ts";
 import { isBusy, makeFolder, toStorageError } from "../../sqlite/index.ts";
 import type { SessionStore, StoredSession } from "./session-store.ts";
 
@@ -12,6 +13,10 @@ export interface SqliteSessionStoreOptions {
   /** The time in milliseconds, for tests. @default Date.now */
   readonly now?: (() => number) | undefined;
 }
+
+const NAMES = optionNames<SqliteSessionStoreOptions>({
+  now: true,
+});
 
 /** How long opening waits for a lock: another process may be making the table. */
 const OPEN_WAIT_MS = 5_000;
@@ -50,7 +55,10 @@ export class SqliteSessionStore implements SessionStore {
   #sweptAt = 0;
   #isClosed = false;
 
-  constructor(path: string, { now = Date.now }: SqliteSessionStoreOptions = {}) {
+  constructor(path: string, options: SqliteSessionStoreOptions = {}) {
+    if (typeof path !== "string") throw wrongKind("path", "the path of a file", path);
+    assertKnownOptions("`SqliteSessionStore`", options, NAMES);
+    const { now = Date.now } = options;
     this.#path = resolve(path);
     this.#now = now;
     this.#database = open(this.#path);

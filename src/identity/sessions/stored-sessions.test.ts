@@ -18,12 +18,13 @@ function setUp(options: Partial<StoredSessionsOptions<Data>> = {}) {
   const now = (): number => clock.time;
   const store = new CountingStore(new MemorySessionStore({ now }));
   const lifetime = { idleMs: 30 * MINUTE, absoluteMs: 60 * MINUTE, now };
-  const common = { secret: SECRET, data: Data, ...lifetime };
+  const { store: given = store, ...others } = options;
+  const common = { secret: SECRET, data: Data, ...lifetime, ...others };
   return {
     clock,
     store,
-    stored: storedSessions<Data>({ store, ...common, ...options }),
-    cookies: cookieSessions<Data>({ ...common, ...options }),
+    stored: storedSessions<Data>({ store: given, ...common }),
+    cookies: cookieSessions<Data>(common),
   };
 }
 

@@ -1,10 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 
-import { assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import type { Secret } from "../signature.ts";
 import { openSessionStore } from "./open-session-store.ts";
 import { SessionCookie, type SessionCookieOptions } from "./session-cookie.ts";
 import {
+  assertSchema,
   decodeSession,
   encodeSession,
   type SessionDataSchema,
@@ -27,6 +33,17 @@ export interface StoredSessionsOptions<TData> extends SessionLifetimeOptions {
   readonly maxBytes?: number | undefined;
 }
 
+const NAMES = optionNames<StoredSessionsOptions<unknown>>({
+  store: true,
+  secret: true,
+  data: true,
+  cookie: true,
+  maxBytes: true,
+  idleMs: true,
+  absoluteMs: true,
+  now: true,
+});
+
 /**
  * Sessions that are kept on the server's side; the browser's cookie holds a signed random id.
  *
@@ -35,7 +52,7 @@ export interface StoredSessionsOptions<TData> extends SessionLifetimeOptions {
  * at most once a minute; an open connection that is looked at again is a use. A store that cannot be
  * asked makes every method throw.
  *
- * @throws {TidingsError} OPTION_INVALID for a bad option; of the store, what {@link openSessionStore}
+ * @throws {TidingsError} OPTION_INVALID for an option that is bad, missing, or that nobody knows; of the store, what {@link openSessionStore}
  *   throws. From `create`, `save` and `rotate`: MESSAGE_INVALID for data that does not fit,
  *   SESSION_TOO_LARGE.
  */
@@ -53,8 +70,9 @@ class StoredSessions<TData> implements Sessions<TData> {
   readonly #ids = new WeakMap<Session<TData>, string>();
 
   constructor(options: StoredSessionsOptions<TData>) {
+    assertKnownOptions("`storedSessions`", options, NAMES);
     const { maxBytes = 65_536, cookie = {} } = options;
-    this.#schema = options.data;
+    this.#schema = assertSchema(options.data);
     this.#maxBytes = assertPositiveInteger("maxBytes", maxBytes);
     this.#cookie = new SessionCookie(cookie, options.secret);
     this.#lifetime = new SessionLifetime(options);

@@ -2,9 +2,25 @@ import type { JWTPayload, JWTVerifyOptions } from "jose";
 
 import { offerScheme, toErrorResponse, type Middleware, type User } from "../../channels/index.ts";
 import { isTidingsError } from "../../core/errors.ts";
-import { assertDuration, assertPositiveInteger, invalidOption } from "../../core/options.ts";
+import {
+  assertDuration,
+  assertFunction,
+  assertKnownOptions,
+  assertPositiveInteger,
+  assertTexts,
+  invalidOption,
+  optionNames,
+} from "../../core/options.ts";
 import { presentedToken, type TokenPlace } from "./presented-token.ts";
-import { toKeyring, type TokenKeyring, type TokenKeys, type VerifyKey } from "./token-keys.ts";
+import {
+  toKeyring,
+  type PublicTokenKey,
+  type SecretTokenKey,
+  type TokenKeyring,
+  type TokenKeys,
+  type TokenKeySet,
+  type VerifyKey,
+} from "./token-keys.ts";
 
 /** What a token that holds says. */
 export type TokenClaims = JWTPayload;
@@ -31,6 +47,20 @@ export interface TokenRules {
 
 export type TokenAuthOptions = TokenRules & TokenKeys;
 
+const NAMES = optionNames<TokenRules & SecretTokenKey & PublicTokenKey & TokenKeySet>({
+  secret: true,
+  publicKey: true,
+  jwks: true,
+  user: true,
+  issuer: true,
+  audience: true,
+  algorithms: true,
+  clockToleranceMs: true,
+  from: true,
+  required: true,
+  recheckMs: true,
+});
+
 /**
  * Recognises the user of a request by a signed token: a JWT (RFC 7519).
  *
@@ -44,11 +74,13 @@ export type TokenAuthOptions = TokenRules & TokenKeys;
  *
  * Keys that cannot be fetched are AUTH_KEYS_UNAVAILABLE, which is logged and answered with 500.
  *
- * @throws {TidingsError} OPTION_INVALID for a bad key or option.
+ * @throws {TidingsError} OPTION_INVALID for a bad key, or an option that is wrong, missing, or that nobody knows.
  * @see https://datatracker.ietf.org/doc/html/rfc6750
  */
 export function tokenAuth(options: TokenAuthOptions): Middleware {
+  assertKnownOptions("`tokenAuth`", options, NAMES);
   const { from = ["header", "subprotocol"], required = true, recheckMs = 60_000, user } = options;
+  assertFunction("user", user);
   assertPositiveInteger("recheckMs", recheckMs);
   assertPlaces(from);
   const verify = toVerifier(toKeyring(options), options);
@@ -122,6 +154,7 @@ function toVerifyOptions(
     audience,
   }: TokenRules,
 ): JWTVerifyOptions {
+  assertTexts("algorithms", algorithms);
   const unknown = algorithms.find((name) => !keyring.known.includes(name));
   if (unknown !== undefined || algorithms.length === 0) {
     throw invalidOption("algorithms", `some of ${keyring.known.join(", ")}`, unknown ?? "none");
@@ -136,6 +169,7 @@ function toVerifyOptions(
 }
 
 function assertPlaces(from: readonly TokenPlace[]): void {
+  assertTexts("from", from);
   const unknown = from.find((place) => !PLACES.includes(place));
   if (unknown === undefined && from.length > 0) return;
   throw invalidOption("from", `some of ${PLACES.join(", ")}`, unknown ?? "none");

@@ -2,6 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 
 import type { JSONWebKeySet, JWTVerifyGetKey } from "jose";
 
+import { TidingsError } from "../../core/errors.ts";
 import { invalidOption } from "../../core/options.ts";
 import { toSecrets, type Secret } from "../signature.ts";
 import { RemoteKeys } from "./remote-keys.ts";
@@ -51,17 +52,31 @@ const ASYMMETRIC = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA 
  * @throws {TidingsError} OPTION_INVALID. A key is never in the message.
  */
 export function toKeyring(options: TokenKeys): TokenKeyring {
-  if ("secret" in options) {
+  assertOneKey(options);
+  if ("secret" in options && options.secret !== undefined) {
     const secrets = toSecrets(options.secret).map((secret) => new TextEncoder().encode(secret));
     return { algorithms: ["HS256"], known: SYMMETRIC, load: async () => secrets };
   }
   const common = { algorithms: ASYMMETRIC, known: ASYMMETRIC };
-  if ("publicKey" in options) {
+  if ("publicKey" in options && options.publicKey !== undefined) {
     const key = parsePublicKey(options.publicKey);
     return { ...common, load: async () => [key] };
   }
-  if ("jwks" in options) return { ...common, load: loadKeySet(options.jwks) };
-  throw invalidOption("tokenAuth", "to have one of `secret`, `publicKey`, `jwks`", "none");
+  return { ...common, load: loadKeySet("jwks" in options ? options.jwks : undefined) };
+}
+
+const KINDS = ["secret", "publicKey", "jwks"];
+
+/** With two kinds of keys nobody could say which of them counts. */
+function assertOneKey(options: TokenKeys): void {
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    KINDS.includes(name) && value !== undefined ? [`\`${name}\``] : [],
+  );
+  if (given.length === 1) return;
+  throw new TidingsError(
+    "OPTION_INVALID",
+    `expected \`tokenAuth\` to have exactly one of \`secret\`, \`publicKey\`, \`jwks\`, got ${given.join(", ") || "none"}`,
+  );
 }
 
 function parsePublicKey(pem: string): KeyObject {
@@ -73,13 +88,13 @@ function parsePublicKey(pem: string): KeyObject {
   }
 }
 
-function loadKeySet(jwks: TokenKeySet["jwks"]): () => Promise<readonly VerifyKey[]> {
+function loadKeySet(jwks: TokenKeySet["jwks"] | undefined): () => Promise<readonly VerifyKey[]> {
   if (typeof jwks === "string" || jwks instanceof URL) {
     const remote = new RemoteKeys(jwks);
     const get: JWTVerifyGetKey = async (header, token) => await remote.get(header, token);
     return async () => [get];
   }
-  if (!Array.isArray(jwks.keys) || jwks.keys.some(({ kty }) => kty === "oct")) {
+  if (!jwks || !Array.isArray(jwks.keys) || jwks.keys.some(({ kty }) => kty === "oct")) {
     throw invalidOption("jwks", "a URL, or a set of public keys", "something else");
   }
   return async () => [(await import("jose")).createLocalJWKSet(jwks)];

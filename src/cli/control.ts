@@ -68,6 +68,15 @@ async function control(
       { whole: ["WORKER"] },
     );
   for (const complaint of complaints) process.stderr.write(`${complaint} within ${timeout} s.\n`);
+  if (complaints.length === 0 || !destination || method === "shutdown") return;
+  const present = await source.tasks.control.ask("ping", { timeoutMs });
+  process.stderr.write(namePresent(new Set([...answers.keys(), ...present.keys()])));
+}
+
+/** A name that was mistyped is seen beside those that there are. */
+function namePresent(workers: ReadonlySet<string>): string {
+  if (workers.size === 0) return "No worker answers.\n";
+  return `Workers that answer: ${[...workers].toSorted().join(", ")}.\n`;
 }
 
 function complainOfSilence(

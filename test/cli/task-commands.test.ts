@@ -206,11 +206,12 @@ describe("tidings cancel", () => {
 describe("tidings control", () => {
   test("tells workers what to do, and what they answered", async () => {
     const rate = ["rate_limit", "task_name=fixture.add", "rate_limit=100/s"];
-    const [told, grown, wrong, silent] = await Promise.all([
+    const [told, grown, wrong, silent, mistyped] = await Promise.all([
       run("control", FIXTURE, ...rate, "-d", "one@here", "-t", "30"),
       run("control", "-b", broker, "pool_grow", "n=2", "--json", "-d", "one@here", "-t", "30"),
       run("control", FIXTURE, "nosuch", "-d", "one@here", "-t", "30"),
       askWorkers("control", FIXTURE, "ping", "-d", "one@here,two@here", "-t", "1.5"),
+      askWorkers("control", "-b", broker, "ping", "-d", "one", "-t", "1"),
     ]);
     expect(told.code).toBe(0);
     expect(told.output).toMatch(/^WORKER +ANSWER\none@here +new rate limit set successfully$/);
@@ -222,6 +223,8 @@ describe("tidings control", () => {
     expect(silent.code).toBe(1);
     expect(silent.output).toMatch(/^one@here +pong$/m);
     expect(silent.output).toMatch(/^two@here has not answered within 1.5 s\.$/m);
+    expect(mistyped.code).toBe(1);
+    expect(mistyped.output).toMatch(/^Workers that answer: one@here\.$/m);
   });
 });
 

@@ -85,6 +85,16 @@ test.each([{ maxFeeds: 0 }, { maxFeeds: 1.5 }])("refuses %j", (options) => {
   );
 });
 
+test.each([
+  [{ maxFeed: 5 }, '`feedConnection` has no option "maxFeed" (did you mean `maxFeeds`?)'],
+  ["/feeds", "`feedConnection` takes an object of options, got a string"],
+  [null, "`feedConnection` takes an object of options, got null"],
+])("refuses %j, which programs without types may pass", (options, message) => {
+  expect(() => Reflect.apply(feedConnection, undefined, [options])).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID", message }),
+  );
+});
+
 /** A feed that runs, and what follows it. */
 function runBoard() {
   const layer = new MemoryLayer();

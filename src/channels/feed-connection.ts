@@ -1,4 +1,4 @@
-import { assertPositiveInteger } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
 import { consumer, type ConsumerDefinition } from "./consumer.ts";
 import { followMessage, leaveMessage } from "./feed-message.ts";
 import { FeedPlaces } from "./feed-places.ts";
@@ -15,6 +15,11 @@ export interface FeedConnectionOptions {
 
 const MAX_FEEDS = 100;
 
+const NAMES = optionNames<FeedConnectionOptions>({
+  path: true,
+  maxFeeds: true,
+});
+
 /**
  * One connection for all the feeds that a page follows: `connectFeeds` of the client opens it.
  *
@@ -25,12 +30,12 @@ const MAX_FEEDS = 100;
  *
  * Bound: `maxFeeds` for each connection; one more is refused with FEED_TOO_MANY.
  *
- * @throws {TidingsError} ROUTE_INVALID for a bad path, OPTION_INVALID for a bad `maxFeeds`.
+ * @throws {TidingsError} ROUTE_INVALID for a bad path, OPTION_INVALID for a bad `maxFeeds`, or an
+ *   option that nobody knows.
  */
-export function feedConnection({
-  path = "/feeds",
-  maxFeeds = MAX_FEEDS,
-}: FeedConnectionOptions = {}): ConsumerDefinition {
+export function feedConnection(options: FeedConnectionOptions = {}): ConsumerDefinition {
+  assertKnownOptions("`feedConnection`", options, NAMES);
+  const { path = "/feeds", maxFeeds = MAX_FEEDS } = options;
   assertPositiveInteger("maxFeeds", maxFeeds);
   return consumer({
     path,

@@ -2,7 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
 import type { Application } from "../app/index.ts";
+import { isRecord } from "../core/is-record.ts";
 import type { Logger } from "../core/logger.ts";
+import { wrongKind } from "../core/options.ts";
 import { SocketResponse, type Upgrade } from "../transports/index.ts";
 import { handleRequest } from "./handle-request.ts";
 import { handleUpgrade } from "./handle-upgrade.ts";
@@ -43,6 +45,7 @@ export class Engine {
   readonly #endReports: readonly (() => void)[];
 
   constructor(application: Application, options: EngineOptions) {
+    assertApplication(application);
     const { logger, prefix = "", health } = options;
     const limits = toLimits(options.limits);
     this.context = createContext(application, { logger, limits, prefix, proxies: options, health });
@@ -94,6 +97,11 @@ export class Engine {
     if (!signal?.aborted) return;
     for (const response of this.#requests.keys()) response.destroy();
   }
+}
+
+function assertApplication(application: unknown): void {
+  if (isRecord(application) && application["kind"] === "application") return;
+  throw wrongKind("application", "what `application({ … })` makes", application);
 }
 
 async function untilAborted(promise: Promise<unknown>, signal?: AbortSignal): Promise<void> {

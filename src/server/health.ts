@@ -1,5 +1,12 @@
 import { toError } from "../core/errors.ts";
-import { invalidOption } from "../core/options.ts";
+import { isRecord } from "../core/is-record.ts";
+import {
+  assertFunction,
+  assertKnownOptions,
+  invalidOption,
+  optionNames,
+  wrongKind,
+} from "../core/options.ts";
 import { inTime } from "./in-time.ts";
 
 /** Why something is not available, or nothing when it is. */
@@ -14,6 +21,12 @@ export interface HealthOptions {
   /** What must be available for that, by name, beside the application's drivers. */
   readonly checks?: Readonly<Record<string, HealthCheck>> | undefined;
 }
+
+const NAMES = optionNames<HealthOptions>({
+  livePath: true,
+  readyPath: true,
+  checks: true,
+});
 
 /** How long one check may take. */
 const CHECK_TIMEOUT_MS = 2_000;
@@ -39,12 +52,10 @@ export class Health {
     driverChecks: ReadonlyMap<string, HealthCheck> = new Map(),
   ) {
     if (options !== false) {
+      assertHealth(options);
       const { livePath, readyPath } = options;
       for (const path of [livePath, readyPath]) {
-        if (path === undefined) continue;
-        if (!path.startsWith("/"))
-          throw invalidOption("health", "paths that begin with a slash", path);
-        this.#named.add(path);
+        if (path !== undefined) this.#named.add(path);
       }
       this.#livePath = livePath ?? "/healthz";
       this.#readyPath = readyPath ?? "/readyz";
@@ -83,6 +94,20 @@ export class Health {
       }),
     );
     return failures.flat();
+  }
+}
+
+/** Throws `OPTION_INVALID` for what does not say where a server tells how it is. */
+export function assertHealth(options: HealthOptions): void {
+  assertKnownOptions("`health`", options, NAMES);
+  const { livePath, readyPath, checks = {} } = options;
+  for (const path of [livePath, readyPath]) {
+    if (path === undefined || (typeof path === "string" && path.startsWith("/"))) continue;
+    throw invalidOption("health", "paths that begin with a slash", path);
+  }
+  if (!isRecord(checks)) throw wrongKind("health.checks", "an object with functions", checks);
+  for (const [name, check] of Object.entries(checks)) {
+    assertFunction(`health.checks.${name}`, check);
   }
 }
 

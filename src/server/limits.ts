@@ -1,5 +1,5 @@
 import { userKey as toUserKey, type User } from "../channels/index.ts";
-import { assertPositiveInteger, invalidOption } from "../core/options.ts";
+import { assertKnownOptions, assertPositiveInteger, invalidOption } from "../core/options.ts";
 
 /** What a server lets its clients use. Each has a default that suits most applications. */
 export interface ServerLimits {
@@ -109,12 +109,16 @@ export const LIMIT_NAMES: readonly LimitName[] = [
   "maxStreamsPerConnection",
 ];
 
+const NAMES: ReadonlySet<string> = new Set([...LIMIT_NAMES, "userKey"]);
+
 /**
  * Fills in the defaults.
  *
- * @throws {TidingsError} OPTION_INVALID for a limit that is no positive integer, or a heartbeat that is too rare.
+ * @throws {TidingsError} OPTION_INVALID for a limit that is no positive integer, or that nobody knows, or a
+ *   heartbeat that is too rare.
  */
 export function toLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
+  assertKnownOptions("`limits`", limits, NAMES);
   const { userKey = toUserKey, maxMessagesPerSecond = 1_000 } = limits;
   const numbers: Record<LimitName, number> = {
     maxMessageBytes: limits.maxMessageBytes ?? MIB,

@@ -5,11 +5,11 @@ import type { Duplex } from "node:stream";
 import type { Application } from "../app/index.ts";
 import { toErrorResponse } from "../channels/index.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
-import { assertDuration, invalidOption } from "../core/options.ts";
+import { assertDuration, assertKnownOptions, invalidOption, optionNames } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { answerUpgrade } from "../transports/index.ts";
 import { Engine } from "./engine.ts";
-import type { HealthOptions } from "./health.ts";
+import { assertHealth, type HealthOptions } from "./health.ts";
 import type { ServerLimits } from "./limits.ts";
 import { joinUpgrades } from "./mount-upgrades.ts";
 import type { NodeMessage } from "./node-message.ts";
@@ -36,6 +36,16 @@ export interface MountOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   readonly drainSpreadMs?: number | undefined;
 }
 
+const NAMES = optionNames<MountOptions>({
+  prefix: true,
+  logger: true,
+  limits: true,
+  health: true,
+  drainSpreadMs: true,
+  trustedProxies: true,
+  proxyHeaders: true,
+});
+
 /** An application inside another framework's server. */
 export interface Mount extends Service {
   /** Answers a request; returns `false`, and does nothing, when its path is not ours. */
@@ -59,7 +69,7 @@ export interface Mount extends Service {
  * It runs at once. `stop` drains it as that of our own server does, and refuses what comes later with
  * 503; the server stays its owner's, to be closed afterwards.
  *
- * @throws {TidingsError} OPTION_INVALID for a prefix that is no path.
+ * @throws {TidingsError} OPTION_INVALID for a prefix that is no path, or an option that nobody knows.
  *
  * @example
  * ```ts
@@ -89,6 +99,7 @@ class NodeMount implements Mount {
   #stopped: Promise<void> | undefined;
 
   constructor(application: Application, options: MountOptions) {
+    assertKnownOptions("`mount`", options, NAMES);
     const { prefix = "", logger = silentLogger, drainSpreadMs = 5_000 } = options;
     if (!/^(?:\/[\w\-.~]+)*$/.test(prefix)) {
       throw invalidOption("prefix", "a path without a slash at its end, such as `/live`", prefix);
@@ -193,10 +204,9 @@ class NodeMount implements Mount {
 }
 
 /** The paths from the root of the site; named ones come before the application's pages. */
-function behind(
-  prefix: string,
-  { livePath = "/healthz", readyPath = "/readyz", checks }: HealthOptions,
-): HealthOptions {
+function behind(prefix: string, options: HealthOptions): HealthOptions {
+  assertHealth(options);
+  const { livePath = "/healthz", readyPath = "/readyz", checks } = options;
   return { livePath: prefix + livePath, readyPath: prefix + readyPath, checks };
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Application } from "../app/index.ts";
+import { isRecord } from "../core/is-record.ts";
 import { silentLogger, type Logger } from "../core/logger.ts";
-import { assertDuration } from "../core/options.ts";
+import { assertDuration, assertKnownOptions, optionNames, wrongKind } from "../core/options.ts";
 import type { Service, ServiceState, StopOptions } from "../core/service.ts";
 import { Engine } from "./engine.ts";
 import type { HealthOptions } from "./health.ts";
@@ -37,6 +38,21 @@ export interface ServerOptions extends Omit<ProxyOptions, "isUnixSocket"> {
   readonly drainSpreadMs?: number | undefined;
 }
 
+const NAMES = optionNames<ServerOptions>({
+  port: true,
+  host: true,
+  logger: true,
+  limits: true,
+  health: true,
+  unixSocket: true,
+  tls: true,
+  http2: true,
+  drainDelayMs: true,
+  drainSpreadMs: true,
+  trustedProxies: true,
+  proxyHeaders: true,
+});
+
 /** What slow or overeager clients have cost a server so far. */
 export interface ServerLosses {
   /** Messages that were dropped or conflated because their client was slow. */
@@ -63,7 +79,7 @@ export interface Server extends Service {
 /**
  * Makes the server of an application; `start` makes it listen.
  *
- * @throws {TidingsError} OPTION_INVALID for an option that is not what it should be.
+ * @throws {TidingsError} OPTION_INVALID for an option that is not what it should be, or that nobody knows.
  */
 export function createServer(application: Application, options: ServerOptions = {}): Server {
   return new NodeServer(application, options);
@@ -86,9 +102,11 @@ class NodeServer implements Server {
   #stopped: Promise<void> | undefined;
 
   constructor(application: Application, options: ServerOptions) {
+    assertKnownOptions("`createServer`", options, NAMES);
     const { port = 8000, host = "127.0.0.1", unixSocket, tls, http2 = true } = options;
     this.#drainDelayMs = assertDuration("drainDelayMs", options.drainDelayMs ?? 0);
     this.#drainSpreadMs = assertDuration("drainSpreadMs", options.drainSpreadMs ?? 5_000);
+    if (tls !== undefined && !isRecord(tls)) throw wrongKind("tls", "an object", tls);
     const isUnixSocket = unixSocket !== undefined;
     const { logger = silentLogger } = options;
     this.#engine = new Engine(application, { ...options, logger, isUnixSocket });

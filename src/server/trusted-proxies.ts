@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { BlockList, isIP } from "node:net";
 
-import { invalidOption } from "../core/options.ts";
+import { assertTexts, invalidOption } from "../core/options.ts";
 import { parseForwarded } from "./forwarded.ts";
 
 /**
@@ -66,6 +66,7 @@ export class ProxyTrust {
       throw invalidOption("proxyHeaders", '"x-forwarded" or "forwarded"', headers);
     }
     const names = trusted === "loopback" ? ["loopback"] : trusted;
+    if (typeof names !== "boolean") assertTexts("trustedProxies", names);
     this.#headers = headers;
     this.#list = typeof names === "boolean" ? toEverybody(names) : toBlockList(names);
     const isLocal = names === true || (names !== false && names.includes("loopback"));

@@ -1,9 +1,16 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import type { Logger } from "../core/logger.ts";
-import { assertKnownOptions, assertPositiveInteger, optionNames } from "../core/options.ts";
+import {
+  assertKnownOptions,
+  assertPositiveInteger,
+  invalidOption,
+  optionNames,
+} from "../core/options.ts";
 import type { OutgoingMessage } from "../layers/index.ts";
+import { assertSchemasByType } from "./assert-schemas.ts";
 import type { EventOf, SchemasByType } from "./consumer-options.ts";
 
 /** What a handler of a background consumer gets beside its event. */
@@ -68,7 +75,7 @@ const NAMES = optionNames<BackgroundConsumerOptions<SchemasByType>>({
  * lost is a task.
  *
  * @throws {TidingsError} APP_INVALID_DEFINITION when an event lacks its handler or a handler its
- *   event, OPTION_INVALID when `concurrency` is no positive integer, or for an option that nobody knows.
+ *   event, OPTION_INVALID when `concurrency` is no positive integer or `events` no schemas, or for an option that nobody knows.
  * @see https://channels.readthedocs.io/en/latest/topics/worker.html
  */
 export function backgroundConsumer<const TEvents extends SchemasByType>(
@@ -76,6 +83,8 @@ export function backgroundConsumer<const TEvents extends SchemasByType>(
 ): BackgroundConsumer<EventOf<TEvents>> {
   assertKnownOptions("a background consumer", options, NAMES);
   const { events, on, concurrency = 1, layer = "default" } = options;
+  assertSchemasByType("events", events);
+  if (!isRecord(on)) throw invalidOption("on", "an object", on);
   const handlers = new Map<string, BackgroundHandler>();
   for (const [type, schema] of Object.entries(events)) {
     const handle: unknown = Object.hasOwn(on, type) ? on[type] : undefined;

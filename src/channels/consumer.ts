@@ -1,9 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { TidingsError } from "../core/errors.ts";
-import { assertFunctions, assertKnownOptions, optionNames } from "../core/options.ts";
+import { isRecord } from "../core/is-record.ts";
+import {
+  assertFunctions,
+  assertKnownOptions,
+  assertTexts,
+  invalidOption,
+  optionNames,
+} from "../core/options.ts";
 import { toHistoryBounds, type HistoryBounds } from "../history/index.ts";
 import type { LayerMessage } from "../layers/index.ts";
+import { assertSchemas, assertSchemasByType, isStandardSchema } from "./assert-schemas.ts";
 import type { Connection, Disconnect } from "./connection.ts";
 import type {
   ConsumerConnection,
@@ -19,6 +27,7 @@ import type {
   SlowConsumerPolicy,
 } from "./consumer-options.ts";
 import { compilePath, type CompiledPath } from "./path.ts";
+import { toSlowConsumerPolicy } from "./slow-consumer-policy.ts";
 
 /** A consumer, ready to be routed to. `types` exists for the compiler alone. */
 export interface ConsumerDefinition<TReceives = unknown, TEvents = unknown, TReplies = unknown> {
@@ -85,7 +94,8 @@ const NAMES = optionNames<ConsumerOptions<string, NoMessages, undefined, Schemas
  * Defines a consumer: what one kind of connection does, whatever carries it.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when a handler has no
- *   schema or a schema no handler, OPTION_INVALID for the bounds of its history, or an option that nobody knows.
+ *   schema or a schema no handler, OPTION_INVALID for the bounds of its history, or an option that
+ *   nobody knows or that is not what it must be.
  * @see https://channels.readthedocs.io/en/latest/topics/consumers.html
  */
 export function consumer<
@@ -99,7 +109,12 @@ export function consumer<
 ): ConsumerDefinition<MessageInput<TReceives>, EventOf<TEvents>, Replies<TReplies>> {
   const path = compilePath(options.path);
   assertKnownOptions(`consumer \`${options.path}\``, options, NAMES);
-  const functions = isOneSchema(options.receives) ? [...FUNCTIONS, "receive"] : FUNCTIONS;
+  assertSchemas("receives", options.receives);
+  assertSchemas("replies", options.replies);
+  if (options.events !== undefined) assertSchemasByType("events", options.events);
+  if (options.on !== undefined) assertHandlers(options.on);
+  if (options.subprotocols !== undefined) assertTexts("subprotocols", options.subprotocols);
+  const functions = isStandardSchema(options.receives) ? [...FUNCTIONS, "receive"] : FUNCTIONS;
   assertFunctions(`consumer \`${options.path}\``, options, functions);
   for (const type of Object.keys(options.on ?? {})) {
     if (options.events && Object.hasOwn(options.events, type)) continue;
@@ -114,10 +129,25 @@ export function consumer<
     layer: options.layer ?? "default",
     history: toHistory(options.history),
     subprotocols: options.subprotocols ?? [],
-    onError: options.onError ?? "close",
-    slowConsumer: options.slowConsumer ?? "disconnect",
+    onError: toOnError(options.onError),
+    slowConsumer: toSlowConsumerPolicy(options.slowConsumer),
     handlers: eraseTypes(options, path),
   };
+}
+
+function toOnError(onError: "close" | "keep" = "close"): "close" | "keep" {
+  const given: unknown = onError;
+  if (given === "close" || given === "keep") return onError;
+  throw invalidOption("onError", '"close" or "keep"', given);
+}
+
+function assertHandlers(on: unknown): void {
+  if (!isRecord(on)) throw invalidOption("on", "an object", on);
+  for (const [type, handler] of Object.entries(on)) {
+    if (handler === undefined || typeof handler === "function") continue;
+    if (isRecord(handler) && handler["kind"] === "forward") continue;
+    throw invalidOption(`on.${type}`, "a function or `forward()`", handler);
+  }
 }
 
 function toHistory(history: boolean | HistoryBounds = false): boolean | HistoryBounds {
@@ -193,10 +223,6 @@ function toMessageKinds(
 function toHandler(value: unknown): MessageKind["handle"] | undefined {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `consumer` has checked its type
   return typeof value === "function" ? (value as MessageKind["handle"]) : undefined;
-}
-
-function isOneSchema(receives: unknown): boolean {
-  return typeof receives === "object" && receives !== null && "~standard" in receives;
 }
 
 function isSchema(schemas: MessageSchemas): schemas is StandardSchemaV1 {

@@ -1,12 +1,14 @@
 import { TidingsError } from "../core/errors.ts";
+import { isRecord } from "../core/is-record.ts";
 import {
   assertFunctions,
   assertKnownOptions,
   assertPositiveInteger,
+  invalidOption,
   optionNames,
   showValue,
 } from "../core/options.ts";
-import type { LayerMessage } from "../layers/index.ts";
+import { assertGroupName, type LayerMessage } from "../layers/index.ts";
 import type { Forward } from "./forward.ts";
 import { compilePath, type CompiledPath, type Params, type PathParams } from "./path.ts";
 import type { Refresh } from "./refresh.ts";
@@ -103,8 +105,8 @@ const NAMES = optionNames<FeedOptions<string, unknown>>({
  * WebSocket, and hear the same events with the same cursors.
  *
  * @throws {TidingsError} ROUTE_INVALID for a bad path, APP_INVALID_DEFINITION when it has neither a
- *   snapshot nor events, or both, OPTION_INVALID for an option that nobody knows, or that is no function
- *   where one is expected.
+ *   snapshot nor events, or both, OPTION_INVALID for an option that nobody knows, or that is not what
+ *   it must be, LAYER_INVALID_NAME for a `group` that no layer takes.
  */
 export function feed<const TPath extends string, TData>(
   options: FeedOptions<TPath, TData>,
@@ -118,6 +120,8 @@ export function feed<const TPath extends string, TData>(
   const group: unknown = options.group;
   if (group !== undefined && typeof group !== "string" && typeof group !== "function")
     fail(`has a \`group\` that is neither a string nor a function: ${showValue(group)}`);
+  if (typeof group === "string") assertGroupName(group);
+  if (options.on !== undefined) assertReactions(options.on);
   if (!options.snapshot === !options.events) fail("needs either `snapshot` or `events`");
   if (options.events && (options.group ?? options.on))
     fail("has `events`, so it can have no `group`");
@@ -133,6 +137,15 @@ export function feed<const TPath extends string, TData>(
     keep: assertPositiveInteger("keep", options.keep ?? 100),
     ...eraseTypes(options),
   };
+}
+
+function assertReactions(on: unknown): void {
+  if (!isRecord(on)) throw invalidOption("on", "an object", on);
+  for (const [type, reaction] of Object.entries(on)) {
+    const kind = isRecord(reaction) ? reaction["kind"] : undefined;
+    if (kind === "refresh" || kind === "forward") continue;
+    throw invalidOption(`on.${type}`, "`refresh()` or `forward()`", reaction);
+  }
 }
 
 /** The one place where the parameters' names, known to the compiler from the path, are given up. */

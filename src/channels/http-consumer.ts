@@ -2,6 +2,7 @@ import {
   assertFunctions,
   assertKnownOptions,
   assertPositiveInteger,
+  assertTexts,
   invalidOption,
   optionNames,
 } from "../core/options.ts";
@@ -66,13 +67,15 @@ const NAMES = optionNames<HttpConsumerOptions<string>>({
 export function httpConsumer<const TPath extends string>(
   options: HttpConsumerOptions<TPath>,
 ): HttpConsumerDefinition {
+  const path = compilePath(options.path);
   assertKnownOptions(`HTTP consumer \`${options.path}\``, options, NAMES);
   assertFunctions(`HTTP consumer \`${options.path}\``, options, ["handle"]);
   if (!options.handle) throw invalidOption("handle", "a function", undefined);
+  if (options.methods !== undefined) assertTexts("methods", options.methods);
   const { maxBodyBytes } = options;
   return {
     kind: "http",
-    path: compilePath(options.path),
+    path,
     layer: options.layer ?? "default",
     methods: options.methods ?? ["GET", "HEAD", "POST"],
     maxBodyBytes:

@@ -63,10 +63,15 @@ const TEXT = /^[\w\-.~@%]*$/;
  * @see https://docs.djangoproject.com/en/5.2/topics/http/urls/#path-converters
  */
 export function compilePath(path: string): CompiledPath {
-  const parts = path.split("/");
+  // Whoever writes without types may have left it out.
+  const parts = typeof path === "string" ? path.split("/") : [];
   const segments = parts.map((part, index) => toSegment(part, index === parts.length - 1));
   const names = segments.map((segment) => segment?.name).filter((name) => name !== undefined);
-  if (!path.startsWith("/") || !segments.every((segment) => segment !== undefined)) {
+  if (
+    parts.length === 0 ||
+    !path.startsWith("/") ||
+    !segments.every((segment) => segment !== undefined)
+  ) {
     throw new TidingsError(
       "ROUTE_INVALID",
       `expected a path like \`/chat/:room\` or \`/topics/:id<int>\`, got ${JSON.stringify(path)}`,

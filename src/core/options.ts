@@ -24,8 +24,14 @@ export function invalidOption(name: string, expected: string, value: unknown): T
 
 /** A value with its type, for an error that says what came. */
 export function showValue(value: unknown): string {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return `\`${shown}\` (${typeof value})`;
+  return `\`${toShown(value)}\` (${typeof value})`;
+}
+
+function toShown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  const isThing: boolean = typeof value === "object" && value !== null;
+  // What it says of itself may be long, or throw.
+  return isThing ? Object.prototype.toString.call(value) : String(value);
 }
 
 /** Throws `OPTION_INVALID` when one of the options with these names is given, and is no function. */

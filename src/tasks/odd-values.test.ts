@@ -51,7 +51,7 @@ test.each([
 
 test.each([
   ['{"timeout":5}', 'the wait for a result has no option "timeout" (did you mean `timeoutMs`?)'],
-  ["5", "the wait for a result takes an object of options, got number"],
+  ["5", "the wait for a result takes an object of options, got a number"],
 ])("a wait for a result says of an odd option what was expected: %s", async (options, message) => {
   await using tasks = createTasks(places);
   await expect(tasks.result("some").get(read(options))).rejects.toThrow(

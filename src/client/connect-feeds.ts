@@ -15,6 +15,7 @@ import {
   type TransportName,
   type TransportNames,
 } from "./transports/transport-names.ts";
+import { ENDED } from "./transports/transport.ts";
 
 /** How to connect for feeds. */
 export type ConnectFeedsOptions = Pick<
@@ -214,6 +215,8 @@ export class FeedsConnection {
 }
 
 /** Why the connection, and with it every feed, is over. */
-function toError({ code, reason = "the connection is closed" }: StatusChange): TidingsError {
-  return code === undefined ? new TidingsError("CLIENT_CLOSED", reason) : new Refusal(code, reason);
+function toError({ code, reason = ENDED.reason }: StatusChange): TidingsError {
+  if (code !== undefined) return new Refusal(code, reason);
+  // Without a code, what else ends a connection for good is an answer that is none of the protocol.
+  return new TidingsError(reason === ENDED.reason ? "CLIENT_CLOSED" : "CLIENT_PROTOCOL", reason);
 }

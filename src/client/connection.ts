@@ -139,10 +139,7 @@ export class ClientConnection<TConsumer extends ConsumerTypes = ConsumerTypes> {
     { timeoutMs = ANSWER_TIMEOUT_MS }: SendOptions = {},
     isQuestion = false,
   ): Promise<unknown> {
-    if (this.status !== "closed") {
-      return await this.#conversation.outgoing.add(data, isQuestion, timeoutMs);
-    }
-    throw new TidingsError("CLIENT_CLOSED", "expected an open connection, it is closed");
+    return await this.#conversation.outgoing.add(data, isQuestion, timeoutMs);
   }
 }
 

@@ -74,8 +74,7 @@ export class Conversation {
     this.#names = plain ? ["websocket"] : transportNames(transport);
     [this.#transport] = this.#names;
     this.#request = {
-      // Asks for a connection that can be gone on with; who does not know that sees a parameter more.
-      url: plain ? url : withParameter(url, "connection", ""),
+      url,
       token: options.token,
       isPlain: plain,
       pollMs,
@@ -116,7 +115,7 @@ export class Conversation {
     const { status, code } = change;
     if (code === TOO_LARGE) this.outgoing.failLargest();
     if (status !== "open") this.outgoing.pause();
-    if (status === "closed") this.#end();
+    if (status === "closed") this.#end(change);
     this.status = status;
     this.#tell("status", { ...change, transport: this.#transport });
   }
@@ -143,7 +142,11 @@ export class Conversation {
         const { done, value } = await frames.next();
         if (done) return value;
         if (value instanceof Uint8Array || this.#isPlain) yield value;
-        else if (isServerEnvelope(value)) {
+        else if (
+          isServerEnvelope(value) &&
+          (isOpen || value.connection !== undefined || value.close)
+        ) {
+          // A consumer says first what its connection is called; a feed begins with its state.
           const isNew = this.#meet(value);
           if (isNew || (value.connection !== undefined && !isOpen)) {
             isOpen = true;
@@ -155,10 +158,10 @@ export class Conversation {
           else if (value.bytes !== undefined) yield fromBase64(value.bytes);
           else if ("data" in value) yield value.data;
           else if (value.close) {
-            this.outgoing.failSent();
+            this.outgoing.failSent(value.close);
             return judgeClose(value.close, this.#options.token !== undefined);
           }
-        } else throw new TidingsError("CLIENT_PROTOCOL", "expected an envelope");
+        } else throw new TidingsError("CLIENT_PROTOCOL", "expected a consumer");
       }
     } finally {
       await frames.return(ENDED);
@@ -197,8 +200,8 @@ export class Conversation {
     return withParameter(this.#request.url, "connection", this.#id);
   }
 
-  #end(): void {
-    this.outgoing.close();
+  #end(closing: Closing): void {
+    this.outgoing.close(closing);
     if (this.#options.signal.aborted) this.#sayGoodbye();
   }
 

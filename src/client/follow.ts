@@ -180,8 +180,8 @@ function untilEnd(attempt: Attempt<unknown>): Attempt<FeedEvent> {
         if (isFeedEvent(value)) {
           yield reset ? { ...value, reset } : value;
           reset = undefined;
-        } else if (isFeedReset(value)) ({ reset } = value);
-        else throw new TidingsError("CLIENT_PROTOCOL", "expected an event");
+        } else if (isFeedReset(value) && !("connection" in value)) ({ reset } = value);
+        else throw new TidingsError("CLIENT_PROTOCOL", "expected a feed");
       }
     } finally {
       await frames.return(ENDED);

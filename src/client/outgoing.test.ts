@@ -54,7 +54,7 @@ describe("outgoing messages", () => {
     outgoing.begin(third.carry, false);
     await expect.poll(() => outcomes).toEqual([undefined, "CLIENT_CLOSED"]);
     expect(third.carried).toEqual([4]);
-    outgoing.close();
+    outgoing.close({});
     await expect.poll(() => late).toEqual(["CLIENT_CLOSED"]);
   });
 
@@ -113,13 +113,14 @@ describe("outgoing messages", () => {
     const settled = Promise.allSettled(unanswered);
     const overloaded = { code: "CLIENT_OVERLOADED" };
     await expect(outgoing.add("1", false, 10_000)).rejects.toMatchObject(overloaded);
-    outgoing.close();
+    outgoing.close({});
     for (const { status } of await settled) expect(status).toBe("rejected");
-    outgoing.begin(makeCarrier().carry, true);
-    const large = outgoing.add("x".repeat(4 * 1024 * 1024 + 1), false, 10_000);
-    const small = outgoing.add("1", false, 10_000);
+    const next = new Outgoing(1);
+    next.begin(makeCarrier().carry, true);
+    const large = next.add("x".repeat(4 * 1024 * 1024 + 1), false, 10_000);
+    const small = next.add("1", false, 10_000);
     await expect(small).rejects.toMatchObject(overloaded);
-    outgoing.failLargest();
+    next.failLargest();
     await expect(large).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 

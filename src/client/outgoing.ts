@@ -1,5 +1,6 @@
 import { TidingsError, toError } from "../core/errors.ts";
 import type { MessageProblem, ServerEnvelope } from "../protocol/index.ts";
+import type { Closing } from "./status.ts";
 
 /** More messages than this without an answer are refused: as many as a server remembers. */
 const MAX_UNANSWERED = 1_000;
@@ -7,6 +8,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** Well below what a server takes in one piece, unless a single message is larger. */
 const MAX_BATCH_BYTES = 64 * 1024;
 const MAX_BATCH = 500;
+const NOT_SENT = "the message was not sent";
 
 /** A message on its way. */
 export interface OutgoingMessage {
@@ -46,6 +48,8 @@ export class Outgoing {
   #isCarrying = false;
   #bytes = 0;
   #lastId = 0;
+  /** Why it is over for good, when it is. */
+  #closing: Closing | undefined;
 
   constructor(maxWaiting: number) {
     this.#maxWaiting = maxWaiting;
@@ -61,6 +65,7 @@ export class Outgoing {
     isQuestion: boolean,
     timeoutMs: number,
   ): Promise<unknown> {
+    if (this.#closing) throw closed(this.#closing, NOT_SENT);
     const max = this.#carrier ? MAX_UNANSWERED : this.#maxWaiting;
     const waiting = [...this.#entries.values()].filter(({ isSent }) => this.#carrier ?? !isSent);
     if (waiting.length >= max || this.#bytes > MAX_BYTES) {
@@ -114,9 +119,9 @@ export class Outgoing {
   }
 
   /** The connection is gone: nobody can say any more what became of those that were sent. */
-  failSent(): void {
+  failSent(closing: Closing = {}): void {
     for (const entry of this.#entries.values()) {
-      if (entry.isSent) entry.settle(closed("the server may have the message"));
+      if (entry.isSent) entry.settle(closed(closing, "the server may have the message"));
     }
   }
 
@@ -129,11 +134,12 @@ export class Outgoing {
     largest?.settle(new TidingsError("MESSAGE_TOO_LARGE", "the server takes no message so large"));
   }
 
-  /** It is over for good. */
-  close(): void {
+  /** It is over for good: what is sent from now on is told why, too. */
+  close(closing: Closing): void {
     this.pause();
-    this.failSent();
-    for (const entry of this.#entries.values()) entry.settle(closed("the message was not sent"));
+    this.#closing = closing;
+    this.failSent(closing);
+    for (const entry of this.#entries.values()) entry.settle(closed(closing, NOT_SENT));
   }
 
   async #carry(): Promise<void> {
@@ -173,8 +179,9 @@ export function toEnvelope({ id, data }: OutgoingMessage): string {
   return `{"id":${id},"bytes":"${btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(""))}"}`;
 }
 
-function closed(what: string): TidingsError {
-  return new TidingsError("CLIENT_CLOSED", `the connection is closed; ${what}`);
+function closed({ code, reason }: Closing, what: string): TidingsError {
+  const why = ["the connection is closed", code, reason].filter(Boolean).join(": ");
+  return new TidingsError("CLIENT_CLOSED", `${why}; ${what}`);
 }
 
 /** The cause has what the server said, with its own code and the complaints of the schema. */

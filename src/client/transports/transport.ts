@@ -39,4 +39,4 @@ export interface Place {
 export type Transport = (request: TransportRequest) => AsyncGenerator<unknown, Closing>;
 
 /** What a transport returns when nothing more will come. */
-export const ENDED: Closing = { reason: "it has ended" };
+export const ENDED: { readonly reason: string } = { reason: "it has ended" };

@@ -23,7 +23,11 @@ export async function* followWebSocket(
   options: TransportRequest,
 ): AsyncGenerator<unknown, Closing> {
   const { place, token, signal, traffic, maxBuffered, isPlain = false } = options;
-  const url = withParameter(options.url, "cursor", place.cursor);
+  // A consumer then begins a connection that can be gone on with, and says so at once, also to who
+  // expects a feed; who does not know that sees a parameter more.
+  const isAsked = isPlain || options.url.searchParams.has("connection");
+  const asked = isAsked ? options.url : withParameter(options.url, "connection", "");
+  const url = withParameter(asked, "cursor", place.cursor);
   const target = toWebSocketUrl(url);
   const protocols = [...(isPlain ? [] : [SUBPROTOCOL]), ...(await tokenProtocols(token))];
   if (signal.aborted) return {};

@@ -4,7 +4,8 @@ import { hasTypedForm } from "./typed-values.ts";
  * Returns the JSON text of a value, or throws what JSON cannot carry.
  *
  * Refused is what JSON would lose silently or cannot write: functions, symbols, bigint, NaN,
- * infinities, maps, sets, `undefined` in a list, cycles. A field that is `undefined` is left out, and
+ * infinities, dates that are none, maps, sets, patterns, promises, errors without `toJSON`, `undefined` in a
+ * list, cycles. A field that is `undefined` is left out, and
  * what has `toJSON` (dates) becomes what that returns.
  *
  * @throws {JsonRefusal} with the path of the value that cannot be carried.
@@ -56,6 +57,9 @@ interface Flaw {
   readonly what: string;
 }
 
+/** JSON makes `{}` of them. */
+const LOST = [Map, Set, RegExp, Promise, Error];
+
 /** Deeper than this is a mistake, and would exhaust the stack of readers. */
 const MAX_DEPTH = 200;
 
@@ -86,9 +90,14 @@ function typed(what: string, scan: Scan): Flaw | undefined {
 function findFlawInside(value: object, parents: object[], scan: Scan): Flaw | undefined {
   if (parents.includes(value)) return flaw("a reference to its own parent");
   if (parents.length >= MAX_DEPTH) return flaw(`more than ${MAX_DEPTH} levels`);
-  if (scan.allowsTyped && hasTypedForm(value)) return typed("a typed value", scan);
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  if (!isPlain && value instanceof Date && Number.isNaN(value.getTime())) {
+    return flaw("an invalid Date");
+  }
+  if (!isPlain && scan.allowsTyped && hasTypedForm(value)) return typed("a typed value", scan);
   if ("toJSON" in value && typeof value.toJSON === "function") return undefined;
-  if (value instanceof Map || value instanceof Set) return flaw("a Map or Set");
+  const lost = isPlain ? undefined : LOST.find((each) => value instanceof each);
+  if (lost) return flaw(`a value of class ${lost.name}`);
   if (scan.allowsTyped && "__type__" in value && "__value__" in value) {
     return flaw("an object with the keys of a typed value");
   }

@@ -244,7 +244,11 @@ describe("toJsonText", () => {
     ["a hole in a list", Array(1), "value[0], got a value of type undefined"],
     ["NaN", { n: Number.NaN }, "value.n, got NaN"],
     ["infinity", -Infinity, "value, got -Infinity"],
-    ["a map", { map: new Map() }, "value.map, got a Map or Set"],
+    ["a map", { map: new Map() }, "value.map, got a value of class Map"],
+    ["an invalid date", { at: new Date(Number.NaN) }, "value.at, got an invalid Date"],
+    ["a pattern", [/x/], "value[0], got a value of class RegExp"],
+    ["an error", { error: new TypeError("no") }, "value.error, got a value of class Error"],
+    ["a promise", { later: Promise.resolve(1) }, "value.later, got a value of class Promise"],
     ["a cycle", cycle, "value.self, got a reference to its own parent"],
   ])("refuses %s", (_name, value, message) => {
     expect(() => toJsonText(value)).toThrow(`expected a JSON value at ${message}`);

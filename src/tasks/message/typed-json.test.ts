@@ -69,7 +69,8 @@ describe("typed JSON", () => {
 
   test.each([
     ["a function", [() => 1], "value[0], got a value of type function"],
-    ["a map", new Map(), "value, got a Map or Set"],
+    ["a map", new Map(), "value, got a value of class Map"],
+    ["an invalid date", [new Date(Number.NaN)], "value[0], got an invalid Date"],
     ["undefined in a list", [undefined], "value[0], got a value of type undefined"],
     [
       "what would be read as another value",

@@ -13,8 +13,7 @@ export interface TypedJsonOptions {
  * Writes JSON as Celery reads it: dates, bytes, decimals and UUIDs as typed values, `NaN` and `Infinity`
  * as words, `bigint` as an integer.
  *
- * Compact and in UTF-8, where Python writes spaces and escapes: its reader takes either. An invalid date
- * is `null`, as in JSON.
+ * Compact and in UTF-8, where Python writes spaces and escapes: its reader takes either.
  *
  * @throws {JsonRefusal} with the path of the value that cannot be carried; `name` is what errors call it.
  */
@@ -51,7 +50,6 @@ function write(value: unknown, toTyped: (value: object) => TypedValue | undefine
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map((item) => write(item, toTyped)).join(",")}]`;
-  if (value instanceof Date && Number.isNaN(value.getTime())) return "null";
   const typed = toTyped(value);
   if (typed) return JSON.stringify(typed);
   if ("toJSON" in value && typeof value.toJSON === "function") return JSON.stringify(value);

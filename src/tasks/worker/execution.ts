@@ -16,7 +16,7 @@ import type { TaskDefinition } from "../task.ts";
 import { admit, freeKey, leave } from "./admit.ts";
 import { settleAfter } from "./after.ts";
 import { findDefinition } from "./built-in-tasks.ts";
-import type { Interruption, InterruptionKind } from "./interruption.ts";
+import type { Interruption } from "./interruption.ts";
 import { isIgnored } from "./kept-record.ts";
 import { notRegistered } from "./not-registered.ts";
 import type { PoolCall, TaskPool } from "./pools/pool.ts";
@@ -25,7 +25,7 @@ import { recordOutcome } from "./record-outcome.ts";
 import { reportRunAgain } from "./report-outcome.ts";
 import { TaskReport } from "./report.ts";
 import type { TaskTimeLimits } from "./task-time-limits.ts";
-import { timeLimitError, watchTimeLimits } from "./time-limits.ts";
+import { timeLimitError, watchTimeLimits, withSoftLimit } from "./time-limits.ts";
 
 /** No task has a longer name. */
 const MAX_NAME_LENGTH = 255;
@@ -243,7 +243,7 @@ function run(execution: Execution): Execution | Promise<Execution> {
       record: report.record,
       outcome: isTimedOut
         ? failure(timeLimitError(limits.hardMs ?? 0))
-        : withInterruption(outcome ?? strayOutcome(interruption), interruption.kind),
+        : withInterruption(outcome ?? strayOutcome(interruption), interruption),
       goesOn: outcome || !(ended instanceof Promise) ? undefined : ended,
     };
   };
@@ -274,15 +274,19 @@ function toSuccess(result: unknown): Outcome {
   return { kind: "success", result };
 }
 
-/** What an interruption makes of how the function ended, if it has ended at all. */
 /** What the task has left behind ended it, not its function. */
 function strayOutcome({ failure: error }: Interruption): Outcome | undefined {
   return error && failure(error);
 }
 
-function withInterruption(outcome: Outcome | undefined, kind: InterruptionKind | null): Outcome {
+/** What an interruption makes of how the function ended, if it has ended at all. */
+function withInterruption(outcome: Outcome | undefined, interruption: Interruption): Outcome {
+  const { kind } = interruption;
   if (kind === "lease-lost") return { kind: "lost" };
   if (kind === "cancelled") return revoked("the task was cancelled while it ran");
+  if (outcome?.kind === "failure" && kind === null) {
+    return failure(withSoftLimit(outcome.error, interruption));
+  }
   return outcome?.kind === "success" || (outcome && kind === null)
     ? outcome
     : { kind: "handed-back" };

@@ -29,6 +29,7 @@ export class Interruption {
   #deadline = Infinity;
   #kind: InterruptionKind | null = null;
   #failure: Error | undefined;
+  #warning: TidingsError | undefined;
 
   get kind(): InterruptionKind | null {
     return this.#kind;
@@ -37,6 +38,11 @@ export class Interruption {
   /** What the task has failed with, though its function has not ended. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Why its signal has fired, though it was not interrupted. */
+  get warning(): TidingsError | undefined {
+    return this.#warning;
   }
 
   get signal(): AbortSignal {
@@ -76,6 +82,7 @@ export class Interruption {
 
   /** Fires the signal, and leaves it to the task what to make of it. */
   warn(reason: TidingsError): void {
+    if (this.#kind === null) this.#warning ??= reason;
     this.#abort.abort(reason);
   }
 

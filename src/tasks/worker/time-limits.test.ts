@@ -80,6 +80,30 @@ describe("a time limit", () => {
     });
   });
 
+  test("is said when a function ends with the abort that the soft one has caused", async () => {
+    await using tasks = makeTasks();
+    const sleepy = tasks.task("tasks.sleepy", { softTimeLimitMs: 20 }, async () => {
+      await delay(60_000, undefined, { signal: currentTask().signal });
+    });
+    const other = tasks.task("tasks.other", { softTimeLimitMs: 20 }, async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      currentTask().signal.addEventListener("abort", () => resolve());
+      await promise;
+      await delay(60_000, undefined, { signal: AbortSignal.abort(new Error("of its own")) });
+    });
+    await using worker = tasks.createWorker();
+    await worker.start();
+    await expect((await sleepy.delay()).get({ timeoutMs: 20_000 })).rejects.toMatchObject({
+      cause: {
+        type: "TASK_SOFT_TIME_LIMIT",
+        message: "the task took longer than its soft time limit of 0.02 s",
+      },
+    });
+    await expect((await other.delay()).get({ timeoutMs: 20_000 })).rejects.toMatchObject({
+      cause: { type: "AbortError" },
+    });
+  });
+
   test("leaves a task that was cancelled after the soft one cancelled", async () => {
     await using tasks = makeTasks();
     const warned = Promise.withResolvers<void>();

@@ -44,6 +44,19 @@ export function timeLimitError(hardMs: number): TidingsError {
   );
 }
 
+/**
+ * What a run has failed with: its soft time limit, when all that its error says is that it was aborted.
+ *
+ * Node's own functions wrap the reason of a signal; in a thread or process that is lost.
+ */
+export function withSoftLimit(error: Error, { warning }: Interruption): Error {
+  if (!warning || error.name !== "AbortError") return error;
+  const isOfAnother = Error.isError(error.cause) && error.cause !== warning;
+  return isOfAnother
+    ? error
+    : new TidingsError("TASK_SOFT_TIME_LIMIT", warning.message, { cause: error });
+}
+
 function softReason(softMs: number): TidingsError {
   return new TidingsError(
     "TASK_SOFT_TIME_LIMIT",

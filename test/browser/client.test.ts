@@ -18,7 +18,7 @@ declare global {
 }
 
 const TRANSPORTS = ["websocket", "sse", "ndjson", "long-poll", "poll"] as const;
-const MAX_GZIP_BYTES = 8_000;
+const MAX_GZIP_BYTES = 8 * 1024;
 /** With what bundlers add when what is loaded later shares code with what is loaded at the start. */
 const MAX_SPLIT_GZIP_BYTES = 8.75 * 1024;
 

@@ -154,7 +154,7 @@ describe.each(KINDS)("a pool of %s", (kind) => {
     await using pool = await startPool(kind);
     const slow = await pool.tasks.sendTask("pool.slow", [60_000], { softTimeLimitMs: 100 });
     await expect(slow.get(SOON)).rejects.toMatchObject({
-      cause: { type: "AbortError" },
+      cause: { type: "TASK_SOFT_TIME_LIMIT" },
     });
   });
 

@@ -1,26 +1,46 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 
-import { consumer, RouteContext, Router, use, type Middleware } from "../channels/index.ts";
+import {
+  consumer,
+  RouteContext,
+  Router,
+  use,
+  type Middleware,
+  type RouteMatch,
+} from "../channels/index.ts";
 import { silentLogger } from "../core/logger.ts";
 import { MemoryLayer } from "../layers/index.ts";
 import { LiveConnections } from "./live-connections.ts";
 
-test("closes with 1011 those whose middleware does not answer, and looks after the others", async () => {
+/** Looks after connections of these routes, by a clock of the test's. */
+function watch(...routes: ConstructorParameters<typeof Router>[0][number][]) {
   vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
+  const layer = new MemoryLayer();
+  const live = new LiveConnections(layer, silentLogger);
+  const router = new Router(routes);
+  onTestFinished(async () => {
+    vi.useRealTimers();
+    live.stop();
+    await layer[Symbol.asyncDispose]();
+  });
+  const matchOf = (path: string): RouteMatch => {
+    const match = router.match(path);
+    if (match) return match;
+    throw new Error(`expected a route at ${path}`);
+  };
+  return { live, matchOf };
+}
+
+test("closes with 1011 those whose middleware does not answer, and looks after the others", async () => {
   const silent: Middleware = async () => await new Promise<never>(() => {});
   const refusing: Middleware = () => new Response(null, { status: 401 });
-  const router = new Router([
+  const { live, matchOf } = watch(
     use([silent], [consumer({ path: "/silent" })]),
     use([refusing], [consumer({ path: "/refusing" })]),
-  ]);
-  await using layer = new MemoryLayer();
-  const live = new LiveConnections(layer, silentLogger);
-  onTestFinished(() => live.stop());
+  );
   const closed: number[] = [];
   const add = (path: string): void => {
-    const match = router.match(path);
-    if (!match) throw new Error(`expected a route at ${path}`);
+    const match = matchOf(path);
     const request = new Request(`http://localhost${path}`);
     const context = new RouteContext({ request, params: {}, isUpgrade: true, address: "::1" });
     context.expireAt(0);
@@ -40,8 +60,6 @@ test("closes with 1011 those whose middleware does not answer, and looks after t
 });
 
 test("looks at everybody whose time is over, and once each, however many they are", async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
   const looks = new Map<string, number>();
   let running = 0;
   let most = 0;
@@ -52,12 +70,8 @@ test("looks at everybody whose time is over, and once each, however many they ar
     looks.set(context.address, (looks.get(context.address) ?? 0) + 1);
     context.expireAt(Date.now() + 1_000);
   };
-  const router = new Router([use([slow], [consumer({ path: "/slow" })])]);
-  await using layer = new MemoryLayer();
-  const live = new LiveConnections(layer, silentLogger);
-  onTestFinished(() => live.stop());
-  const match = router.match("/slow");
-  if (!match) throw new Error("expected a route at /slow");
+  const { live, matchOf } = watch(use([slow], [consumer({ path: "/slow" })]));
+  const match = matchOf("/slow");
   const close = vi.fn<() => void>();
   for (let index = 0; index < 1_000; index += 1) {
     const request = new Request("http://localhost/slow");
@@ -77,19 +91,13 @@ test("looks at everybody whose time is over, and once each, however many they ar
 });
 
 test("closes with 3000 a connection whose credentials are somebody else's now", async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
   let name: string | undefined = "ada";
   const signedIn: Middleware = (context) => {
     context.user = name === undefined ? null : { name };
     context.expireAt(Date.now() + 1_000);
   };
-  const router = new Router([use([signedIn], [consumer({ path: "/chat" })])]);
-  await using layer = new MemoryLayer();
-  const live = new LiveConnections(layer, silentLogger);
-  onTestFinished(() => live.stop());
-  const match = router.match("/chat");
-  if (!match) throw new Error("expected a route at /chat");
+  const { live, matchOf } = watch(use([signedIn], [consumer({ path: "/chat" })]));
+  const match = matchOf("/chat");
   for (const next of ["eve", undefined]) {
     name = "ada";
     const request = new Request("http://localhost/chat");
@@ -107,14 +115,8 @@ test("closes with 3000 a connection whose credentials are somebody else's now", 
 });
 
 test("does not look at a connection whose user has shown newer credentials, until those end", async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const router = new Router([consumer({ path: "/chat" })]);
-  await using layer = new MemoryLayer();
-  const live = new LiveConnections(layer, silentLogger);
-  onTestFinished(() => live.stop());
-  const match = router.match("/chat");
-  if (!match) throw new Error("expected a route at /chat");
+  const { live, matchOf } = watch(consumer({ path: "/chat" }));
+  const match = matchOf("/chat");
   const request = new Request("http://localhost/chat");
   const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "::1" });
   context.user = { name: "ada" };
@@ -131,18 +133,12 @@ test("does not look at a connection whose user has shown newer credentials, unti
 });
 
 test("keeps no headers of an answer that there is not", async () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
   const renewing: Middleware = (context) => {
     context.setAnswerHeader("vary", "origin");
     context.expireAt(Date.now() + 1_000);
   };
-  const router = new Router([use([renewing], [consumer({ path: "/chat" })])]);
-  await using layer = new MemoryLayer();
-  const live = new LiveConnections(layer, silentLogger);
-  onTestFinished(() => live.stop());
-  const match = router.match("/chat");
-  if (!match) throw new Error("expected a route at /chat");
+  const { live, matchOf } = watch(use([renewing], [consumer({ path: "/chat" })]));
+  const match = matchOf("/chat");
   const request = new Request("http://localhost/chat");
   const context = new RouteContext({ request, params: {}, isUpgrade: false, address: "::1" });
   context.expireAt(0);
